@@ -1,0 +1,209 @@
+package plans
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
+
+// Operation is what a plan is for.
+type Operation string
+
+const (
+	OpFailover Operation = "failover"
+	OpLink     Operation = "link"
+)
+
+// Offset is a position in one partition's log. -1 means not known.
+type Offset int64
+
+func (o Offset) String() string {
+	if o < 0 {
+		return "?"
+	}
+	return fmt.Sprintf("@%d", int64(o))
+}
+
+// Positions are next offsets to read, topic → partition → offset.
+type Positions map[string]map[int32]Offset
+
+// Plan is a computed move as data. It is JSON on disk (`plan -o plan.json`), and Text renders it for people.
+type Plan struct {
+	APIVersion string    `json:"apiVersion"` // lifeboat/v1
+	Kind       string    `json:"kind"`       // Plan
+	Operation  Operation `json:"operation"`
+	Planned    bool      `json:"planned"` // failover: the old primary is alive and is drained
+	Topology   string    `json:"topology"`
+	Link       string    `json:"link"`
+	From       string    `json:"from"`
+	To         string    `json:"to"`
+
+	// Digests of what the plan was computed from. Structure covers what makes a plan wrong when it changes (topics, ids,
+	// partition counts, configs, modes, statement texts); positions and lags move all the time and are not in it.
+	Declared  string    `json:"declared"`
+	Structure string    `json:"structure"`
+	Observed  time.Time `json:"observed"` // when; shown, not used
+
+	Steps      []Step           `json:"steps"`
+	Statements []StatementPlan  `json:"statements,omitempty"`
+	Topics     []TopicPlan      `json:"topics,omitempty"`
+	Groups     []string         `json:"groups,omitempty"`
+	Subjects   []string         `json:"subjects,omitempty"`
+	Findings   []report.Finding `json:"findings,omitempty"`
+	Forecast   []report.Topic   `json:"forecast,omitempty"` // what is lost, as known when planning
+	Objectives Objectives       `json:"objectives,omitzero"`
+}
+
+// StepKind names what a step does; package dr has one file a kind.
+type StepKind string
+
+const (
+	StepFence       StepKind = "fence"           // keep writers out of the old primary
+	StepVerifyFence StepKind = "verify-fence"    // its log ends stand still
+	StepDrain       StepKind = "drain"           // mirror until lag is zero
+	StepStopSource  StepKind = "stop-statements" // stop the pipeline's statements in the old primary (planned only)
+	StepOffsets     StepKind = "offsets"         // final group positions
+	StepPromote     StepKind = "promote"         // mirror topics become writable topics; waits for every topic's terminal state
+	StepRegistry    StepKind = "registry-mode"   // subjects become READWRITE
+	StepCanary      StepKind = "canary"          // idempotent and transactional write, read back by read_committed
+	StepStart       StepKind = "start-statement" // one statement
+	StepWatermark   StepKind = "wait-watermark"  // one statement's progress has passed the failover point
+	StepMeasure     StepKind = "measure-loss"    // what is lost, measured where the old primary can be read
+	StepCreateTopic StepKind = "create-mirror"   // link: one destination topic
+	StepMirror      StepKind = "mirror"          // link: data, offsets and schemas flow
+)
+
+// Step is a goal, not an order: it is done when its goal is seen.
+type Step struct {
+	ID           string   `json:"id"` // stable within the plan: "promote", "start:delays-by-hour"
+	Kind         StepKind `json:"kind"`
+	Phase        string   `json:"phase"`             // fence, drain, promote, start, prove
+	Subject      string   `json:"subject,omitempty"` // topic or statement, where the kind works on one
+	Needs        []string `json:"needs,omitempty"`   // ids of steps that must be done before
+	Goal         string   `json:"goal"`
+	Reason       string   `json:"reason"`
+	Irreversible bool     `json:"irreversible,omitempty"`
+}
+
+// StatementPlan is how one statement is brought up in the destination.
+type StatementPlan struct {
+	Name       string             `json:"name"`
+	Pipeline   string             `json:"pipeline"`
+	File       string             `json:"file"`
+	SQL        string             `json:"sql"`
+	Kind       string             `json:"kind"` // CREATE_TABLE, INSERT_INTO
+	Strategy   Strategy           `json:"strategy"`
+	Reason     string             `json:"reason"`
+	Needs      []string           `json:"needs,omitempty"` // statement names that must be started before
+	Reads      []string           `json:"reads,omitempty"`
+	Writes     []string           `json:"writes,omitempty"`
+	Start      Positions          `json:"start,omitempty"` // explicit, for mirrored inputs
+	Properties map[string]string  `json:"properties,omitempty"`
+	Horizon    string             `json:"horizon,omitempty"` // "1h (TUMBLE) + 180ms (watermark) = 1h0m0.18s"
+	Retention  []RetentionVerdict `json:"retention,omitempty"`
+	Verdict    string             `json:"verdict,omitempty"`
+	Rebuild    string             `json:"rebuild,omitempty"` // "27,004 rows ÷ 50,000 rows/s = 0.5 s of RTO 5m0s"
+}
+
+// RetentionVerdict says whether a region's topic holds enough history.
+type RetentionVerdict struct {
+	Topic   string   `json:"topic"`
+	Verdict string   `json:"verdict"` // PROVEN, INSUFFICIENT, UNKNOWN
+	Need    Duration `json:"need"`
+	Have    Duration `json:"have"`
+	Missing Duration `json:"missing,omitempty"`
+	Detail  string   `json:"detail"`
+}
+
+// TopicPlan is one mirrored topic.
+type TopicPlan struct {
+	Name       string            `json:"name"`
+	ID         string            `json:"id"` // source topic id, where known
+	Partitions int               `json:"partitions"`
+	Configs    map[string]string `json:"configs,omitempty"` // to be in force after promotion
+	Exists     bool              `json:"exists"`            // in the destination
+}
+
+// Observed is what the regions held when they were looked at. Package dr reads it; tests write it by hand.
+type Observed struct {
+	At      time.Time                `json:"at"`
+	Regions map[string]*RegionState  `json:"regions"`
+	Mirrors map[string][]MirrorState `json:"mirrors,omitempty"` // by link name, from the destination's _lifeboat.REGION.links
+}
+
+// RegionState is one region as seen.
+type RegionState struct {
+	Reachable  bool                      `json:"reachable"`
+	Error      string                    `json:"error,omitempty"` // why not
+	ClusterID  string                    `json:"cluster_id,omitempty"`
+	Topics     map[string]*TopicState    `json:"topics,omitempty"`
+	Groups     map[string]*GroupState    `json:"groups,omitempty"`
+	Subjects   map[string]*SubjectState  `json:"subjects,omitempty"`
+	Registry   string                    `json:"registry,omitempty"` // "", "ok" or the error
+	Mode       string                    `json:"mode,omitempty"`     // the registry's global mode
+	Engine     string                    `json:"engine,omitempty"`   // "", "ok" or the error
+	Statements map[string]StatementState `json:"statements,omitempty"`
+}
+
+// TopicState is one topic.
+type TopicState struct {
+	ID         string            `json:"id"`
+	Partitions []PartitionState  `json:"partitions"` // by partition number
+	Configs    map[string]string `json:"configs"`    // all, with defaults
+}
+
+// PartitionState is one partition's log.
+type PartitionState struct {
+	Start  Offset `json:"start"`
+	End    Offset `json:"end"`    // high watermark
+	Stable Offset `json:"stable"` // last stable offset
+	Oldest int64  `json:"oldest"` // epoch ms of the first record, -1 = none or not known
+	Newest int64  `json:"newest"` // epoch ms of the newest record (max timestamp), -1 = none or not known
+}
+
+// GroupState is one consumer group.
+type GroupState struct {
+	State     string    `json:"state"` // Empty, Stable …
+	Positions Positions `json:"positions"`
+}
+
+// SubjectState is one subject.
+type SubjectState struct {
+	Mode     string `json:"mode,omitempty"` // "" = global
+	Versions []int  `json:"versions"`
+	IDs      []int  `json:"ids"` // parallel to Versions
+}
+
+// StatementState is one statement in a region's engine.
+type StatementState struct {
+	Phase  string `json:"phase"`
+	Detail string `json:"detail,omitempty"`
+	SQL    string `json:"sql"`
+}
+
+// MirrorState is what the link last recorded of one topic.
+type MirrorState struct {
+	Topic    string           `json:"topic"`
+	State    string           `json:"state"`
+	Error    string           `json:"error,omitempty"`
+	SourceID string           `json:"source_id"` // topic id
+	Source   map[int32]Offset `json:"source"`    // last stable offsets of the source as of At
+	At       time.Time        `json:"at"`
+}
+
+// Declared is a topology with the text of the statements it names.
+type Declared struct {
+	Topology   *Topology
+	Path       string      // of lifeboat.yaml
+	Statements []Statement // in file order
+}
+
+// Statement is one SQL statement of a pipeline.
+type Statement struct {
+	Pipeline string
+	Name     string // file name without extension, with "-N" for the N-th statement where a file has several
+	File     string
+	Line     int // where it begins in File, from 1
+	SQL      string
+}

@@ -1,0 +1,169 @@
+// Package plans holds what is declared (lifeboat.yaml and its SQL files), what was observed, and the plan computed from both.
+//
+// It does no network I/O and asks no clock: the same declaration and the same observation give the same plan, byte for byte.
+// Package linking and package engine act on regions; package dr carries plans out.
+package plans
+
+import (
+	"time"
+)
+
+// Topology is the content of lifeboat.yaml.
+type Topology struct {
+	APIVersion string             `yaml:"apiVersion" json:"apiVersion"`
+	Kind       string             `yaml:"kind" json:"kind"`
+	Name       string             `yaml:"name" json:"name"`
+	Pattern    Pattern            `yaml:"pattern" json:"pattern"`
+	Primary    string             `yaml:"primary,omitempty" json:"primary,omitempty"` // active-passive only
+	Regions    map[string]*Region `yaml:"regions" json:"regions"`
+	Links      []*Link            `yaml:"links,omitempty" json:"links,omitempty"`
+	Pipelines  []*Pipeline        `yaml:"pipelines,omitempty" json:"pipelines,omitempty"`
+	Drills     []*Drill           `yaml:"drills,omitempty" json:"drills,omitempty"`
+	Waivers    []*Waiver          `yaml:"waivers,omitempty" json:"waivers,omitempty"`
+}
+
+// Pattern is how the regions share the work.
+type Pattern string
+
+const (
+	ActivePassive Pattern = "active-passive"
+	ActiveActive  Pattern = "active-active"
+)
+
+// Region is one region's services.
+type Region struct {
+	Name     string    `yaml:"-" json:"-"` // the key in Topology.Regions
+	Kafka    Kafka     `yaml:"kafka" json:"kafka"`
+	Registry *Registry `yaml:"registry,omitempty" json:"registry,omitempty"`
+	Engine   *Engine   `yaml:"engine,omitempty" json:"engine,omitempty"`
+	Fence    *Fence    `yaml:"fence,omitempty" json:"fence,omitempty"`
+}
+
+// Kafka is how a region's brokers are reached.
+type Kafka struct {
+	Bootstrap []string `yaml:"bootstrap" json:"bootstrap"` // host:port
+	TLS       *TLS     `yaml:"tls,omitempty" json:"tls,omitempty"`
+	SASL      *SASL    `yaml:"sasl,omitempty" json:"sasl,omitempty"`
+}
+
+// TLS names PEM files; empty fields mean the system's roots and no client certificate.
+type TLS struct {
+	CA         string `yaml:"ca,omitempty" json:"ca,omitempty"`
+	Cert       string `yaml:"cert,omitempty" json:"cert,omitempty"`
+	Key        string `yaml:"key,omitempty" json:"key,omitempty"`
+	ServerName string `yaml:"serverName,omitempty" json:"serverName,omitempty"`
+}
+
+// SASL is a login. Mechanism is PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.
+type SASL struct {
+	Mechanism string `yaml:"mechanism" json:"mechanism"`
+	Username  Secret `yaml:"username" json:"username"`
+	Password  Secret `yaml:"password" json:"password"`
+}
+
+// Registry is a schema registry with Confluent's API.
+type Registry struct {
+	URL      string `yaml:"url" json:"url"`
+	Username Secret `yaml:"username,omitempty" json:"username,omitempty"`
+	Password Secret `yaml:"password,omitempty" json:"password,omitempty"`
+}
+
+// Engine is a region's statement engine.
+type Engine struct {
+	Backend      string `yaml:"backend" json:"backend"` // bundled | confluent | flink
+	URL          string `yaml:"url" json:"url"`
+	Organization string `yaml:"organization,omitempty" json:"organization,omitempty"`
+	Environment  string `yaml:"environment,omitempty" json:"environment,omitempty"`
+	Username     Secret `yaml:"username,omitempty" json:"username,omitempty"`
+	Password     Secret `yaml:"password,omitempty" json:"password,omitempty"`
+}
+
+// Fence is how writers are kept out of a region.
+type Fence struct {
+	By         string   `yaml:"by" json:"by"`                                     // acl | quota | command | manual
+	Principals []string `yaml:"principals,omitempty" json:"principals,omitempty"` // acl, quota
+	Command    []string `yaml:"command,omitempty" json:"command,omitempty"`       // command: argv; LIFEBOAT_REGION, LIFEBOAT_ACTION=fence|unfence in its environment
+}
+
+// Link mirrors one region into another.
+type Link struct {
+	Name     string    `yaml:"name" json:"name"`
+	From     string    `yaml:"from" json:"from"`
+	To       string    `yaml:"to" json:"to"`
+	Topics   TopicRule `yaml:"topics" json:"topics"`
+	Groups   Rule      `yaml:"groups,omitempty" json:"groups,omitempty"`
+	Subjects Rule      `yaml:"subjects,omitempty" json:"subjects,omitempty"`
+	ACLs     ACLRule   `yaml:"acls,omitempty" json:"acls,omitempty"`
+	Gaps     string    `yaml:"gaps,omitempty" json:"gaps,omitempty"` // auto (default) | fenced: forbids bulk markers
+}
+
+// Rule selects names by anchored RE2 patterns: included by one of Include and by none of Exclude.
+type Rule struct {
+	Include []string `yaml:"include,omitempty" json:"include,omitempty"`
+	Exclude []string `yaml:"exclude,omitempty" json:"exclude,omitempty"`
+}
+
+// TopicRule selects topics and overrides their configs in the destination.
+type TopicRule struct {
+	Rule    `yaml:",inline"`
+	Configs map[string]string `yaml:"configs,omitempty" json:"configs,omitempty"`
+}
+
+// ACLRule selects principals. Writes is copied or staged: staged grants that allow writing are given at failover.
+type ACLRule struct {
+	Rule   `yaml:",inline"`
+	Writes string `yaml:"writes,omitempty" json:"writes,omitempty"`
+}
+
+// Pipeline is a set of statements that move together.
+type Pipeline struct {
+	Name       string              `yaml:"name" json:"name"`
+	Statements []string            `yaml:"statements" json:"statements"` // globs, relative to lifeboat.yaml
+	Recovery   Strategy            `yaml:"recovery,omitempty" json:"recovery,omitempty"`
+	Overrides  map[string]Strategy `yaml:"overrides,omitempty" json:"overrides,omitempty"` // per statement name
+	Objectives Objectives          `yaml:"objectives,omitempty" json:"objectives,omitempty"`
+	Rate       float64             `yaml:"rate,omitempty" json:"rate,omitempty"` // rows per second that the engine re-reads; for the rebuild estimate
+	Properties map[string]string   `yaml:"properties,omitempty" json:"properties,omitempty"`
+}
+
+// Strategy is how a statement is brought up in the destination: DESIGN.md §5.
+type Strategy string
+
+const (
+	Auto     Strategy = "auto"
+	Parallel Strategy = "parallel"
+	Restore  Strategy = "restore"
+	Rebuild  Strategy = "rebuild"
+	Resume   Strategy = "resume"
+	Fresh    Strategy = "fresh"
+)
+
+// Objectives are what the pipeline promises. Zero means not declared.
+type Objectives struct {
+	RPO       Duration `yaml:"rpo,omitempty" json:"rpo,omitempty"`
+	RTO       Duration `yaml:"rto,omitempty" json:"rto,omitempty"`
+	Semantics string   `yaml:"semantics,omitempty" json:"semantics,omitempty"` // at-least-once | exactly-once
+}
+
+// Duration is a time.Duration written as Go writes it ("30s", "5m") or with d for days ("2d", "1d12h").
+type Duration time.Duration
+
+// Drill is a declared rehearsal.
+type Drill struct {
+	Name     string `yaml:"name" json:"name"`
+	Schedule string `yaml:"schedule" json:"schedule"` // five-field cron
+	Pipeline string `yaml:"pipeline" json:"pipeline"`
+}
+
+// Waiver accepts a finding until a date.
+type Waiver struct {
+	Rule      string `yaml:"rule" json:"rule"`
+	Statement string `yaml:"statement,omitempty" json:"statement,omitempty"`
+	Reason    string `yaml:"reason" json:"reason"`
+	Until     string `yaml:"until,omitempty" json:"until,omitempty"` // YYYY-MM-DD, the last day it holds
+}
+
+// Secret is a reference to a secret, "${env:NAME}" or "${file:/path}". It never holds the secret itself, and prints as •••.
+type Secret struct {
+	ref string
+}

@@ -1,0 +1,53 @@
+// Package testenv starts two regions for a test or a demo, one call each: in this process (StartEmbedded), or as Apache
+// Kafka JVM processes (StartKafka). Package testenv/containers starts the same in containers, and testenv/each runs one suite
+// over all of them. Only tests and `lifeboat demo` import it.
+package testenv
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// Env is two independent regions.
+type Env struct {
+	Kind string // embedded | kafka | containers
+	East *Region
+	West *Region
+	// Stop ends both regions and removes their files. It is idempotent.
+	Stop func() error
+}
+
+// Region is one running region: a Kafka cluster and a schema registry.
+type Region struct {
+	Name      string
+	Bootstrap []string // host:port, on loopback
+	Registry  string   // base URL of a registry with Confluent's API
+	Broker    Broker
+	Fake      *kfake.Cluster // embedded only: faults by request key; changes with Broker.Start
+	// RegistryServer lets a test and the demo take the registry away and bring it back under the same URL.
+	RegistryServer interface {
+		Stop() error
+		Start() error
+	}
+}
+
+// Broker is the process (or what stands for it) that serves a region's Kafka. Data and address survive Kill and Start.
+type Broker interface {
+	Kill() error                     // SIGKILL; embedded: the listeners and every connection are closed at once
+	Pause() error                    // SIGSTOP; embedded: ErrNotSupported
+	Resume() error                   // SIGCONT
+	Start(ctx context.Context) error // after Kill; returns when the broker answers
+}
+
+// ErrNotSupported is returned by a Broker for what its kind cannot do.
+var ErrNotSupported = fmt.Errorf("not supported by this kind of test region")
+
+// Options tune both regions. The zero value is good for tests.
+type Options struct {
+	Dir       string            // where data lives; "" = a fresh temporary directory, removed by Stop
+	Configs   map[string]string // broker configs
+	HeapMiB   int               // Kafka processes: JVM heap, default 512
+	Transient bool              // embedded: keep data in memory only; Kill then loses it
+}
