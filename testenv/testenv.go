@@ -15,8 +15,10 @@ type Env struct {
 	Kind string // embedded | kafka | containers
 	East *Region
 	West *Region
-	// Stop ends both regions and removes their files. It is idempotent.
+	// Stop ends both regions and removes their files, except under a directory that Options.Dir named. It is idempotent.
 	Stop func() error
+
+	stops []func() error
 }
 
 // Region is one running region: a Kafka cluster and a schema registry.
@@ -47,7 +49,7 @@ var ErrNotSupported = fmt.Errorf("not supported by this kind of test region")
 // Options tune both regions. The zero value is good for tests.
 type Options struct {
 	Dir       string            // where data lives; "" = a fresh temporary directory, removed by Stop
-	Configs   map[string]string // broker configs
+	Configs   map[string]string // broker configs, over those of this package
 	HeapMiB   int               // Kafka processes: JVM heap, default 512
 	Transient bool              // embedded: keep data in memory only; Kill then loses it
 }
