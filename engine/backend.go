@@ -72,16 +72,18 @@ type Spec struct {
 // Statement is a statement as the backend has it.
 type Statement struct {
 	Spec
-	UID      string
-	Version  string // resource version
-	Created  time.Time
-	Updated  time.Time
-	Phase    Phase
-	Detail   string // for people: why it is in this phase and what to do
-	Kind     string // sql_kind: CREATE_TABLE, INSERT_INTO …
-	Bounded  bool
-	Offsets  map[string]string // latest_offsets: topic → "partition:0,offset:100;…", next offset to read
-	OffsetAt time.Time
+	UID     string
+	Version string // resource version
+	Created time.Time
+	Updated time.Time
+	Phase   Phase
+	Detail  string // for people: why it is in this phase and what to do
+	Kind    string // sql_kind: CREATE_TABLE, INSERT_INTO …
+	Bounded bool
+	// AppendOnly is false for a statement whose result has updates or deletes.
+	AppendOnly bool
+	Offsets    map[string]string // latest_offsets: topic → "partition:0,offset:100;…", next offset to read
+	OffsetAt   time.Time
 }
 
 // Progress is how far a statement has come, as of its last committed checkpoint.
