@@ -1,0 +1,28 @@
+# Everything here needs Go, git and make; tests on real servers use Java, Maven and Docker where they are there.
+GO ?= go
+PKGS = ./...
+
+.PHONY: demo build test test-short lint bench fuzz
+
+build:            ## bin/lifeboat
+	$(GO) build -o bin/lifeboat ./cmd/lifeboat
+
+demo: build       ## two regions, real data, the primary dies, failover, proof; KAFKA=real uses Apache Kafka processes
+	./bin/lifeboat demo $(if $(filter real,$(KAFKA)),--kafka)
+
+test: lint        ## all tests; real servers are used where they can be started, and required by LIFEBOAT_REQUIRE=kafka,containers
+	$(GO) test -race -shuffle=on -timeout 20m $(PKGS)
+
+test-short:       ## in-process regions only
+	$(GO) test -short -shuffle=on $(PKGS)
+
+lint:
+	@out=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$out" || { echo "not gofmt-ed: $$out"; exit 1; }
+	$(GO) vet $(PKGS)
+	$(GO) tool staticcheck $(PKGS)
+
+bench:            ## mirror, engine and failover on real Kafka, ratios measured side by side in one run
+	scripts/bench.sh
+
+fuzz:             ## every fuzz target for FUZZTIME (default 20s) each
+	FUZZTIME=$(or $(FUZZTIME),20s) scripts/fuzz.sh

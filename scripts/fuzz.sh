@@ -1,0 +1,11 @@
+#!/bin/sh
+# Runs every fuzz target of the module for $FUZZTIME each, one after the other.
+set -eu
+cd "$(dirname "$0")/.."
+grep -rlE '^func Fuzz[A-Za-z0-9_]+\(f \*testing\.F\)' --include='*_test.go' . | while read -r file; do
+	dir=$(dirname "$file")
+	sed -nE 's/^func (Fuzz[A-Za-z0-9_]+)\(f \*testing\.F\).*/\1/p' "$file" | while read -r target; do
+		echo "== $dir $target"
+		go test -run '^$' -fuzz "^$target\$" -fuzztime "${FUZZTIME:-20s}" "./$dir"
+	done
+done
