@@ -36,6 +36,7 @@ func StartEmbedded(ctx context.Context, o Options) (*Env, error) {
 	}
 	env := newEnv("embedded", remove)
 	for _, r := range env.Regions() {
+		r.users = o.Users
 		b := &fakeBroker{region: r, opts: embeddedOptions(o, filepath.Join(dir, r.Name))}
 		r.Broker = b
 		env.onStop(b.Kill)
@@ -58,6 +59,18 @@ func embeddedOptions(o Options, dir string) []kfake.Opt {
 		kfake.GroupMinSessionTimeout(100 * time.Millisecond),
 		kfake.GroupMaxSessionTimeout(30 * time.Minute),
 		kfake.BrokerConfigs(configs),
+	}
+	if len(o.Users) > 0 {
+		opts = append(opts, kfake.EnableSASL(), kfake.EnableACLs())
+	}
+	for _, u := range o.Users {
+		for _, m := range mechanisms {
+			if u.Super {
+				opts = append(opts, kfake.Superuser(m, u.Name, u.Password))
+			} else {
+				opts = append(opts, kfake.User(m, u.Name, u.Password))
+			}
+		}
 	}
 	if !o.Transient {
 		opts = append(opts, kfake.DataDir(dir))

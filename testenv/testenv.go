@@ -33,6 +33,8 @@ type Region struct {
 		Stop() error
 		Start() error
 	}
+
+	users []User
 }
 
 // Broker is the process (or what stands for it) that serves a region's Kafka. Data and address survive Kill and Start.
@@ -50,6 +52,7 @@ var ErrNotSupported = fmt.Errorf("not supported by this kind of test region")
 type Options struct {
 	Dir       string            // where data lives; "" = a fresh temporary directory, removed by Stop
 	Configs   map[string]string // broker configs, over those of this package
+	Users     []User            // nil = anyone may do anything; else SASL is required and an authorizer is on
 	HeapMiB   int               // Kafka processes: JVM heap, default 512
 	Transient bool              // embedded: keep data in memory only; Kill then loses it
 }

@@ -1,0 +1,214 @@
+package testenv
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// StartKafka starts two regions whose brokers are Apache Kafka, each a KRaft cluster of one node in a JVM of its own, on
+// loopback, both at the same time: some seconds. The JVMs die with this process. The first call on a machine downloads the jars
+// (55 MB) with Maven. Registries are those of StartEmbedded. It wraps ErrMissing where Java or the jars cannot be had.
+func StartKafka(ctx context.Context, o Options) (*Env, error) {
+	if _, err := KafkaHome(ctx); err != nil {
+		return nil, err
+	}
+	dir, remove, err := dataDir(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	if o.HeapMiB == 0 {
+		o.HeapMiB = 512
+	}
+	env := newEnv("kafka", remove)
+	starts, sctx := errgroup.WithContext(ctx)
+	for _, r := range env.Regions() {
+		r.users = o.Users
+		b := &kafkaBroker{region: r, dir: filepath.Join(dir, r.Name), options: o}
+		r.Broker = b
+		env.onStop(b.Kill)
+		if err := env.startRegistry(r); err != nil {
+			return nil, errors.Join(fmt.Errorf("%s: %w", r.Name, err), starts.Wait(), env.Stop())
+		}
+		starts.Go(func() error {
+			if err := b.create(sctx); err != nil {
+				return fmt.Errorf("%s: %w", r.Name, err)
+			}
+			return nil
+		})
+	}
+	if err := starts.Wait(); err != nil {
+		return nil, errors.Join(err, env.Stop())
+	}
+	return env, nil
+}
+
+// kafkaBroker is one KRaft cluster of one node, as a JVM.
+type kafkaBroker struct {
+	region  *Region
+	dir     string // server.properties, data, kafka.log
+	options Options
+
+	mu      sync.Mutex
+	process *process // nil while dead
+}
+
+// startTimeout bounds a start whose context has no deadline. On a quiet machine it takes 3 s.
+const startTimeout = 2 * time.Minute
+
+// create formats the storage and starts the broker, on other ports when another process takes one of those chosen.
+func (b *kafkaBroker) create(ctx context.Context) error {
+	for attempt := 1; ; attempt++ {
+		l, err := kafkaListeners()
+		if err != nil {
+			return err
+		}
+		b.region.Bootstrap = []string{l.Client}
+		if err := b.format(ctx, l); err != nil {
+			return err
+		}
+		err = b.Start(ctx)
+		if err == nil {
+			break
+		}
+		if attempt == 5 || !bytes.Contains([]byte(err.Error()), []byte("Address already in use")) {
+			return err
+		}
+	}
+	return b.region.addSCRAM(ctx)
+}
+
+// format writes server.properties and makes the storage directory a new cluster's, if it is not one already.
+func (b *kafkaBroker) format(ctx context.Context, l KafkaListeners) error {
+	data := filepath.Join(b.dir, "data")
+	if err := os.MkdirAll(b.dir, 0o755); err != nil {
+		return fmt.Errorf("making the broker's directory: %w", err)
+	}
+	if err := os.WriteFile(b.properties(), []byte(KafkaProperties(l, data, b.options)), 0o600); err != nil {
+		return fmt.Errorf("writing the broker's configuration: %w", err)
+	}
+	cmd, err := JavaCommand(ctx, 64, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", newClusterID(), "-c", b.properties())
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(data, "meta.properties")); err == nil {
+		return nil
+	}
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("formatting the broker's storage: %w: %s", err, bytes.TrimSpace(out))
+	}
+	return nil
+}
+
+func (b *kafkaBroker) properties() string { return filepath.Join(b.dir, "server.properties") }
+
+func (b *kafkaBroker) Start(ctx context.Context) (err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.process != nil {
+		return errors.New("starting the broker: it is running")
+	}
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	// The process outlives ctx, which is only about the start.
+	cmd, err := JavaCommand(context.WithoutCancel(ctx), b.options.HeapMiB, "kafka.Kafka", b.properties())
+	if err != nil {
+		return err
+	}
+	cmd.Args = append([]string{cmd.Args[0], "-Dlifeboat.log.level=info"}, cmd.Args[1:]...)
+	log, err := os.OpenFile(filepath.Join(b.dir, "kafka.log"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o644)
+	if err != nil {
+		return fmt.Errorf("starting the broker: %w", err)
+	}
+	defer log.Close()
+	from, err := log.Seek(0, io.SeekEnd)
+	if err != nil {
+		return fmt.Errorf("starting the broker: %w", err)
+	}
+	cmd.Stdout, cmd.Stderr = log, log
+	p, err := startProcess(cmd)
+	if err != nil {
+		return fmt.Errorf("starting the broker: %w", err)
+	}
+	if err := b.region.awaitBroker(ctx, p.exited); err != nil {
+		return errors.Join(fmt.Errorf("starting the broker on %s: %w; its log ends:\n%s", b.region.Bootstrap[0], err, tail(log, from)), p.kill())
+	}
+	b.process = p
+	return nil
+}
+
+func (b *kafkaBroker) Kill() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.process == nil {
+		return nil
+	}
+	err := b.process.kill()
+	b.process = nil
+	return err
+}
+
+func (b *kafkaBroker) Pause() error {
+	return b.running("pausing the broker", (*process).pause)
+}
+
+func (b *kafkaBroker) Resume() error {
+	return b.running("resuming the broker", (*process).resume)
+}
+
+func (b *kafkaBroker) running(doing string, do func(*process) error) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.process == nil {
+		return fmt.Errorf("%s: it is not running", doing)
+	}
+	if err := do(b.process); err != nil {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return nil
+}
+
+// kafkaListeners are three loopback ports that are free now.
+func kafkaListeners() (KafkaListeners, error) {
+	var addrs [3]string
+	for i := range addrs {
+		for try := 0; addrs[i] == ""; try++ {
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", randomPort()))
+			if err != nil {
+				if try == 100 {
+					return KafkaListeners{}, fmt.Errorf("finding a free port: %w", err)
+				}
+				continue
+			}
+			defer l.Close() // all three are held until all are found
+			addrs[i] = l.Addr().String()
+		}
+	}
+	return KafkaListeners{Client: addrs[0], Advertised: addrs[0], Controller: addrs[1], Internal: addrs[2]}, nil
+}
+
+// tail is the last lines of what a process wrote since from.
+func tail(log *os.File, from int64) []byte {
+	const most = 3000
+	end, err := log.Seek(0, io.SeekEnd)
+	if err != nil {
+		return []byte(err.Error())
+	}
+	b := make([]byte, min(most, end-from))
+	if _, err := log.ReadAt(b, end-int64(len(b))); err != nil {
+		return []byte(err.Error())
+	}
+	if len(b) == most {
+		_, b, _ = bytes.Cut(b, []byte("\n")) // begin with a whole line
+	}
+	return bytes.TrimSpace(b)
+}
