@@ -6,6 +6,8 @@ package plans
 
 import (
 	"time"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
 )
 
 // Topology is the content of lifeboat.yaml.
@@ -165,5 +167,6 @@ type Waiver struct {
 
 // Secret is a reference to a secret, "${env:NAME}" or "${file:/path}". It never holds the secret itself, and prints as •••.
 type Secret struct {
-	ref string
+	ref   string
+	place report.Place // where it stands, for MissingSecretError
 }
