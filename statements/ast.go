@@ -8,7 +8,7 @@ type Script struct {
 
 // Parsed is one statement of a script: its text as written, and what it says.
 type Parsed struct {
-	At        Pos       // of its first token
+	Pos                 // of its first token
 	Text      string    // as written, from the first token to the last, without the semicolon
 	Statement Statement // nil where the statement was refused; a finding of Parse says why
 	src       *source
@@ -16,7 +16,7 @@ type Parsed struct {
 
 // Node is a part of the syntax tree. SQL prints it in one canonical form that parses back to an equal tree.
 type Node interface {
-	Pos() Pos
+	At() Pos
 	SQL() string
 	write(*printer)
 }

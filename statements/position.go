@@ -16,8 +16,8 @@ type Pos struct {
 
 func (p Pos) String() string { return fmt.Sprintf("%d:%d", p.Line, p.Column) }
 
-// Pos returns p itself, so that a node that embeds its position has one to tell.
-func (p Pos) Pos() Pos { return p }
+// At returns p itself, so that a node that embeds its position has one to tell.
+func (p Pos) At() Pos { return p }
 
 // source is the text that positions point into.
 type source struct {

@@ -12,7 +12,7 @@ type Resolved struct {
 // Rel is a node of a resolved query: *Scan, *Windowing, *Filter, *Aggregation, *Projection or *Write. Its expressions
 // count columns in the row of its input; Columns is the row that it gives.
 type Rel interface {
-	Pos() Pos
+	At() Pos
 	Columns() []Column
 	// Input is the node below, nil for a Scan.
 	Input() Rel
@@ -117,7 +117,7 @@ func (n *Write) Input() Rel       { return n.In }
 // Scalar is a resolved expression: *ColumnRef, *Constant or *Op. Where SQL converts a value by itself, the conversion is a
 // CAST in the tree, so that the arguments of comparisons, CASE and the like have one type.
 type Scalar interface {
-	Pos() Pos
+	At() Pos
 	Type() Type
 }
 
