@@ -41,8 +41,8 @@ func (r *Region) Client(opts ...kgo.Opt) (*kgo.Client, error) {
 	return cl, nil
 }
 
-// awaitBroker returns when the broker answers and counts itself in, or when exited says that it never will.
-func (r *Region) awaitBroker(ctx context.Context, exited <-chan struct{}) error {
+// Await returns when the region's broker answers and counts itself in, or when exited, closed, says that it never will.
+func (r *Region) Await(ctx context.Context, exited <-chan struct{}) error {
 	cl, err := r.Client(kgo.RequestRetries(0), kgo.DialTimeout(time.Second), kgo.RetryTimeout(time.Second))
 	if err != nil {
 		return err
@@ -66,8 +66,8 @@ func (r *Region) awaitBroker(ctx context.Context, exited <-chan struct{}) error 
 	}
 }
 
-// addSCRAM gives every user its SCRAM credentials, which live in the cluster's metadata.
-func (r *Region) addSCRAM(ctx context.Context) error {
+// AddSCRAM gives every user its SCRAM credentials, which live in the cluster's metadata.
+func (r *Region) AddSCRAM(ctx context.Context) error {
 	if len(r.users) == 0 {
 		return nil
 	}

@@ -34,27 +34,18 @@ func StartEmbedded(ctx context.Context, o Options) (*Env, error) {
 	if err != nil {
 		return nil, err
 	}
-	env := newEnv("embedded", remove)
-	for _, r := range env.Regions() {
-		r.users = o.Users
+	return Assemble(ctx, "embedded", o, func(ctx context.Context, r *Region) (func() error, error) {
 		b := &fakeBroker{region: r, opts: embeddedOptions(o, filepath.Join(dir, r.Name))}
 		r.Broker = b
-		env.onStop(b.Kill)
-		if err := b.Start(ctx); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", r.Name, err), env.Stop())
-		}
-		if err := env.startRegistry(r); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", r.Name, err), env.Stop())
-		}
-	}
-	return env, nil
+		return b.Kill, b.Start(ctx)
+	}, remove)
 }
 
 func embeddedOptions(o Options, dir string) []kfake.Opt {
 	configs := maps.Clone(embeddedConfigs)
 	maps.Copy(configs, o.Configs)
 	opts := []kfake.Opt{
-		kfake.ClusterID(newClusterID()),
+		kfake.ClusterID(NewClusterID()),
 		kfake.DefaultNumPartitions(1), // Kafka's num.partitions
 		kfake.GroupMinSessionTimeout(100 * time.Millisecond),
 		kfake.GroupMaxSessionTimeout(30 * time.Minute),
@@ -98,7 +89,7 @@ func (b *fakeBroker) Start(ctx context.Context) error {
 	for {
 		port := b.port
 		if port == 0 {
-			port = randomPort()
+			port = RandomPort()
 		}
 		var ln *listener
 		listen := kfake.ListenFn(func(network, addr string) (net.Listener, error) {

@@ -1,41 +1,71 @@
 package testenv
 
 import (
+	"context"
 	"crypto/rand"
 	"encoding/base64"
 	"errors"
+	"fmt"
 	mrand "math/rand/v2"
+	"slices"
 	"sync"
+
+	"golang.org/x/sync/errgroup"
 )
 
-// newEnv is an environment with two regions that do not run yet. last is what Stop does at its very end.
-func newEnv(kind string, last func() error) *Env {
-	env := &Env{Kind: kind, East: &Region{Name: "east"}, West: &Region{Name: "west"}}
-	env.onStop(last)
+// Assemble makes an environment from a way to start one broker; StartEmbedded, StartKafka and containers.Start are made with it.
+// It starts both regions at the same time and gives each a registry and its users. start sets r.Bootstrap and r.Broker and
+// returns when the broker answers; the stop that it returns, also with an error, removes whatever it made. last is done at the
+// very end of Stop.
+func Assemble(ctx context.Context, kind string, o Options, start func(ctx context.Context, r *Region) (stop func() error, err error), last func() error) (*Env, error) {
+	env := &Env{Kind: kind, East: &Region{Name: "east", users: o.Users}, West: &Region{Name: "west", users: o.Users}}
+	var mu sync.Mutex
+	stops := []func() error{last}
+	onStop := func(f func() error) {
+		mu.Lock()
+		defer mu.Unlock()
+		stops = append(stops, f)
+	}
 	env.Stop = sync.OnceValue(func() error {
 		var errs []error
-		for i := len(env.stops) - 1; i >= 0; i-- {
-			errs = append(errs, env.stops[i]())
+		for _, stop := range slices.Backward(stops) {
+			errs = append(errs, stop())
 		}
 		return errors.Join(errs...)
 	})
-	return env
+	starts, ctx := errgroup.WithContext(ctx)
+	for _, r := range env.Regions() {
+		starts.Go(func() error {
+			stop, err := start(ctx, r)
+			if stop != nil {
+				onStop(stop)
+			}
+			if err == nil {
+				err = r.startRegistry(onStop)
+			}
+			if err != nil {
+				return fmt.Errorf("%s: %w", r.Name, err)
+			}
+			return nil
+		})
+	}
+	if err := starts.Wait(); err != nil {
+		return nil, errors.Join(err, env.Stop())
+	}
+	return env, nil
 }
-
-// onStop adds to what Stop does; the last added comes first.
-func (e *Env) onStop(f func() error) { e.stops = append(e.stops, f) }
 
 // Regions are East and West, in this order.
 func (e *Env) Regions() []*Region { return []*Region{e.East, e.West} }
 
-// newClusterID is a random cluster id in Kafka's form: 16 bytes in URL-safe base64 without padding.
-func newClusterID() string {
+// NewClusterID is a random cluster id in Kafka's form: 16 bytes in URL-safe base64 without padding.
+func NewClusterID() string {
 	var id [16]byte
 	rand.Read(id[:])
 	id[0] &= 0x7f // a first letter of A to f: Kafka gives out no id that begins with a dash
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }
 
-// randomPort is a loopback port below the ephemeral range of Linux (32768) and macOS (49152): while its owner is killed, no
+// RandomPort is a loopback port below the ephemeral range of Linux (32768) and macOS (49152): while its owner is killed, no
 // outgoing connection and no listener on port 0 takes it.
-func randomPort() int { return 20000 + mrand.IntN(12000) }
+func RandomPort() int { return 20000 + mrand.IntN(12000) }

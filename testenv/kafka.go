@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
-
-	"golang.org/x/sync/errgroup"
 )
 
 // StartKafka starts two regions whose brokers are Apache Kafka, each a KRaft cluster of one node in a JVM of its own, on
@@ -29,27 +27,11 @@ func StartKafka(ctx context.Context, o Options) (*Env, error) {
 	if o.HeapMiB == 0 {
 		o.HeapMiB = 512
 	}
-	env := newEnv("kafka", remove)
-	starts, sctx := errgroup.WithContext(ctx)
-	for _, r := range env.Regions() {
-		r.users = o.Users
+	return Assemble(ctx, "kafka", o, func(ctx context.Context, r *Region) (func() error, error) {
 		b := &kafkaBroker{region: r, dir: filepath.Join(dir, r.Name), options: o}
 		r.Broker = b
-		env.onStop(b.Kill)
-		if err := env.startRegistry(r); err != nil {
-			return nil, errors.Join(fmt.Errorf("%s: %w", r.Name, err), starts.Wait(), env.Stop())
-		}
-		starts.Go(func() error {
-			if err := b.create(sctx); err != nil {
-				return fmt.Errorf("%s: %w", r.Name, err)
-			}
-			return nil
-		})
-	}
-	if err := starts.Wait(); err != nil {
-		return nil, errors.Join(err, env.Stop())
-	}
-	return env, nil
+		return b.Kill, b.create(ctx)
+	}, remove)
 }
 
 // kafkaBroker is one KRaft cluster of one node, as a JVM.
@@ -84,7 +66,7 @@ func (b *kafkaBroker) create(ctx context.Context) error {
 			return err
 		}
 	}
-	return b.region.addSCRAM(ctx)
+	return b.region.AddSCRAM(ctx)
 }
 
 // format writes server.properties and makes the storage directory a new cluster's, if it is not one already.
@@ -96,7 +78,7 @@ func (b *kafkaBroker) format(ctx context.Context, l KafkaListeners) error {
 	if err := os.WriteFile(b.properties(), []byte(KafkaProperties(l, data, b.options)), 0o600); err != nil {
 		return fmt.Errorf("writing the broker's configuration: %w", err)
 	}
-	cmd, err := JavaCommand(ctx, 64, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", newClusterID(), "-c", b.properties())
+	cmd, err := JavaCommand(ctx, 64, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", NewClusterID(), "-c", b.properties())
 	if err != nil {
 		return err
 	}
@@ -139,7 +121,7 @@ func (b *kafkaBroker) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("starting the broker: %w", err)
 	}
-	if err := b.region.awaitBroker(ctx, p.exited); err != nil {
+	if err := b.region.Await(ctx, p.exited); err != nil {
 		return errors.Join(fmt.Errorf("starting the broker on %s: %w; its log ends:\n%s", b.region.Bootstrap[0], err, tail(log, from)), p.kill())
 	}
 	b.process = p
@@ -182,7 +164,7 @@ func kafkaListeners() (KafkaListeners, error) {
 	var addrs [3]string
 	for i := range addrs {
 		for try := 0; addrs[i] == ""; try++ {
-			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", randomPort()))
+			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", RandomPort()))
 			if err != nil {
 				if try == 100 {
 					return KafkaListeners{}, fmt.Errorf("finding a free port: %w", err)

@@ -9,13 +9,13 @@ import (
 )
 
 // startRegistry gives the region a registry on a port of its own.
-func (e *Env) startRegistry(r *Region) error {
+func (r *Region) startRegistry(onStop func(func() error)) error {
 	s := &fakeRegistry{handler: srfake.NewRegistry().Handler(), addr: "127.0.0.1:0"}
 	if err := s.Start(); err != nil {
 		return err
 	}
 	r.Registry, r.RegistryServer = "http://"+s.addr, s
-	e.onStop(s.Stop)
+	onStop(s.Stop)
 	return nil
 }
 

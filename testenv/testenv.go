@@ -17,8 +17,6 @@ type Env struct {
 	West *Region
 	// Stop ends both regions and removes their files, except under a directory that Options.Dir named. It is idempotent.
 	Stop func() error
-
-	stops []func() error
 }
 
 // Region is one running region: a Kafka cluster and a schema registry.

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/testenv"
+	"github.com/lifeboat-dr/lifeboat/testenv/containers"
 )
 
 // kind is one way to run two regions.
@@ -39,7 +40,9 @@ var (
 	embedded = &kind{name: "embedded", missing: func() string { return "" }, start: testenv.StartEmbedded}
 	kafka    = &kind{name: "kafka", missing: testenv.MissingKafka, start: testenv.StartKafka}
 
-	kinds = []*kind{embedded, kafka}
+	boxed = &kind{name: "containers", missing: containers.Missing, start: containers.Start}
+
+	kinds = []*kind{embedded, kafka, boxed}
 )
 
 // Option changes what regions a test gets.
@@ -71,6 +74,9 @@ func Embedded(t testing.TB, opts ...Option) *testenv.Env { t.Helper(); return em
 
 // Kafka is a pair of regions whose brokers are Apache Kafka processes. It skips t where there can be none.
 func Kafka(t testing.TB, opts ...Option) *testenv.Env { t.Helper(); return kafka.get(t, opts) }
+
+// Containers is a pair of regions whose brokers are Apache Kafka in containers. It skips t where there can be none.
+func Containers(t testing.TB, opts ...Option) *testenv.Env { t.Helper(); return boxed.get(t, opts) }
 
 // Main runs the tests of a package and then stops what they shared.
 func Main(m *testing.M) {
