@@ -20,8 +20,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kversion"
 )
 
-// ErrFenced says that another producer has opened the same transactional id since: nothing more can be written under this one.
-var ErrFenced = errors.New("fenced: another producer has taken over the transactional id")
+// ErrFenced says that nothing more can be written by this Producer: another one has opened the same transactional id since, or the
+// coordinator has aborted a transaction that stayed open for longer than its timeout.
+var ErrFenced = errors.New("fenced: another producer has the transactional id, or the transaction timed out")
 
 // Versions are the API versions that a client for this package must be limited to (kgo.MaxVersions).
 func Versions() *kversion.Versions {
@@ -175,11 +176,16 @@ func (p *Producer) enrol(ctx context.Context, partitions []Partition) error {
 	return nil
 }
 
-// retry calls f until it succeeds, fails for good, or ctx ends. Waiting starts in the order of a broker's own delays.
+// patience is how long an error that goes away by itself is waited for: an election, a broker that starts again. After it the
+// caller hears of it, and may well try again.
+const patience = 20 * time.Second
+
+// retry calls f until it succeeds, fails for good, or patience or ctx end. Waiting starts in the order of a broker's own delays.
 func retry(ctx context.Context, f func() error) error {
+	begun := time.Now()
 	for pause := 2 * time.Millisecond; ; pause = min(2*pause, 250*time.Millisecond) {
 		err := f()
-		if err == nil || !again(err) {
+		if err == nil || !again(err) || time.Since(begun) > patience {
 			return err
 		}
 		select {
@@ -206,7 +212,8 @@ func again(err error) bool {
 }
 
 func fenced(err error) error {
-	if errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) {
+	// The last of these is what kfake answers to a batch for a transaction that someone else has ended.
+	if errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) || errors.Is(err, kerr.InvalidTxnState) {
 		return fmt.Errorf("%w (%w)", ErrFenced, err)
 	}
 	return err
