@@ -8,13 +8,10 @@ import (
 
 // Signatures that are filled in next.
 
-func Parse(file, sql string) (*Script, []report.Finding)                    { panic("pending") }
-func ParseOne(file, sql string) (*Parsed, []report.Finding)                 { panic("pending") }
-func ParseAt(file string, line int, sql string) (*Script, []report.Finding) { panic("pending") }
-func TableOf(u *Parsed) (*Table, []report.Finding)                          { panic("pending") }
-func Resolve(u *Parsed, cat Catalog) (*Resolved, []report.Finding)          { panic("pending") }
-func Reads(s Statement) []string                                            { panic("pending") }
-func Writes(s Statement) []string                                           { panic("pending") }
+func TableOf(u *Parsed) (*Table, []report.Finding)                 { panic("pending") }
+func Resolve(u *Parsed, cat Catalog) (*Resolved, []report.Finding) { panic("pending") }
+func Reads(s Statement) []string                                   { panic("pending") }
+func Writes(s Statement) []string                                  { panic("pending") }
 
 type Graph struct{}
 

@@ -22,17 +22,30 @@ func (n *NamedArg) SQL() string   { return printed(n) }
 // expr writes an expression that stands by itself.
 func (p *printer) expr(e Expr) { e.write(p) }
 
-// operand writes an operand of an operator, in parentheses unless it binds closer than any operator: precedence is told by
-// the parentheses alone. The operands of a chain of one left-associative operator are written without.
-func (p *printer) operand(e Expr, chain Operator) {
+// power is how close the outermost operator of e binds; an expression without one binds closest.
+func power(e Expr) int {
 	switch x := e.(type) {
-	case *Unary, *Is, *Between, *In, *Like:
-	case *Binary:
-		if x.Op == chain {
-			x.write(p)
-			return
+	case *Unary:
+		if x.Op == OpNot {
+			return bindNot
 		}
-	default:
+		return bindSign
+	case *Binary:
+		if o, ok := binaryOps[string(x.Op)]; ok {
+			return o.power
+		}
+		return bindIs // IS [NOT] DISTINCT FROM
+	case *Is:
+		return bindIs
+	case *Between, *In, *Like:
+		return bindRange
+	}
+	return bindSign + 1
+}
+
+// operand writes an operand that must bind at least as close as least, else it stands in parentheses.
+func (p *printer) operand(e Expr, least int) {
+	if power(e) >= least {
 		e.write(p)
 		return
 	}
@@ -92,30 +105,29 @@ func (n *Unary) write(p *printer) {
 	p.WriteString(string(n.Op))
 	if n.Op == OpNot {
 		p.WriteByte(' ')
+		p.operand(n.X, bindNot)
+		return
 	}
-	p.operand(n.X, "")
+	p.operand(n.X, bindSign+1) // -(-x): two signs side by side would begin a comment
 }
 
+// write goes down the left side of a chain of operators in a loop: a chain may be as long as a statement.
 func (n *Binary) write(p *printer) {
-	// A long chain leans to the left. It is written from its first operand on, without recursion down its length.
 	chain := []*Binary{n}
-	for x, ok := n.X.(*Binary); ok && x.Op == n.Op && n.Op.associative(); x, ok = x.X.(*Binary) {
+	for {
+		top := chain[len(chain)-1]
+		x, ok := top.X.(*Binary)
+		if !ok || power(x) < power(top) {
+			break
+		}
 		chain = append(chain, x)
 	}
-	p.operand(chain[len(chain)-1].X, "")
+	first := chain[len(chain)-1]
+	p.operand(first.X, power(first))
 	for i := len(chain) - 1; i >= 0; i-- {
-		p.words(" ", string(n.Op), " ")
-		p.operand(chain[i].Y, "")
+		p.words(" ", string(chain[i].Op), " ")
+		p.operand(chain[i].Y, power(chain[i])+1)
 	}
-}
-
-// associative reports whether a op b op c may be written without parentheses and means (a op b) op c.
-func (o Operator) associative() bool {
-	switch o {
-	case OpAnd, OpOr, OpAdd, OpSub, OpMul, OpDiv, OpMod, OpConcat:
-		return true
-	}
-	return false
 }
 
 func (p *printer) not(not bool) {
@@ -125,26 +137,26 @@ func (p *printer) not(not bool) {
 }
 
 func (n *Is) write(p *printer) {
-	p.operand(n.X, "")
+	p.operand(n.X, bindIs)
 	p.WriteString(" IS")
 	p.not(n.Not)
 	p.WriteString(string(n.Op[len("IS"):]))
 }
 
 func (n *Between) write(p *printer) {
-	p.operand(n.X, "")
+	p.operand(n.X, bindRange)
 	p.not(n.Not)
 	p.WriteString(" BETWEEN ")
 	if n.Symmetric {
 		p.WriteString("SYMMETRIC ")
 	}
-	p.operand(n.Low, "")
+	p.operand(n.Low, bindAdd)
 	p.WriteString(" AND ")
-	p.operand(n.High, "")
+	p.operand(n.High, bindAdd)
 }
 
 func (n *In) write(p *printer) {
-	p.operand(n.X, "")
+	p.operand(n.X, bindRange)
 	p.not(n.Not)
 	p.WriteString(" IN (")
 	list(p, n.List, p.expr)
@@ -152,17 +164,17 @@ func (n *In) write(p *printer) {
 }
 
 func (n *Like) write(p *printer) {
-	p.operand(n.X, "")
+	p.operand(n.X, bindRange)
 	p.not(n.Not)
 	if n.Similar {
 		p.WriteString(" SIMILAR TO ")
 	} else {
 		p.WriteString(" LIKE ")
 	}
-	p.operand(n.Pattern, "")
+	p.operand(n.Pattern, bindAdd)
 	if n.Escape != nil {
 		p.WriteString(" ESCAPE ")
-		p.operand(n.Escape, "")
+		p.operand(n.Escape, bindAdd)
 	}
 }
 
@@ -210,9 +222,9 @@ func (n *Call) write(p *printer) {
 	case n.Star:
 		p.WriteByte('*')
 	case n.Func == "POSITION" && len(n.Args) == 2:
-		p.operand(n.Args[0], "")
+		p.operand(n.Args[0], bindAdd)
 		p.WriteString(" IN ")
-		p.operand(n.Args[1], "")
+		p.expr(n.Args[1])
 	default:
 		if n.Distinct {
 			p.WriteString("DISTINCT ")

@@ -211,18 +211,14 @@ func (t Type) write(b *strings.Builder) {
 	}
 }
 
-// writeInterval leaves out the leading unit's precision where it is the default of 2.
+// writeInterval leaves out precisions that are the defaults: 2 for the leading unit, 6 for the fraction of a second.
 func (t Type) writeInterval(b *strings.Builder) {
 	b.WriteString("INTERVAL ")
 	b.WriteString(string(t.From))
 	switch {
-	case t.From == UnitSecond:
-		if t.Precision != 2 {
-			fmt.Fprintf(b, "(%d, %d)", t.Precision, t.Scale)
-		} else if t.Scale != 6 {
-			fmt.Fprintf(b, "(%d)", t.Scale)
-		}
-	case t.Precision != 2:
+	case t.From == UnitSecond && (t.Precision != 2 || t.Scale != 6):
+		fmt.Fprintf(b, "(%d, %d)", t.Precision, t.Scale)
+	case t.From != UnitSecond && t.Precision != 2:
 		fmt.Fprintf(b, "(%d)", t.Precision)
 	}
 	if t.To != t.From {
