@@ -1,0 +1,101 @@
+package batch
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+)
+
+// Builder makes a batch from records. It is reused: Reset keeps its memory.
+type Builder struct {
+	codec   Codec
+	payload []byte
+	n       int32
+	first   int64
+	max     int64
+}
+
+// NewBuilder returns a builder whose batches are compressed with codec.
+func NewBuilder(codec Codec) *Builder { return &Builder{codec: codec} }
+
+// Append adds a record behind the last one. A nil key or value is null.
+func (b *Builder) Append(timestamp int64, key, value []byte, h Headers) {
+	if b.n == 0 {
+		b.first, b.max = timestamp, timestamp
+	}
+	b.max = max(b.max, timestamp)
+	delta := timestamp - b.first
+	size := 1 + varintLen(delta) + varintLen(int64(b.n)) + bytesLen(key) + bytesLen(value) + varintLen(int64(h.N)) + len(h.raw)
+	p := binary.AppendVarint(b.payload, int64(size))
+	p = append(p, 0)
+	p = binary.AppendVarint(p, delta)
+	p = binary.AppendVarint(p, int64(b.n))
+	p = appendBytes(p, key)
+	p = appendBytes(p, value)
+	p = binary.AppendVarint(p, int64(h.N))
+	b.payload = append(p, h.raw...)
+	b.n++
+}
+
+// Len is the number of records, Size the number of their bytes before compression.
+func (b *Builder) Len() int  { return int(b.n) }
+func (b *Builder) Size() int { return len(b.payload) + HeaderSize }
+
+// Reset forgets the records.
+func (b *Builder) Reset() { b.payload, b.n = b.payload[:0], 0 }
+
+// Build appends the batch to dst with base offset 0 and the given identity. There must be at least one record.
+func (b *Builder) Build(dst []byte, id Identity) ([]byte, error) { return b.build(dst, id, 0) }
+
+// BuildTransactional is Build with the transactional bit.
+func (b *Builder) BuildTransactional(dst []byte, id Identity) ([]byte, error) {
+	return b.build(dst, id, attrTransactional)
+}
+
+func (b *Builder) build(dst []byte, id Identity, attributes int16) ([]byte, error) {
+	if b.n == 0 {
+		return dst, fmt.Errorf("building a batch: %w", ErrEmpty)
+	}
+	at := len(dst)
+	var header [HeaderSize]byte
+	header[posMagic] = 2
+	dst = append(dst, header[:]...)
+	c := compressors.Get().(*compressor)
+	defer compressors.Put(c)
+	dst, err := c.append(dst, b.codec, b.payload)
+	if err != nil {
+		return dst[:at], fmt.Errorf("building a batch: %w", err)
+	}
+	out := Batch(dst[at:])
+	binary.BigEndian.PutUint32(out[posLeaderEpoch:], math.MaxUint32)
+	binary.BigEndian.PutUint16(out[posAttributes:], uint16(int16(b.codec)|attributes))
+	binary.BigEndian.PutUint32(out[posLastOffsetDelta:], uint32(b.n-1))
+	binary.BigEndian.PutUint64(out[posFirstTimestamp:], uint64(b.first))
+	binary.BigEndian.PutUint64(out[posMaxTimestamp:], uint64(b.max))
+	binary.BigEndian.PutUint64(out[posProducerID:], uint64(id.ProducerID))
+	binary.BigEndian.PutUint16(out[posProducerEpoch:], uint16(id.Epoch))
+	binary.BigEndian.PutUint32(out[posBaseSequence:], uint32(id.Sequence))
+	binary.BigEndian.PutUint32(out[posNumRecords:], uint32(b.n))
+	out.seal()
+	return dst, nil
+}
+
+// Filler builds a zstd batch of n empty records with the given time: what aligns a log whose source starts above 0. Brokers run out
+// of memory over batches of millions of records; MaxFiller is safe.
+func Filler(dst []byte, n int32, timestamp int64, id Identity) ([]byte, error) {
+	b := NewBuilder(Zstd)
+	for range n {
+		b.Append(timestamp, nil, nil, Headers{})
+	}
+	return b.Build(dst, id)
+}
+
+// MaxFiller is the largest filler batch, in records.
+const MaxFiller = 100_000
+
+func bytesLen(v []byte) int {
+	if v == nil {
+		return 1
+	}
+	return varintLen(int64(len(v))) + len(v)
+}
