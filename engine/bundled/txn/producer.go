@@ -42,7 +42,8 @@ type Partition struct {
 
 func (p Partition) String() string { return fmt.Sprintf("%s-%d", p.Topic, p.Partition) }
 
-// Batch is one record batch of format v2 for a partition, with any producer id, epoch, sequence and CRC: Write sets them in place.
+// Batch is one record batch for a partition, as batch.Builder's BuildTransactional makes it with any identity: Write sets the producer's in
+// place.
 type Batch struct {
 	Partition
 	Bytes []byte

@@ -2,7 +2,6 @@ package txn
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -10,7 +9,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/lifeboat-dr/lifeboat/linking/batch"
 )
 
 // Record is a record of a table. A nil Value deletes the key.
@@ -23,44 +23,30 @@ type Record struct {
 const maxRecordsBytes = 512 << 10
 
 // Records puts records into uncompressed batches for a partition, stamped with a time. Write sends them.
-func Records(p Partition, at time.Time, records []Record) []Batch {
+func Records(p Partition, at time.Time, records []Record) ([]Batch, error) {
 	var out []Batch
-	for len(records) > 0 {
-		var body []byte
-		n := 0
-		for _, r := range records {
-			if n > 0 && len(body)+len(r.Key)+len(r.Value) > maxRecordsBytes {
-				break
+	b := batch.NewBuilder(batch.None)
+	flush := func() error {
+		bytes, err := b.BuildTransactional(nil, batch.NoIdentity)
+		if err != nil {
+			return fmt.Errorf("%s: %w", p, err)
+		}
+		out = append(out, Batch{Partition: p, Bytes: bytes})
+		b.Reset()
+		return nil
+	}
+	for _, r := range records {
+		if b.Len() > 0 && b.Size()+len(r.Key)+len(r.Value) > maxRecordsBytes {
+			if err := flush(); err != nil {
+				return nil, err
 			}
-			body = appendRecord(body, n, r)
-			n++
 		}
-		b := kmsg.RecordBatch{
-			PartitionLeaderEpoch: -1, Magic: 2, LastOffsetDelta: int32(n - 1),
-			FirstTimestamp: at.UnixMilli(), MaxTimestamp: at.UnixMilli(), NumRecords: int32(n), Records: body,
-			Length: int32(headerSize - 12 + len(body)),
-		}
-		out = append(out, Batch{Partition: p, Bytes: b.AppendTo(nil)})
-		records = records[n:]
+		b.Append(at.UnixMilli(), []byte(r.Key), r.Value, batch.Headers{})
 	}
-	return out
-}
-
-func appendRecord(dst []byte, i int, r Record) []byte {
-	body := []byte{0} // attributes
-	body = binary.AppendVarint(body, 0)
-	body = binary.AppendVarint(body, int64(i))
-	body = binary.AppendVarint(body, int64(len(r.Key)))
-	body = append(body, r.Key...)
-	if r.Value == nil {
-		body = binary.AppendVarint(body, -1)
-	} else {
-		body = binary.AppendVarint(body, int64(len(r.Value)))
-		body = append(body, r.Value...)
+	if b.Len() == 0 {
+		return out, nil
 	}
-	body = append(body, 0) // headers
-	dst = binary.AppendVarint(dst, int64(len(body)))
-	return append(dst, body...)
+	return out, flush()
 }
 
 // EnsureTopic creates a compacted topic of one partition unless it is there. Segments are kept small, so that what was replaced goes soon.

@@ -53,6 +53,15 @@ func table(t *testing.T, opts []kgo.Opt, topic string) map[string]string {
 	return out
 }
 
+func batches(t *testing.T, at txn.Partition, records ...txn.Record) []txn.Batch {
+	t.Helper()
+	out, err := txn.Records(at, time.Now(), records)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
 func TestTable(t *testing.T) {
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		c, opts := client(t, env)
@@ -71,7 +80,7 @@ func TestTable(t *testing.T) {
 		at := txn.Partition{Topic: topic}
 		write := func(p *txn.Producer, records ...txn.Record) {
 			t.Helper()
-			if err := p.Write(t.Context(), txn.Records(at, time.Now(), records)); err != nil {
+			if err := p.Write(t.Context(), batches(t, at, records...)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -122,7 +131,7 @@ func TestFencing(t *testing.T) {
 		}
 		at := txn.Partition{Topic: topic}
 		one := func(k string) []txn.Batch {
-			return txn.Records(at, time.Now(), []txn.Record{{Key: k, Value: []byte(k)}})
+			return batches(t, at, txn.Record{Key: k, Value: []byte(k)})
 		}
 		older := open(t, c, id)
 		if err := older.Write(t.Context(), one("lost")); err != nil {
@@ -179,7 +188,7 @@ func TestFaults(t *testing.T) {
 			return resp, nil, true
 		})
 		key := fmt.Sprint(i)
-		if err := p.Write(t.Context(), txn.Records(at, time.Now(), []txn.Record{{Key: key, Value: []byte(key)}})); err != nil {
+		if err := p.Write(t.Context(), batches(t, at, txn.Record{Key: key, Value: []byte(key)})); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -206,13 +215,13 @@ func TestOnePartitionManyBatches(t *testing.T) {
 		t.Fatal(err)
 	}
 	p := open(t, c, "id")
-	var batches []txn.Batch
+	var all []txn.Batch
 	for i := range 10 {
 		for n := range int32(3) {
-			batches = append(batches, txn.Records(txn.Partition{Topic: "many", Partition: n}, time.Now(), []txn.Record{{Key: fmt.Sprint(i), Value: []byte{}}})...)
+			all = append(all, batches(t, txn.Partition{Topic: "many", Partition: n}, txn.Record{Key: fmt.Sprint(i), Value: []byte{}})...)
 		}
 	}
-	if err := p.Write(t.Context(), batches); err != nil {
+	if err := p.Write(t.Context(), all); err != nil {
 		t.Fatal(err)
 	}
 	if err := p.Commit(t.Context()); err != nil {

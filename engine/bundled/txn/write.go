@@ -12,6 +12,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/lifeboat-dr/lifeboat/linking/batch"
 )
 
 // produceTimeoutMillis is how long the broker may wait for its replicas.
@@ -24,7 +26,7 @@ func (p *Producer) Write(ctx context.Context, batches []Batch) error {
 	partitions := make([]Partition, len(batches))
 	for i := range batches {
 		partitions[i] = batches[i].Partition
-		if err := p.stamp(&batches[i]); err != nil {
+		if err := p.stamp(batches[i]); err != nil {
 			return fmt.Errorf("transactional id %q: %s: %w", p.id, batches[i].Partition, err)
 		}
 	}
@@ -51,35 +53,34 @@ func (p *Producer) Write(ctx context.Context, batches []Batch) error {
 	return nil
 }
 
-// Places in the header of a record batch, format v2.
+// Places in the header of a record batch (https://kafka.apache.org/documentation/#recordbatch).
 const (
+	atCRC        = 17 // of everything behind it
 	atAttributes = 21
-	atCRC        = 17
 	atProducerID = 43
 	atEpoch      = 51
 	atSequence   = 53
-	atRecords    = 57
-	headerSize   = 61
-
-	transactional = 0x10
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // stamp gives a batch its place in the producer's sequence of the partition.
-func (p *Producer) stamp(b *Batch) error {
-	if len(b.Bytes) < headerSize || b.Bytes[16] != 2 {
-		return fmt.Errorf("%d bytes are not a record batch of format v2", len(b.Bytes))
+func (p *Producer) stamp(b Batch) error {
+	whole, rest, err := batch.Next(b.Bytes)
+	switch {
+	case err != nil:
+		return err
+	case len(whole) == 0 || len(rest) > 0 || !whole.Transactional():
+		return errors.New("not one transactional record batch")
 	}
-	be := binary.BigEndian
-	be.PutUint16(b.Bytes[atAttributes:], be.Uint16(b.Bytes[atAttributes:])|transactional)
-	be.PutUint64(b.Bytes[atProducerID:], uint64(p.pid))
-	be.PutUint16(b.Bytes[atEpoch:], uint16(p.epoch))
+	// Not batch.Stamp: what that makes is non-transactional.
 	sequence := p.sequence[b.Partition]
-	be.PutUint32(b.Bytes[atSequence:], uint32(sequence))
-	be.PutUint32(b.Bytes[atCRC:], crc32.Checksum(b.Bytes[atAttributes:], castagnoli))
-	// Sequences wrap to 0 after 2^31-1.
-	p.sequence[b.Partition] = int32((int64(sequence) + int64(be.Uint32(b.Bytes[atRecords:]))) & 0x7fffffff)
+	be := binary.BigEndian
+	be.PutUint64(whole[atProducerID:], uint64(p.pid))
+	be.PutUint16(whole[atEpoch:], uint16(p.epoch))
+	be.PutUint32(whole[atSequence:], uint32(sequence))
+	be.PutUint32(whole[atCRC:], crc32.Checksum(whole[atAttributes:], castagnoli))
+	p.sequence[b.Partition] = batch.NextSequence(sequence, whole.NumRecords())
 	return nil
 }
 
@@ -152,7 +153,7 @@ func (p *Producer) sendTo(ctx context.Context, broker int32, batches []Batch, mu
 				continue
 			}
 			mu.Lock()
-			p.written[tp] = rp.BaseOffset + int64(binary.BigEndian.Uint32(b.Bytes[atRecords:]))
+			p.written[tp] = rp.BaseOffset + int64(batch.Batch(b.Bytes).NumRecords())
 			mu.Unlock()
 		}
 	}
