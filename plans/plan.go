@@ -41,9 +41,10 @@ type Plan struct {
 
 	// Digests of what the plan was computed from. Structure covers what makes a plan wrong when it changes (topics, ids,
 	// partition counts, configs, modes, statement texts); positions and lags move all the time and are not in it.
-	Declared  string    `json:"declared"`
-	Structure string    `json:"structure"`
-	Observed  time.Time `json:"observed"` // when; shown, not used
+	Declared  string            `json:"declared"`
+	Structure string            `json:"structure"`
+	Parts     map[string]string `json:"parts"`    // both digests by part, so that a stale plan can say what changed
+	Observed  time.Time         `json:"observed"` // when; shown, not used
 
 	Steps      []Step           `json:"steps"`
 	Statements []StatementPlan  `json:"statements,omitempty"`
@@ -103,6 +104,7 @@ type StatementPlan struct {
 	Horizon    string             `json:"horizon,omitempty"` // "1h (TUMBLE) + 180ms (watermark) = 1h0m0.18s"
 	Retention  []RetentionVerdict `json:"retention,omitempty"`
 	Verdict    string             `json:"verdict,omitempty"`
+	VerdictWhy string             `json:"verdictWhy,omitempty"`
 	Rebuild    string             `json:"rebuild,omitempty"` // "27,004 rows ÷ 50,000 rows/s = 0.5 s of RTO 5m0s"
 }
 

@@ -1,0 +1,80 @@
+package plans
+
+import (
+	"slices"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/statements"
+)
+
+// analysis is what the statements say by themselves.
+type analysis struct {
+	parsed   map[string]*statements.Parsed // by statement name; a statement that does not parse is absent
+	tables   statements.Tables             // declared by CREATE TABLE
+	graph    *statements.Graph
+	findings []report.Finding
+}
+
+// analyze parses the declared statements and relates them. Statements are parsed again where they stand, so that findings have
+// their place in the file.
+func analyze(d *Declared) *analysis {
+	a := &analysis{parsed: map[string]*statements.Parsed{}, tables: statements.Tables{}}
+	var nodes []statements.Named
+	for _, s := range d.Statements {
+		script, found := statements.ParseAt(s.File, s.Line, s.SQL)
+		for i := range found {
+			found[i].Subject = s.Name
+		}
+		a.findings = append(a.findings, found...)
+		if len(script.Statements) != 1 || script.Statements[0].Statement == nil {
+			continue
+		}
+		u := script.Statements[0]
+		a.parsed[s.Name] = u
+		nodes = append(nodes, statements.Named{Name: s.Name, Parsed: u})
+		if u.Statement.Kind() == kindCreateTable {
+			t, found := statements.TableOf(u)
+			a.findings = append(a.findings, found...)
+			if t != nil {
+				a.tables[t.Name] = t
+			}
+		}
+	}
+	var found []report.Finding
+	a.graph, found = statements.NewGraph(nodes)
+	a.findings = append(a.findings, found...)
+	return a
+}
+
+// Kinds of statement, in the words of the statements API.
+const (
+	kindCreateTable = "CREATE_TABLE"
+	kindInsert      = "INSERT_INTO"
+)
+
+// Analyze judges the declared statements by what the files alone tell: which rules of determinism their SQL breaks. What needs a
+// region (retention, data in an output topic) is not in it.
+func Analyze(d *Declared) []report.Finding {
+	a := analyze(d)
+	found := slices.Clone(a.findings)
+	mirrored := map[string]bool{}
+	for _, s := range d.Statements {
+		u := a.parsed[s.Name]
+		if u == nil {
+			continue
+		}
+		for _, topic := range slices.Concat(statements.Reads(u.Statement), statements.Writes(u.Statement)) {
+			mirrored[topic] = slices.ContainsFunc(d.Topology.Links, func(l *Link) bool { return l.Topics.Match(topic) })
+		}
+	}
+	facts := statements.Facts{Pattern: statements.Pattern(d.Topology.Pattern), Tables: a.tables, Writers: a.graph.Writers(), Mirrored: mirrored}
+	for _, s := range d.Statements {
+		if u := a.parsed[s.Name]; u != nil {
+			judged, _ := statements.Judge(s.Name, u, facts)
+			found = append(found, judged...)
+		}
+	}
+	applyWaivers(found, d.Topology.Waivers, "")
+	sortFindings(found)
+	return found
+}

@@ -1,0 +1,225 @@
+package plans
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
+
+// Options narrow an operation.
+type Options struct {
+	Planned  bool     // failover: the old primary is alive and is drained
+	Link     string   // "" = the one from the primary region
+	Pipeline string   // failover: start only this pipeline's statements; "" = all
+	Topics   []string // link: mirror only these of the link's topics; nil = all
+}
+
+// UnreachableError says that an operation needs a region that was observed not to answer.
+type UnreachableError struct {
+	Region, Reason string
+}
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("%s is not reachable: %s", e.Region, e.Reason)
+}
+
+// Compute makes the plan of an operation. The same arguments give the same plan. What stands against carrying it out are blocking
+// findings of the plan; the error is for what no plan can be made of: an unknown link or pipeline, or an *UnreachableError for the
+// destination, and for the source of all but an unplanned failover.
+func Compute(op Operation, opts Options, d *Declared, o *Observed) (*Plan, error) {
+	link, err := findLink(d, opts.Link)
+	if err != nil {
+		return nil, err
+	}
+	c := &computation{opts: opts, decl: d, seen: o, link: link, from: o.Regions[link.From], to: o.Regions[link.To],
+		mirrors: map[string]MirrorState{}, analysis: analyze(d)}
+	for _, m := range o.Mirrors[link.Name] {
+		c.mirrors[m.Topic] = m
+	}
+	sourceNeeded := opts.Planned || op != OpFailover
+	for _, r := range []struct {
+		name   string
+		state  **RegionState
+		needed bool
+	}{{link.To, &c.to, true}, {link.From, &c.from, sourceNeeded}} {
+		if *r.state == nil {
+			*r.state = &RegionState{Error: "it was not looked at"}
+		}
+		if s := *r.state; !s.Reachable && r.needed {
+			return nil, &UnreachableError{Region: r.name, Reason: s.Error}
+		}
+	}
+	c.plan = &Plan{APIVersion: "lifeboat/v1", Kind: "Plan", Operation: op, Topology: d.Topology.Name, Link: link.Name, From: link.From, To: link.To,
+		Observed: o.At}
+	switch op {
+	case OpFailover:
+		c.plan.Planned = opts.Planned
+		err = c.failover()
+	case OpLink:
+		err = c.mirroring()
+	default:
+		err = fmt.Errorf("a plan for %q is not supported yet: use failover or link", op)
+	}
+	if err != nil {
+		return nil, err
+	}
+	c.waive()
+	sortFindings(c.plan.Findings)
+	c.plan.Parts = parts(c.plan, d, o)
+	c.plan.Declared, c.plan.Structure = digestsOf(c.plan.Parts)
+	return c.plan, nil
+}
+
+// computation is what the parts of one Compute share.
+type computation struct {
+	opts     Options
+	decl     *Declared
+	seen     *Observed
+	link     *Link
+	from, to *RegionState
+	mirrors  map[string]MirrorState // of the link, by topic
+	analysis *analysis
+	plan     *Plan
+}
+
+func findLink(d *Declared, name string) (*Link, error) {
+	var names []string
+	for _, l := range d.Topology.Links {
+		if l.Name == name || name == "" && l.From == d.Topology.Primary {
+			return l, nil
+		}
+		names = append(names, l.Name)
+	}
+	if name == "" {
+		return nil, fmt.Errorf("%s declares no link from the primary region %q", d.Path, d.Topology.Primary)
+	}
+	return nil, fmt.Errorf("%s declares no link %q: %s", d.Path, name, suggest(name, names))
+}
+
+// find adds a finding; the rule's area is the text before its slash.
+func (c *computation) find(severity report.Severity, rule, subject, message, why, remedy string) {
+	c.plan.Findings = append(c.plan.Findings, report.Finding{Rule: rule, Severity: severity, Subject: subject, Message: message, Why: why, Remedy: remedy})
+}
+
+// step adds a step that needs the steps of these ids.
+func (c *computation) step(kind StepKind, phase, subject, goal, reason string, irreversible bool, needs ...string) string {
+	id := string(kind)
+	switch kind {
+	case StepStart:
+		id = "start:" + subject
+	case StepWatermark:
+		id = "watermark:" + subject
+	case StepCreateTopic:
+		id = "create:" + subject
+	}
+	c.plan.Steps = append(c.plan.Steps, Step{ID: id, Kind: kind, Phase: phase, Subject: subject, Needs: needs, Goal: goal, Reason: reason, Irreversible: irreversible})
+	return id
+}
+
+// waive marks the findings that a waiver accepts on the day of the observation.
+func (c *computation) waive() {
+	applyWaivers(c.plan.Findings, c.decl.Topology.Waivers, c.seen.At.UTC().Format("2006-01-02"))
+}
+
+// applyWaivers compares dates as text: both are YYYY-MM-DD.
+func applyWaivers(findings []report.Finding, waivers []*Waiver, today string) {
+	for i := range findings {
+		f := &findings[i]
+		for _, w := range waivers {
+			if w.Rule == f.Rule && (w.Statement == "" || w.Statement == f.Subject) && (w.Until == "" || today == "" || today <= w.Until) {
+				f.Waived = w.Reason
+			}
+		}
+	}
+}
+
+// sortFindings orders the worst first, then by what they are about.
+func sortFindings(fs []report.Finding) {
+	slices.SortStableFunc(fs, func(a, b report.Finding) int {
+		switch {
+		case a.Severity.Worse(b.Severity):
+			return -1
+		case b.Severity.Worse(a.Severity):
+			return 1
+		}
+		return strings.Compare(a.Rule+"\x00"+a.Subject, b.Rule+"\x00"+b.Subject)
+	})
+}
+
+// selected returns the names of a map that the rule selects, sorted.
+func selected[V any](r Rule, m map[string]V) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(m)), func(name string) bool { return !r.Match(name) })
+}
+
+// objectives are the pipeline's, or the strictest of all pipelines'.
+func (c *computation) objectives() (Objectives, error) {
+	var all Objectives
+	found := c.opts.Pipeline == ""
+	for _, p := range c.decl.Topology.Pipelines {
+		if c.opts.Pipeline != "" && p.Name != c.opts.Pipeline {
+			continue
+		}
+		found = true
+		all.RPO, all.RTO = stricter(all.RPO, p.Objectives.RPO), stricter(all.RTO, p.Objectives.RTO)
+		if all.Semantics == "" || p.Objectives.Semantics == "exactly-once" {
+			all.Semantics = p.Objectives.Semantics
+		}
+	}
+	if !found {
+		return all, fmt.Errorf("%s declares no pipeline %q", c.decl.Path, c.opts.Pipeline)
+	}
+	return all, nil
+}
+
+func stricter(a, b Duration) Duration {
+	if a == 0 || b != 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// StaleError says that a plan does not fit any more what it was computed from.
+type StaleError struct {
+	Changed []string // parts, such as "statement delays-by-hour" or "west: topic flights"
+}
+
+func (e *StaleError) Error() string {
+	return "the plan is stale: changed since: " + strings.Join(e.Changed, ", ")
+}
+
+// Stale returns a *StaleError when what the plan depends on has changed: the declaration, or the structure of what it acts on.
+// Positions and lags move all the time and make no plan stale; neither does an old primary that comes and goes during an unplanned
+// failover.
+func (p *Plan) Stale(d *Declared, o *Observed) error {
+	link, err := findLink(d, p.Link)
+	if err != nil {
+		return &StaleError{Changed: []string{"link " + p.Link}}
+	}
+	if r := o.Regions[link.To]; r == nil || !r.Reachable {
+		return &UnreachableError{Region: link.To, Reason: "it was not looked at"}
+	}
+	now := parts(p, d, o)
+	var changed []string
+	for _, part := range slices.Sorted(maps.Keys(p.Parts)) {
+		if now[part] != p.Parts[part] {
+			changed = append(changed, part)
+		}
+	}
+	for _, part := range slices.Sorted(maps.Keys(now)) {
+		if _, ok := p.Parts[part]; !ok {
+			changed = append(changed, part)
+		}
+	}
+	if len(changed) > 0 {
+		slices.Sort(changed)
+		return &StaleError{Changed: changed}
+	}
+	if declared, structure := digestsOf(p.Parts); declared != p.Declared || structure != p.Structure {
+		return errors.New("the plan was changed by hand: its digests do not fit its parts")
+	}
+	return nil
+}

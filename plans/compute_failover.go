@@ -1,0 +1,286 @@
+package plans
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
+
+// The phases that a run's time is told by.
+const (
+	phaseFence   = "fence"
+	phaseDrain   = "drain"
+	phasePromote = "promote"
+	phaseStart   = "start"
+	phaseProve   = "prove"
+	phaseMirror  = "mirror"
+)
+
+// failover plans the move of the pipeline to the link's destination.
+//
+// Planned: writers are kept out, what they wrote is drained, and nothing is lost. Unplanned: the mirrors are promoted as they are.
+// A mirror that is promoted already keeps its steps: a step is a goal, and the executor sees that it is reached.
+func (c *computation) failover() (err error) {
+	if c.plan.Objectives, err = c.objectives(); err != nil {
+		return err
+	}
+	if len(c.opts.Topics) > 0 {
+		return fmt.Errorf("a failover moves all topics of link %s: a part of them would split the pipeline", c.link.Name)
+	}
+	c.topics()
+	c.sameTopics()
+	c.mirrorsThere()
+	c.forecast()
+	c.statements()
+	c.registryMode()
+	c.schemaIDs()
+	c.refusals()
+	if c.plan.Planned {
+		c.plannedSteps()
+	} else {
+		c.unfenced()
+		c.unplannedSteps()
+	}
+	return nil
+}
+
+// mirrorsThere reports topics that could not be failed over to because nothing of them is in the destination.
+func (c *computation) mirrorsThere() {
+	for _, t := range c.plan.Topics {
+		_, mirrored := c.mirrors[t.Name]
+		switch {
+		case !t.Exists:
+			c.find(report.Block, "failover/topic-missing", t.Name, fmt.Sprintf("topic %s does not exist in %s", t.Name, c.link.To),
+				"its records would be lost with "+c.link.From, "lifeboat link run")
+		case !mirrored:
+			c.find(report.Block, "failover/not-mirrored", t.Name, fmt.Sprintf("topic %s exists in %s, but link %s never mirrored it", t.Name, c.link.To, c.link.Name),
+				"its records and offsets are not those of "+c.link.From, fmt.Sprintf("delete or rename topic %s in %s, then: lifeboat link run", t.Name, c.link.To))
+		}
+	}
+	for _, g := range c.plan.Groups {
+		if st := c.to.Groups[g]; st != nil && st.State != "" && st.State != "Empty" && st.State != "Dead" {
+			c.find(report.High, "failover/group-active", g, fmt.Sprintf("group %s is %s in %s", g, st.State, c.link.To),
+				"positions of an active group are never overwritten, so it goes on from its own", fmt.Sprintf("stop its members in %s", c.link.To))
+		}
+	}
+}
+
+// refusals name what is declared and can not be carried out yet.
+func (c *computation) refusals() {
+	if c.decl.Topology.Pattern == ActiveActive {
+		c.find(report.Block, "failover/active-active", "", "a failover of an active-active topology is not supported yet",
+			"both regions write, and this plan would take one of them for a mirror", "declare pattern: active-passive")
+	}
+	if len(c.link.ACLs.Include) > 0 {
+		c.find(report.High, "link/acls", c.link.Name, "ACLs are not mirrored yet", "principals keep the rights that they have in "+c.link.To+" now",
+			"grant in "+c.link.To+" by hand what producers and consumers need there")
+	}
+	fence := c.decl.Topology.Regions[c.link.From].Fence
+	switch {
+	case !c.plan.Planned:
+	case fence == nil:
+		c.find(report.Medium, "failover/no-fence", c.link.From, fmt.Sprintf("%s declares no fence: a person has to say that its writers are stopped", c.link.From),
+			"a forgotten writer is seen by verify-fence only while it writes", fmt.Sprintf("declare regions.%s.fence", c.link.From))
+	case fence.By == "quota":
+		c.find(report.Block, "failover/fence", c.link.From, "a fence by quota is not supported yet", "the writers could not be kept out", "use by: acl, command or manual")
+	}
+	if len(c.plan.Statements) == 0 {
+		return
+	}
+	engine := c.decl.Topology.Regions[c.link.To].Engine
+	switch {
+	case engine == nil:
+		c.find(report.Block, "engine/none", c.link.To, fmt.Sprintf("%s declares no engine, so %s can not be started there", c.link.To, counted(int64(len(c.plan.Statements)), "statement")),
+			"the pipeline would stand still after the failover", fmt.Sprintf("declare regions.%s.engine", c.link.To))
+	case engine.Backend == "flink":
+		c.find(report.Block, "engine/backend", c.link.To, "the flink backend is not supported yet", "its statements could not be started", "use backend: bundled")
+	case c.to.Engine != "ok":
+		reason := c.to.Engine
+		if reason == "" {
+			reason = "it was not looked at"
+		}
+		c.find(report.Block, "engine/unreachable", c.link.To, fmt.Sprintf("the engine of %s does not answer: %s", c.link.To, reason),
+			"the pipeline would stand still after the failover", "lifeboat engine serve --region "+c.link.To)
+	}
+}
+
+// unfenced says what it means that nothing keeps writers out of the old primary.
+func (c *computation) unfenced() {
+	if c.from.Reachable {
+		c.find(report.High, "failover/unfenced", c.link.From, fmt.Sprintf("%s still answers, and an unplanned failover does not fence it", c.link.From),
+			"what producers write there from now on stays there and is lost to "+c.link.To, "lifeboat failover --planned loses nothing while "+c.link.From+" answers")
+		return
+	}
+	c.find(report.High, "failover/unfenced", c.link.From, fmt.Sprintf("%s could not be fenced: it does not answer (%s)", c.link.From, c.from.Error),
+		"if it comes back, producers and statements that still know it write there, and the logs of both regions diverge",
+		fmt.Sprintf("keep producers away from %s, and stop its brokers or cut it off, before it returns", c.link.From))
+}
+
+func (c *computation) plannedSteps() {
+	topics := counted(int64(len(c.plan.Topics)), "topic")
+	from, to := c.link.From, c.link.To
+	fence := c.step(StepFence, phaseFence, "", fmt.Sprintf("no producer can write to the %s in %s", topics, from), c.fenceReason(), false)
+	quiet := c.step(StepVerifyFence, phaseFence, "", fmt.Sprintf("the log ends of the %s in %s stand still", topics, from),
+		"a fence is believed only when nothing more arrives: a forgotten writer would be lost", false, fence)
+	stop := c.step(StepStopSource, phaseFence, "", fmt.Sprintf("no statement of the plan runs in %s", from), c.stopReason(), false, quiet)
+	drain := c.step(StepDrain, phaseDrain, "", fmt.Sprintf("lag zero on all %s of %s", counted(c.partitions(), "partition"), c.topicList()), c.drainReason(), false, stop)
+	offsets := c.step(StepOffsets, phaseDrain, "", fmt.Sprintf("the positions of %s in %s are those of %s", c.groupList(), to, from), c.offsetsReason(), false, drain)
+	c.restOfSteps(offsets)
+}
+
+func (c *computation) unplannedSteps() {
+	goal := fmt.Sprintf("the positions of %s in %s are the newest known and lie within what has arrived", c.groupList(), c.link.To)
+	offsets := c.step(StepOffsets, phasePromote, "", goal, "before the promotion, while the end of a log is still the end of what was mirrored", false)
+	c.restOfSteps(offsets)
+}
+
+// restOfSteps is what both kinds of failover have in common, from the promotion on.
+func (c *computation) restOfSteps(before string) {
+	topics, to := counted(int64(len(c.plan.Topics)), "topic"), c.link.To
+	promote := c.step(StepPromote, phasePromote, "", fmt.Sprintf("all %s are STOPPED as mirrors and writable in %s", topics, to), c.promoteReason(), true, before)
+	registry := c.step(StepRegistry, phasePromote, "", fmt.Sprintf("no mirrored subject in %s is in IMPORT mode", to), c.registryReason(), true, promote)
+	canary := c.step(StepCanary, phasePromote, "", fmt.Sprintf("an idempotent and a transactional write to %s are read back", to),
+		"a promoted cluster that answers is not yet one that keeps what it is given", false, registry)
+	proved := []string{canary}
+	for _, s := range c.plan.Statements {
+		needs := []string{canary}
+		for _, n := range s.Needs {
+			needs = append(needs, "start:"+n)
+		}
+		c.step(StepStart, phaseStart, s.Name, fmt.Sprintf("statement %s runs in %s", s.Name, to), s.Reason, true, needs...)
+	}
+	for _, s := range c.plan.Statements {
+		if s.Kind != kindInsert {
+			continue
+		}
+		needs := []string{"start:" + s.Name}
+		for _, n := range s.Needs {
+			if c.kind(n) == kindInsert {
+				needs = append(needs, "watermark:"+n)
+			}
+		}
+		reason := fmt.Sprintf("until it has read everything of %s that it reads, its output is not whole", c.link.From)
+		if s.Rebuild != "" {
+			reason += ": " + s.Rebuild
+		}
+		proved = append(proved, c.step(StepWatermark, phaseProve, s.Name, fmt.Sprintf("%s has passed the failover point of every topic it reads", s.Name), reason, false, needs...))
+	}
+	c.step(StepMeasure, phaseProve, "", fmt.Sprintf("every record of %s that is not in %s is counted", c.link.From, to), c.measureReason(), false, proved...)
+}
+
+func (c *computation) kind(statement string) string {
+	i := slices.IndexFunc(c.plan.Statements, func(s StatementPlan) bool { return s.Name == statement })
+	if i < 0 {
+		return ""
+	}
+	return c.plan.Statements[i].Kind
+}
+
+func (c *computation) partitions() (n int64) {
+	for _, t := range c.plan.Topics {
+		n += int64(t.Partitions)
+	}
+	return n
+}
+
+func (c *computation) topicList() string {
+	names := make([]string, len(c.plan.Topics))
+	for i, t := range c.plan.Topics {
+		names[i] = t.Name
+	}
+	return short(names, "topic")
+}
+
+func (c *computation) groupList() string {
+	if len(c.plan.Groups) == 0 {
+		return "no group"
+	}
+	return short(c.plan.Groups, "group")
+}
+
+// short lists a few names, and counts many.
+func short(names []string, noun string) string {
+	if len(names) > 4 {
+		return counted(int64(len(names)), noun)
+	}
+	return listed(names)
+}
+
+func (c *computation) fenceReason() string {
+	f := c.decl.Topology.Regions[c.link.From].Fence
+	switch {
+	case f == nil:
+		return fmt.Sprintf("%s declares no fence: a person stops its writers and says so", c.link.From)
+	case f.By == "acl":
+		return fmt.Sprintf("WRITE is denied to %s: what is written after the drain would be lost", short(f.Principals, "principal"))
+	case f.By == "command":
+		return fmt.Sprintf("%s keeps writers out: what is written after the drain would be lost", f.Command[0])
+	default:
+		return "a person stops the writers and says so: what is written after the drain would be lost"
+	}
+}
+
+func (c *computation) stopReason() string {
+	var running []string
+	for _, s := range c.plan.Statements {
+		if st, ok := c.from.Statements[s.Name]; ok && s.Kind == kindInsert && st.Phase == "RUNNING" {
+			running = append(running, s.Name)
+		}
+	}
+	if len(running) == 0 {
+		return fmt.Sprintf("none was seen running in %s; this makes sure of it", c.link.From)
+	}
+	return fmt.Sprintf("%s would go on writing output that nobody reads: %s", short(running, "statement"), "they stop and keep their state")
+}
+
+func (c *computation) drainReason() string {
+	var parts []string
+	known := true
+	for _, t := range c.plan.Topics {
+		l := c.lagOf(t)
+		known = known && l.records >= 0
+		if l.records > 0 {
+			parts = append(parts, fmt.Sprintf("mirror %s of %s to lag zero: %s behind", counted(int64(l.partitions), "partition"), t.Name, counted(l.records, "record")))
+		}
+	}
+	switch {
+	case len(parts) > 0:
+		return listed(parts) + " when planned"
+	case !known:
+		return "how far the mirrors are behind is not known; this makes it zero"
+	default:
+		return "nothing was behind when planned; what arrives before the fence is mirrored here"
+	}
+}
+
+func (c *computation) offsetsReason() string {
+	if len(c.plan.Groups) == 0 {
+		return fmt.Sprintf("link %s selects no group that exists", c.link.Name)
+	}
+	return "offsets mean the same record in both regions, so groups go on where they were"
+}
+
+func (c *computation) promoteReason() string {
+	if c.plan.Planned {
+		return "everything has arrived: from here on producers write to " + c.link.To + ", and the logs diverge"
+	}
+	return "now: what has arrived is what there is; " + c.forecastLine() + ". From here on the logs diverge"
+}
+
+// forecastLine says in a few words what is lost.
+func (c *computation) forecastLine() string { return forecastLine(c.plan.Forecast) }
+
+func (c *computation) registryReason() string {
+	if len(c.plan.Subjects) == 0 {
+		return fmt.Sprintf("link %s selects no subject that exists", c.link.Name)
+	}
+	return fmt.Sprintf("producers and statements in %s register schemas of %s", c.link.To, short(c.plan.Subjects, "subject"))
+}
+
+func (c *computation) measureReason() string {
+	if c.from.Reachable {
+		return fmt.Sprintf("%s can be read, so the loss is measured, not guessed", c.link.From)
+	}
+	return fmt.Sprintf("where %s can not be read the forecast stands, until `lifeboat verify` can", c.link.From)
+}

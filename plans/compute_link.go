@@ -1,0 +1,106 @@
+package plans
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
+
+// mirroring plans the link itself: the topics that it creates in the destination, and then data, positions and schemas that flow.
+func (c *computation) mirroring() error {
+	c.topics()
+	for _, name := range c.opts.Topics {
+		if !slices.ContainsFunc(c.plan.Topics, func(t TopicPlan) bool { return t.Name == name }) {
+			return fmt.Errorf("link %s does not mirror topic %q of %s", c.link.Name, name, c.link.From)
+		}
+	}
+	if len(c.opts.Topics) > 0 {
+		c.plan.Topics = slices.DeleteFunc(c.plan.Topics, func(t TopicPlan) bool { return !slices.Contains(c.opts.Topics, t.Name) })
+	}
+	c.sameTopics()
+	c.foreignData()
+	c.schemaIDs()
+	c.registryMode()
+	var ready []string
+	var behind int64
+	known := true
+	for _, t := range c.plan.Topics {
+		l := c.lagOf(t)
+		known = known && l.records >= 0
+		behind += max(0, l.records)
+		reason := fmt.Sprintf("%s of %s to copy", counted(max(0, l.records), "record"), c.link.From)
+		if t.Exists {
+			reason = fmt.Sprintf("it is there already, %s behind", counted(max(0, l.records), "record"))
+		}
+		if gap := c.startGap(t.Name); gap != "" {
+			reason += "; " + gap
+		}
+		goal := fmt.Sprintf("topic %s exists in %s with %s, as a mirror", t.Name, c.link.To, counted(int64(t.Partitions), "partition"))
+		ready = append(ready, c.step(StepCreateTopic, phaseMirror, t.Name, goal, reason, false))
+	}
+	reason := fmt.Sprintf("%s of %s behind when planned", counted(behind, "record"), counted(c.partitions(), "partition"))
+	if !known {
+		reason = "how far the mirrors are behind is not known"
+	}
+	if len(c.plan.Groups)+len(c.plan.Subjects) > 0 {
+		reason += fmt.Sprintf("; with the positions of %s and the schemas of %s", counted(int64(len(c.plan.Groups)), "group"), counted(int64(len(c.plan.Subjects)), "subject"))
+	}
+	c.step(StepMirror, phaseMirror, "", fmt.Sprintf("every record of %s is in %s at its offset", c.topicList(), c.link.To), reason, false, ready...)
+	return nil
+}
+
+// startGap tells how a log that does not start at 0 gets its offsets.
+func (c *computation) startGap(topic string) string {
+	src, dst := c.from.Topics[topic], c.to.Topics[topic]
+	if src == nil || dst != nil {
+		return ""
+	}
+	var filler int64
+	for _, p := range src.Partitions {
+		filler += max(0, int64(p.Start))
+	}
+	if filler == 0 {
+		return ""
+	}
+	return fmt.Sprintf("its log starts later than 0, so %s are filled and hidden first", counted(filler, "offset"))
+}
+
+// foreignData reports destination topics that hold something else than a mirror, and mirrors that the source's retention overran.
+func (c *computation) foreignData() {
+	for _, t := range c.plan.Topics {
+		src, dst := c.from.Topics[t.Name], c.to.Topics[t.Name]
+		m, mirrored := c.mirrors[t.Name]
+		if dst == nil || src == nil {
+			continue
+		}
+		for p, d := range dst.Partitions {
+			if !mirrored && d.End > 0 {
+				c.find(report.Block, "link/foreign-data", t.Name, fmt.Sprintf("topic %s exists in %s and holds other data (partition %d ends at %d); link %s never wrote to it",
+					t.Name, c.link.To, p, d.End, c.link.Name), "mirrored records must stand at the source's offsets, and some of these are taken",
+					fmt.Sprintf("delete or rename topic %s in %s", t.Name, c.link.To))
+				break
+			}
+			if mirrored && m.State != "STOPPED" && p < len(src.Partitions) && src.Partitions[p].Start > d.End && d.End > 0 {
+				c.find(report.Block, "link/overrun", t.Name, fmt.Sprintf("%s-%d: the source's log starts at %d now, the mirror ends at %d: %s are gone", t.Name, p,
+					src.Partitions[p].Start, d.End, counted(int64(src.Partitions[p].Start-d.End), "offset")), "the source's retention was faster than the mirror",
+					fmt.Sprintf("delete topic %s in %s and mirror it again, and raise retention.ms in %s", t.Name, c.link.To, c.link.From))
+			}
+		}
+		if mirrored && m.State == "STOPPED" {
+			c.find(report.Block, "link/promoted", t.Name, fmt.Sprintf("topic %s in %s was promoted: it is no mirror any more", t.Name, c.link.To),
+				"its log goes its own way", "a link in the other direction leads back")
+		}
+	}
+	for _, l := range c.decl.Topology.Links {
+		if l == c.link || l.To != c.link.To {
+			continue
+		}
+		for _, t := range c.plan.Topics {
+			if l.Topics.Match(t.Name) {
+				c.find(report.Block, "link/two-sources", t.Name, fmt.Sprintf("links %s and %s both write topic %s into %s", c.link.Name, l.Name, t.Name, c.link.To),
+					"a topic has one source", "narrow one of the patterns")
+			}
+		}
+	}
+}

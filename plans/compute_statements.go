@@ -1,0 +1,399 @@
+package plans
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/statements"
+)
+
+// Properties that a start position is written as. The first two are the engine's own (engine.PropStart, engine.PropEmitFrom),
+// the others the dialect's.
+const (
+	propStart         = "lifeboat.start."    // + topic: "partition:0,offset:42;partition:1,offset:300"
+	propEmitFrom      = "lifeboat.emit.from" // epoch milliseconds: windows that start before it are partial
+	propStartupMode   = "sql.tables.scan.startup.mode"
+	propStartupMillis = "sql.tables.scan.startup.timestamp-millis"
+)
+
+const (
+	// defaultRate is how many rows a second an engine re-reads where the pipeline declares no rate.
+	defaultRate = 50_000
+	// startMargin is how much further back than its horizon an aligned start reaches: records of one partition are not in order of
+	// time, and partitions not of one pace.
+	startMargin = time.Minute
+)
+
+// statements plans every statement that is started, in the order in which they are.
+func (c *computation) statements() {
+	a := c.analysis
+	c.plan.Findings = append(c.plan.Findings, a.findings...)
+	mirrored, writers := map[string]bool{}, a.graph.Writers()
+	for _, t := range c.plan.Topics {
+		mirrored[t.Name] = true
+	}
+	horizons := a.graph.Horizons(a.tables, func(topic string) bool { return mirrored[topic] })
+	facts := statements.Facts{Pattern: statements.Pattern(c.decl.Topology.Pattern), Tables: a.tables, Writers: writers, Mirrored: mirrored,
+		HasData: map[string]bool{}}
+	for name, t := range c.to.Topics {
+		facts.HasData[name] = slices.ContainsFunc(t.Partitions, func(p PartitionState) bool { return p.End > p.Start })
+	}
+	for _, s := range c.inOrder() {
+		u := a.parsed[s.Name]
+		if u == nil {
+			continue // a finding says that it does not parse
+		}
+		sp := StatementPlan{Name: s.Name, Pipeline: s.Pipeline, File: s.File, SQL: s.SQL, Kind: u.Statement.Kind(),
+			Reads: statements.Reads(u.Statement), Writes: statements.Writes(u.Statement)}
+		for _, need := range a.graph.Needs(s.Name) {
+			if c.started(need) {
+				sp.Needs = append(sp.Needs, need)
+			}
+		}
+		p := c.pipeline(s.Pipeline)
+		sp.Properties = maps.Clone(p.Properties)
+		if sp.Properties == nil {
+			sp.Properties = map[string]string{}
+		}
+		own := horizons[s.Name]
+		facts.History = c.retention(&sp, own)
+		if sp.Kind == kindInsert {
+			c.strategy(&sp, p, horizons)
+		} else {
+			sp.Reason = fmt.Sprintf("the table's metadata is not in Kafka: it is declared in %s", c.link.To)
+		}
+		found, judgement := statements.Judge(s.Name, u, facts)
+		for i := range found {
+			c.mendable(&found[i], &sp)
+		}
+		c.plan.Findings = append(c.plan.Findings, found...)
+		if sp.Kind == kindInsert {
+			sp.Verdict, sp.VerdictWhy = string(judgement.Verdict), judgement.Reason
+		}
+		if st, ok := c.to.Statements[s.Name]; ok && !sameText(st.SQL, s.SQL) {
+			c.find(report.Block, "statement/exists", s.Name, fmt.Sprintf("%s has a statement %s already, with other SQL (%s)", c.link.To, s.Name, st.Phase),
+				"it would be taken for this one", fmt.Sprintf("delete statement %s in %s, or rename the file", s.Name, c.link.To))
+		}
+		if len(sp.Properties) == 0 {
+			sp.Properties = nil
+		}
+		c.plan.Statements = append(c.plan.Statements, sp)
+	}
+}
+
+func sameText(a, b string) bool {
+	trim := func(s string) string { return strings.TrimRight(strings.TrimSpace(s), "; \t\r\n") }
+	return trim(a) == trim(b)
+}
+
+// inOrder returns the statements of the plan, tables before inserts, and each after what it needs.
+func (c *computation) inOrder() []Statement {
+	rank := map[string]int{}
+	for i, name := range c.analysis.graph.Order() {
+		rank[name] = i
+	}
+	var list []Statement
+	for _, s := range c.decl.Statements {
+		if c.opts.Pipeline == "" || s.Pipeline == c.opts.Pipeline {
+			list = append(list, s)
+		}
+	}
+	table := func(s Statement) int {
+		if u := c.analysis.parsed[s.Name]; u != nil && u.Statement.Kind() == kindCreateTable {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(list, func(a, b Statement) int {
+		if n := table(a) - table(b); n != 0 {
+			return n
+		}
+		return rank[a.Name] - rank[b.Name]
+	})
+	return list
+}
+
+func (c *computation) started(name string) bool {
+	return slices.ContainsFunc(c.plan.Statements, func(s StatementPlan) bool { return s.Name == name })
+}
+
+func (c *computation) pipeline(name string) *Pipeline {
+	i := slices.IndexFunc(c.decl.Topology.Pipelines, func(p *Pipeline) bool { return p.Name == name })
+	if i < 0 {
+		return &Pipeline{Name: name}
+	}
+	return c.decl.Topology.Pipelines[i]
+}
+
+// retention judges the history of every mirrored topic that the statement depends on.
+func (c *computation) retention(sp *StatementPlan, horizons map[string]statements.Horizon) map[string]statements.RetentionVerdict {
+	history := map[string]statements.RetentionVerdict{}
+	var formulas []string
+	for _, topic := range slices.Sorted(maps.Keys(horizons)) {
+		h := horizons[topic]
+		if len(h.Windows) == 0 && h.Unknown == "" && h.Duration() == 0 {
+			continue
+		}
+		text := h.String()
+		if len(horizons) > 1 {
+			text = topic + ": " + text
+		}
+		formulas = append(formulas, text)
+		logs := statements.LogFacts{Topic: topic, Now: c.seen.At}
+		if t := c.to.Topics[topic]; t != nil {
+			// What will be in force after promotion decides, not what holds while the topic is a mirror.
+			logs.Configs = maps.Clone(t.Configs)
+			if i := slices.IndexFunc(c.plan.Topics, func(p TopicPlan) bool { return p.Name == topic }); i >= 0 {
+				if logs.Configs == nil {
+					logs.Configs = map[string]string{}
+				}
+				maps.Copy(logs.Configs, c.plan.Topics[i].Configs)
+			}
+			for i, p := range t.Partitions {
+				logs.Partitions = append(logs.Partitions, statements.PartitionLog{Partition: int32(i), Start: int64(p.Start), End: int64(p.End), Oldest: fromMillis(p.Oldest)})
+			}
+		}
+		v := statements.JudgeRetention(logs, h.Duration())
+		if h.Unknown != "" && v.Verdict == statements.Proven {
+			v.Verdict, v.Detail = statements.UnknownReach, h.Unknown
+		}
+		history[topic] = v
+		sp.Retention = append(sp.Retention, RetentionVerdict{Topic: topic, Verdict: string(v.Verdict), Need: Duration(v.Need), Have: Duration(v.Have),
+			Missing: Duration(v.Missing), Detail: v.Detail})
+	}
+	sp.Horizon = strings.Join(formulas, "; ")
+	return history
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms < 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// mendable gives a finding about history the setting that would mend it.
+func (c *computation) mendable(f *report.Finding, sp *StatementPlan) {
+	if f.Rule != "D35" {
+		return
+	}
+	for _, v := range sp.Retention {
+		if v.Verdict == string(statements.Insufficient) && strings.Contains(f.Message, v.Topic) {
+			f.Remedy = fmt.Sprintf("keep %s longer in %s: links[%s].topics.configs.retention.ms: %q", v.Topic, c.link.To, c.link.Name,
+				strconv.FormatInt(time.Duration(v.Need+Duration(startMargin)).Milliseconds(), 10))
+		}
+	}
+}
+
+// strategy decides how an INSERT is brought up, and from where.
+func (c *computation) strategy(sp *StatementPlan, p *Pipeline, horizons map[string]map[string]statements.Horizon) {
+	own := horizons[sp.Name]
+	stateful := false
+	for _, h := range own {
+		stateful = stateful || len(h.Windows) > 0 || h.Unknown != ""
+	}
+	declared, where := p.Recovery, "pipeline "+p.Name
+	if o, ok := p.Overrides[sp.Name]; ok {
+		declared, where = o, "the override for it"
+	}
+	switch declared {
+	case "", Auto:
+		if stateful {
+			sp.Strategy, sp.Reason = Rebuild, "it keeps windows: their state is rebuilt from its input"
+		} else {
+			sp.Strategy, sp.Reason = Resume, "it keeps no state: it goes on from explicit offsets"
+		}
+	case Parallel, Restore:
+		sp.Strategy, sp.Reason = declared, fmt.Sprintf("declared by %s", where)
+		c.find(report.Block, "statement/strategy", sp.Name, fmt.Sprintf("strategy %s, declared by %s, is not supported yet", declared, where),
+			"the statement could not be started as declared", "use rebuild, resume or fresh, or auto to let the plan choose")
+		return
+	default:
+		sp.Strategy, sp.Reason = declared, fmt.Sprintf("declared by %s", where)
+	}
+	switch {
+	case sp.Strategy == Fresh:
+		sp.Properties[propStartupMode] = "latest-offset"
+		sp.Reason += ": it starts at the end of its inputs"
+		c.find(report.High, "statement/fresh", sp.Name, fmt.Sprintf("statement %s starts fresh: what %s had read and not yet put out is lost", sp.Name, c.link.From),
+			"this was declared; the acknowledgement is that somebody knows", "use rebuild or resume to keep it")
+		return
+	case sp.Strategy == Resume && stateful:
+		c.find(report.High, "statement/resume", sp.Name, fmt.Sprintf("statement %s keeps windows, and resume gives it none of its state", sp.Name),
+			"the windows that are open at the failover come out too small", "use rebuild")
+	}
+	c.start(sp, p, horizons)
+}
+
+// start chooses the start position of a statement in its mirrored inputs. It starts at the beginning of the logs, so that its output is
+// whole, where the output is empty and there is time for it; else as late as its own state and that of the statements behind it allow.
+func (c *computation) start(sp *StatementPlan, p *Pipeline, horizons map[string]map[string]statements.Horizon) {
+	inputs := c.mirroredInputs(sp.Reads)
+	if len(inputs) == 0 {
+		sp.Reason += fmt.Sprintf("; it reads only what is derived in %s, from its beginning", c.link.To)
+		c.emitFrom(sp, horizons)
+		return
+	}
+	var backlog int64
+	for _, topic := range inputs {
+		for _, part := range c.to.Topics[topic].partitions() {
+			backlog += max(0, int64(part.End-part.Start))
+		}
+	}
+	rate, whose := p.Rate, "declared"
+	if rate == 0 {
+		rate, whose = defaultRate, "assumed"
+	}
+	estimate := float64(backlog) / rate
+	sp.Rebuild = fmt.Sprintf("%s ÷ %s rows/s (%s) = %s", counted(backlog, "row"), thousands(int64(rate)), whose, seconds(estimate))
+	rto := time.Duration(p.Objectives.RTO)
+	if rto > 0 {
+		sp.Rebuild += " of RTO " + p.Objectives.RTO.String()
+	}
+	filled := slices.DeleteFunc(slices.Clone(sp.Writes), func(topic string) bool { return !c.holdsData(topic) })
+	switch {
+	case len(filled) > 0:
+		sp.Reason += fmt.Sprintf("; %s holds rows already, so it starts no earlier than its state needs", listed(filled))
+	case rto > 0 && estimate > rto.Seconds():
+		sp.Reason += fmt.Sprintf("; to read all of %s would take longer than the RTO, so it starts no earlier than its state needs, and older output is missing in %s", listed(inputs), c.link.To)
+		c.find(report.Medium, "statement/partial-output", sp.Name, fmt.Sprintf("the output of %s in %s begins at the aligned start, not at the beginning: %s", sp.Name, c.link.To, sp.Rebuild),
+			"readers of its output find no older rows there", "mirror what is needed of it by another link, or raise objectives.rto")
+	default:
+		sp.Reason += fmt.Sprintf("; its output in %s is empty, so it reads all of %s", c.link.To, listed(inputs))
+		c.fromBeginning(sp, inputs)
+		c.emitFrom(sp, horizons)
+		return
+	}
+	c.aligned(sp, inputs, horizons)
+}
+
+// mirroredInputs are the topics of reads that are in the plan and in the destination.
+func (c *computation) mirroredInputs(reads []string) []string {
+	var inputs []string
+	for _, topic := range reads {
+		if slices.ContainsFunc(c.plan.Topics, func(t TopicPlan) bool { return t.Name == topic && t.Exists }) {
+			inputs = append(inputs, topic)
+		}
+	}
+	slices.Sort(inputs)
+	return inputs
+}
+
+// partitions is nil for a topic that is not there.
+func (t *TopicState) partitions() []PartitionState {
+	if t == nil {
+		return nil
+	}
+	return t.Partitions
+}
+
+func (c *computation) holdsData(topic string) bool {
+	return slices.ContainsFunc(c.to.Topics[topic].partitions(), func(p PartitionState) bool { return p.End > p.Start })
+}
+
+// fromBeginning writes the log starts of the inputs as the start position.
+func (c *computation) fromBeginning(sp *StatementPlan, inputs []string) {
+	sp.Start = Positions{}
+	for _, topic := range inputs {
+		sp.Start[topic] = map[int32]Offset{}
+		var words []string
+		for p, part := range c.to.Topics[topic].Partitions {
+			at := max(0, part.Start)
+			sp.Start[topic][int32(p)] = at
+			words = append(words, fmt.Sprintf("partition:%d,offset:%d", p, int64(at)))
+		}
+		sp.Properties[propStart+topic] = strings.Join(words, ";")
+	}
+}
+
+// emitFrom holds back windows that are partial because an input's log does not reach back to its first record: the first complete
+// one begins after the oldest record that every shortened partition still has.
+func (c *computation) emitFrom(sp *StatementPlan, horizons map[string]map[string]statements.Horizon) {
+	var from time.Time
+	for topic, h := range horizons[sp.Name] {
+		if len(h.Windows) == 0 {
+			continue
+		}
+		for _, p := range c.to.Topics[topic].partitions() {
+			if p.Start > 0 && p.Oldest >= 0 {
+				if first := h.FirstComplete(fromMillis(p.Oldest)); first.After(from) {
+					from = first
+				}
+			}
+		}
+	}
+	if !from.IsZero() {
+		sp.Properties[propEmitFrom] = strconv.FormatInt(from.UnixMilli(), 10)
+		sp.Reason += fmt.Sprintf("; the log does not reach back to its first record, so windows are put out from %s on", clock(from))
+	}
+}
+
+// aligned starts a statement by time: as far before the failover point as it and every statement behind it need, at a boundary of
+// their windows. Which offset that is only the broker can tell, so the position is a time.
+func (c *computation) aligned(sp *StatementPlan, inputs []string, horizons map[string]map[string]statements.Horizon) {
+	point := c.failoverPoint(inputs)
+	start := point
+	for _, name := range c.behind(sp.Name) {
+		for _, topic := range inputs {
+			h, ok := horizons[name][topic]
+			if !ok {
+				continue
+			}
+			if h.Unknown != "" { // nothing later than the beginning is safe
+				sp.Reason += fmt.Sprintf(" (which is the beginning: %s)", h.Unknown)
+				c.fromBeginning(sp, inputs)
+				return
+			}
+			if t := h.Start(point, startMargin); t.Before(start) {
+				start = t
+			}
+		}
+	}
+	sp.Properties[propStartupMode] = "timestamp"
+	sp.Properties[propStartupMillis] = strconv.FormatInt(start.UnixMilli(), 10)
+	sp.Reason += fmt.Sprintf("; from %s on, %s before the newest record that all partitions have passed", clock(start), Duration(point.Sub(start).Round(time.Second)))
+	var from time.Time
+	for _, topic := range inputs {
+		if h := horizons[sp.Name][topic]; len(h.Windows) > 0 {
+			if first := h.FirstComplete(start); first.After(from) {
+				from = first
+			}
+		}
+	}
+	if !from.IsZero() {
+		sp.Properties[propEmitFrom] = strconv.FormatInt(from.UnixMilli(), 10)
+	}
+}
+
+// failoverPoint is the event time that every partition of the inputs has reached in the destination, and no later than now.
+func (c *computation) failoverPoint(inputs []string) time.Time {
+	point := c.seen.At
+	for _, topic := range inputs {
+		for _, p := range c.to.Topics[topic].partitions() {
+			if t := fromMillis(p.Newest); p.Newest >= 0 && t.Before(point) {
+				point = t
+			}
+		}
+	}
+	return point.UTC()
+}
+
+// behind returns a statement and all those that need it, directly or through others.
+func (c *computation) behind(name string) []string {
+	names := []string{name}
+	for i := 0; i < len(names); i++ {
+		for _, s := range c.decl.Statements {
+			if !slices.Contains(names, s.Name) && slices.Contains(c.analysis.graph.Needs(s.Name), names[i]) {
+				names = append(names, s.Name)
+			}
+		}
+	}
+	return names
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }

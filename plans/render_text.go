@@ -1,0 +1,240 @@
+package plans
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
+
+// Text renders the plan for people: what is moved from where to where, what is lost, the steps by phase, the statements with
+// their strategies, and what was found. It fits 100 columns and can be read aloud.
+func (p *Plan) Text() string {
+	var w textWriter
+	w.line(0, "%s", p.headline())
+	w.line(0, "as observed at %s", clock(p.Observed))
+	if o := p.objectivesLine(); o != "" {
+		w.line(0, "%s", o)
+	}
+	if p.Operation == OpFailover {
+		w.blank()
+		w.line(0, "What is lost: %s.", forecastLine(p.Forecast))
+		for _, t := range p.Forecast {
+			if t.LostRecords > 0 {
+				w.line(2, "%s", topicLoss(t))
+			}
+		}
+	}
+	if n := blocking(p.Findings); n > 0 {
+		w.blank()
+		w.line(0, "This plan is blocked: %s below must be mended first.", counted(int64(n), "finding"))
+	}
+	w.steps(p.Steps)
+	w.statements(p.Statements)
+	w.findings(p.Findings)
+	return w.String()
+}
+
+func (p *Plan) headline() string {
+	moved := []string{counted(int64(len(p.Topics)), "topic")}
+	if len(p.Groups) > 0 {
+		moved = append(moved, counted(int64(len(p.Groups)), "consumer group"))
+	}
+	if len(p.Subjects) > 0 {
+		moved = append(moved, counted(int64(len(p.Subjects)), "subject"))
+	}
+	if len(p.Statements) > 0 {
+		moved = append(moved, counted(int64(len(p.Statements)), "statement"))
+	}
+	if p.Operation == OpLink {
+		return fmt.Sprintf("Link %s: mirror %s of %s from %s to %s", p.Link, listed(moved), p.Topology, p.From, p.To)
+	}
+	kind := "Unplanned"
+	if p.Planned {
+		kind = "Planned"
+	}
+	return fmt.Sprintf("%s failover of %s from %s to %s: %s", kind, p.Topology, p.From, p.To, listed(moved))
+}
+
+func (p *Plan) objectivesLine() string {
+	var parts []string
+	if p.Objectives.RPO > 0 {
+		parts = append(parts, "lose at most "+p.Objectives.RPO.String()+" (RPO)")
+	}
+	if p.Objectives.RTO > 0 {
+		parts = append(parts, "be back within "+p.Objectives.RTO.String()+" (RTO)")
+	}
+	if p.Objectives.Semantics != "" {
+		parts = append(parts, p.Objectives.Semantics)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "objectives: " + strings.Join(parts, ", ")
+}
+
+// forecastLine says in a few words what is lost.
+func forecastLine(topics []report.Topic) string {
+	var records int64
+	var worst float64
+	var unknown []string
+	var asOf time.Time
+	for _, t := range topics {
+		if t.LostRecords < 0 {
+			unknown = append(unknown, t.Name)
+			continue
+		}
+		if t.LostRecords > 0 && (asOf.IsZero() || t.AsOf.Before(asOf)) {
+			asOf = t.AsOf
+		}
+		records += t.LostRecords
+		worst = later(worst, t.LostSeconds)
+	}
+	line := "nothing"
+	if records > 0 {
+		line = "at most " + counted(records, "record")
+		if worst >= 0 {
+			line += fmt.Sprintf(", the last %s", seconds(worst))
+		}
+		line += ", and what was written after " + asOf.UTC().Format("15:04:05Z")
+	}
+	if len(unknown) > 0 {
+		of := "of " + short(unknown, "topic") + " it is not known"
+		if records == 0 && len(unknown) == len(topics) {
+			return "not known"
+		}
+		line += "; " + of
+	}
+	return line
+}
+
+func topicLoss(t report.Topic) string {
+	var parts []string
+	for _, r := range t.Lost {
+		parts = append(parts, fmt.Sprintf("%d: @%d to @%d", r.Partition, r.First, r.End))
+	}
+	if len(parts) > 6 {
+		parts = append(parts[:6], "…")
+	}
+	return fmt.Sprintf("%s: at most %s (partition %s)", t.Name, counted(t.LostRecords, "record"), strings.Join(parts, ", "))
+}
+
+func blocking(fs []report.Finding) (n int) {
+	for _, f := range fs {
+		if f.Severity == report.Block && f.Waived == "" {
+			n++
+		}
+	}
+	return n
+}
+
+// textWriter writes wrapped and indented lines.
+type textWriter struct{ strings.Builder }
+
+const textWidth = 100
+
+func (w *textWriter) blank() { w.WriteByte('\n') }
+
+func (w *textWriter) line(indent int, format string, args ...any) {
+	w.hanging(indent, "", fmt.Sprintf(format, args...))
+}
+
+// hanging writes lead and then text, wrapped so that every line begins where the text began.
+func (w *textWriter) hanging(indent int, lead, text string) {
+	w.WriteString(strings.Repeat(" ", indent) + lead)
+	start := indent + utf8.RuneCountInString(lead)
+	at := start
+	for i, word := range strings.Fields(text) {
+		n := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case at+1+n > textWidth:
+			w.WriteString("\n" + strings.Repeat(" ", start))
+			at = start
+		default:
+			w.WriteByte(' ')
+			at++
+		}
+		w.WriteString(word)
+		at += n
+	}
+	w.WriteByte('\n')
+}
+
+func (w *textWriter) steps(steps []Step) {
+	phase := ""
+	for i, s := range steps {
+		if s.Phase != phase {
+			phase = s.Phase
+			w.blank()
+			w.line(0, "%s", strings.ToUpper(phase[:1])+phase[1:])
+		}
+		mark := ""
+		if s.Irreversible {
+			mark = " [can not be taken back]"
+		}
+		w.hanging(2, fmt.Sprintf("%2d. ", i+1), fmt.Sprintf("%s: %s%s", s.ID, s.Goal, mark))
+		w.hanging(6, "", s.Reason)
+	}
+}
+
+func (w *textWriter) statements(list []StatementPlan) {
+	if len(list) == 0 {
+		return
+	}
+	w.blank()
+	w.line(0, "Statements, in the order in which they are started")
+	for _, s := range list {
+		how := string(s.Strategy)
+		if how == "" {
+			how = "applied as it is"
+		}
+		w.hanging(2, "", fmt.Sprintf("%s (%s, %s)", s.Name, s.Kind, how))
+		w.field("why", s.Reason)
+		w.field("reads", strings.Join(s.Reads, ", "))
+		w.field("writes", strings.Join(s.Writes, ", "))
+		w.field("horizon", s.Horizon)
+		for _, v := range s.Retention {
+			w.field("history", fmt.Sprintf("%s %s: %s", v.Topic, v.Verdict, v.Detail))
+		}
+		verdict := s.Verdict
+		if s.VerdictWhy != "" {
+			verdict += ": " + s.VerdictWhy
+		}
+		w.field("verdict", verdict)
+		w.field("effort", s.Rebuild)
+	}
+}
+
+func (w *textWriter) field(name, value string) {
+	if value != "" {
+		w.hanging(6, fmt.Sprintf("%-8s ", name), value)
+	}
+}
+
+func (w *textWriter) findings(fs []report.Finding) {
+	if len(fs) == 0 {
+		return
+	}
+	w.blank()
+	w.line(0, "Findings")
+	for _, f := range fs {
+		text := f.Message
+		if f.Subject != "" && !strings.Contains(f.Message, f.Subject) {
+			text = f.Subject + ": " + text
+		}
+		w.hanging(2, fmt.Sprintf("%-6s ", f.Severity), fmt.Sprintf("[%s] %s", f.Rule, text))
+		if f.Waived != "" {
+			w.hanging(9, "waived: ", f.Waived)
+			continue
+		}
+		if f.Why != "" {
+			w.hanging(9, "why: ", f.Why)
+		}
+		if f.Remedy != "" {
+			w.hanging(9, "mend: ", f.Remedy)
+		}
+	}
+}

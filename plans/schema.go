@@ -1,0 +1,148 @@
+package plans
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	"github.com/invopop/jsonschema"
+)
+
+// Schema returns the JSON Schema (draft 2020-12) of lifeboat.yaml, for editors. It is made from the types of the topology and says
+// about structure what Load says; what needs the whole file, such as a region's name in a link, only Load checks.
+func Schema() []byte {
+	r := &jsonschema.Reflector{FieldNameTag: "yaml", ExpandedStruct: true, Anonymous: true, Mapper: schemaOfType, LookupComment: schemaComment}
+	s := r.Reflect(&Topology{})
+	s.ID = "https://github.com/lifeboat-dr/lifeboat/schema/v1/topology.json"
+	s.Title = "lifeboat topology"
+	s.Description = "Two regions, the links that mirror one into the other, and the pipelines of Flink SQL statements that move between them."
+	choose := func(of *jsonschema.Schema, field string, values []string) {
+		p, ok := of.Properties.Get(field)
+		if !ok {
+			panic("plans: the topology has no field " + field)
+		}
+		for _, v := range values {
+			p.Enum = append(p.Enum, v)
+		}
+	}
+	defs := s.Definitions
+	choose(s, "apiVersion", []string{"lifeboat/v1"})
+	choose(s, "kind", []string{"Topology"})
+	choose(defs["SASL"], "mechanism", knownMechanisms)
+	choose(defs["Engine"], "backend", knownBackends)
+	choose(defs["Fence"], "by", knownFences)
+	choose(defs["ACLRule"], "writes", knownWrites)
+	choose(defs["Link"], "gaps", knownGaps)
+	choose(defs["Objectives"], "semantics", knownSemantics)
+	for _, texts := range []struct{ def, field string }{{"TopicRule", "configs"}, {"Pipeline", "properties"}} {
+		p, _ := defs[texts.def].Properties.Get(texts.field)
+		p.AdditionalProperties = &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, {Type: "number"}, {Type: "boolean"}}}
+	}
+	one := uint64(1)
+	for _, list := range []struct{ def, field string }{{"Kafka", "bootstrap"}, {"Pipeline", "statements"}} {
+		p, _ := defs[list.def].Properties.Get(list.field)
+		p.MinItems = &one
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(s); err != nil {
+		panic(fmt.Sprintf("plans: the schema has no JSON: %v", err))
+	}
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+}
+
+// schemaOfType describes the types that have a written form of their own.
+func schemaOfType(t reflect.Type) *jsonschema.Schema {
+	enum := func(values []string) *jsonschema.Schema {
+		s := &jsonschema.Schema{Type: "string"}
+		for _, v := range values {
+			s.Enum = append(s.Enum, v)
+		}
+		return s
+	}
+	switch t {
+	case reflect.TypeFor[Secret]():
+		return &jsonschema.Schema{Type: "string", Pattern: `^\$\{(env:[A-Za-z_][A-Za-z0-9_]*|file:[^{}]+)\}$`, Examples: []any{"${env:EAST_PASSWORD}", "${file:/run/secrets/east}"}}
+	case reflect.TypeFor[Duration]():
+		return &jsonschema.Schema{Type: "string", Pattern: `^([0-9]+d|([0-9]+d)?([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+)$`, Examples: []any{"30s", "5m", "1d12h"}}
+	case reflect.TypeFor[Pattern]():
+		return enum(knownPatterns)
+	case reflect.TypeFor[Strategy]():
+		return enum(knownStrategies)
+	}
+	return nil
+}
+
+func schemaComment(t reflect.Type, field string) string { return schemaComments[t.Name()+"."+field] }
+
+// schemaComments are what an editor shows at a key. A test keeps it whole.
+var schemaComments = map[string]string{
+	"Topology.APIVersion":  "the version of this file's form",
+	"Topology.Kind":        "what this file is",
+	"Topology.Name":        "a name for the topology, shown in plans and reports",
+	"Topology.Pattern":     "active-passive: one region is written and the other mirrors it; active-active: both are",
+	"Topology.Primary":     "the region that is written; active-passive only",
+	"Topology.Regions":     "the regions by name; names become part of topic names",
+	"Topology.Links":       "what is mirrored from which region into which",
+	"Topology.Pipelines":   "sets of SQL statements that move together",
+	"Topology.Drills":      "rehearsals by schedule",
+	"Topology.Waivers":     "findings that are accepted until a date",
+	"Region.Kafka":         "the region's brokers",
+	"Region.Registry":      "its schema registry (Confluent's API); leave out where there is none",
+	"Region.Engine":        "its statement engine; leave out where there is none",
+	"Region.Fence":         "how writers are kept out of it in a planned failover; without one a person answers for it",
+	"Kafka.Bootstrap":      "brokers to begin with, host:port",
+	"Kafka.TLS":            "encryption; {} means the system's roots",
+	"Kafka.SASL":           "the login",
+	"TLS.CA":               "PEM file of the authorities to trust",
+	"TLS.Cert":             "PEM file of the client certificate",
+	"TLS.Key":              "PEM file of its key",
+	"TLS.ServerName":       "the name that the brokers' certificate must have, where it is not the host",
+	"SASL.Mechanism":       "how the password is proved",
+	"SASL.Username":        "reference to the user's name",
+	"SASL.Password":        "reference to the password",
+	"Registry.URL":         "where it listens",
+	"Registry.Username":    "reference to the user's name or API key",
+	"Registry.Password":    "reference to the password or API secret",
+	"Engine.Backend":       "bundled: the engine in lifeboat; confluent: Confluent Cloud; flink: Apache Flink's SQL Gateway",
+	"Engine.URL":           "where its statements API listens",
+	"Engine.Organization":  "confluent: the organization's id",
+	"Engine.Environment":   "confluent: the environment's id",
+	"Engine.Username":      "reference to the user's name or API key",
+	"Engine.Password":      "reference to the password or API secret",
+	"Fence.By":             "acl: WRITE is denied to the principals; quota: they are throttled to nothing; command: a program does it; manual: a person does",
+	"Fence.Principals":     "acl and quota: who is kept out, as User:name",
+	"Fence.Command":        "command: program and arguments; LIFEBOAT_REGION and LIFEBOAT_ACTION (fence, unfence) are in its environment",
+	"Link.Name":            "a name for the link",
+	"Link.From":            "the region that is mirrored",
+	"Link.To":              "the region that holds the mirror",
+	"Link.Topics":          "topics to mirror",
+	"Link.Groups":          "consumer groups whose positions follow",
+	"Link.Subjects":        "subjects whose schemas follow, with the same ids",
+	"Link.ACLs":            "principals whose grants follow",
+	"Link.Gaps":            "auto: markers in bulk where that is allowed; fenced: only markers that a second link process can not write",
+	"Rule.Include":         "RE2 patterns of whole names, one of which must match",
+	"Rule.Exclude":         "RE2 patterns of whole names, none of which may match",
+	"TopicRule.Configs":    "topic configs that are otherwise in the destination, such as retention.ms",
+	"ACLRule.Writes":       "copied: grants that allow writing hold at once; staged: they are given at failover",
+	"Pipeline.Name":        "a name for the pipeline",
+	"Pipeline.Statements":  "SQL files: globs, relative to this file",
+	"Pipeline.Recovery":    "how its statements are brought up in the destination; auto lets the plan choose for each",
+	"Pipeline.Overrides":   "the same for single statements, by name",
+	"Pipeline.Objectives":  "what the pipeline promises; plans and reports are held against it",
+	"Pipeline.Rate":        "rows per second that the engine re-reads, for the estimate of a rebuild; 50,000 where not given",
+	"Pipeline.Properties":  "properties that every statement is started with",
+	"Objectives.RPO":       "how much may be lost, in time",
+	"Objectives.RTO":       "how long it may take until the statements have caught up",
+	"Objectives.Semantics": "what readers of the output rely on",
+	"Drill.Name":           "a name for the drill",
+	"Drill.Schedule":       "five fields: minute hour day-of-month month day-of-week",
+	"Drill.Pipeline":       "the pipeline that is rehearsed",
+	"Waiver.Rule":          "the rule that is waived, such as D17",
+	"Waiver.Statement":     "the statement for which it is; all where not given",
+	"Waiver.Reason":        "why it is accepted, and by whom",
+	"Waiver.Until":         "the last day on which it holds, YYYY-MM-DD",
+}
