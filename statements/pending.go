@@ -8,10 +8,8 @@ import (
 
 // Signatures that are filled in next.
 
-func TableOf(u *Parsed) (*Table, []report.Finding)                 { panic("pending") }
-func Resolve(u *Parsed, cat Catalog) (*Resolved, []report.Finding) { panic("pending") }
-func Reads(s Statement) []string                                   { panic("pending") }
-func Writes(s Statement) []string                                  { panic("pending") }
+func Reads(s Statement) []string  { panic("pending") }
+func Writes(s Statement) []string { panic("pending") }
 
 type Graph struct{}
 

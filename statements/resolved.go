@@ -23,6 +23,7 @@ type Column struct {
 	Name   string
 	Type   Type
 	Time   bool          // an event-time attribute: watermarks hold for it
+	Hidden bool          // left out of SELECT *
 	Window *WindowColumn // set where the column is a bound of a window that this row was assigned to
 }
 

@@ -1,0 +1,81 @@
+package statements
+
+// walkExpr calls f for e and, as long as it returns true, for the expressions within e, in the order of the text. A chain of
+// operators is walked in a loop, since it may be as long as a statement.
+func walkExpr(e Expr, f func(Expr) bool) {
+	for {
+		b, ok := e.(*Binary)
+		if !ok {
+			break
+		}
+		var chain []*Binary
+		for ok {
+			if !f(b) {
+				break
+			}
+			chain = append(chain, b)
+			e = b.X
+			b, ok = e.(*Binary)
+		}
+		if !ok {
+			walkExpr(e, f)
+		}
+		for i := len(chain) - 1; i >= 0; i-- {
+			walkExpr(chain[i].Y, f)
+		}
+		return
+	}
+	if e == nil || !f(e) {
+		return
+	}
+	for _, c := range children(e) {
+		walkExpr(c, f)
+	}
+}
+
+// children are the expressions directly within e.
+func children(e Expr) []Expr {
+	var out []Expr
+	add := func(es ...Expr) {
+		for _, x := range es {
+			if x != nil {
+				out = append(out, x)
+			}
+		}
+	}
+	switch n := e.(type) {
+	case *Unary:
+		add(n.X)
+	case *Binary:
+		add(n.X, n.Y)
+	case *Is:
+		add(n.X)
+	case *Between:
+		add(n.X, n.Low, n.High)
+	case *In:
+		add(n.X)
+		add(n.List...)
+	case *Like:
+		add(n.X, n.Pattern, n.Escape)
+	case *Case:
+		add(n.Operand)
+		for _, w := range n.Whens {
+			add(w.Cond, w.Then)
+		}
+		add(n.Else)
+	case *Cast:
+		add(n.X)
+	case *Call:
+		add(n.Args...)
+		add(n.Filter)
+	case *Extract:
+		add(n.X)
+	case *RoundTo:
+		add(n.X)
+	case *Trim:
+		add(n.Chars, n.X)
+	case *NamedArg:
+		add(n.Value)
+	}
+	return out
+}
