@@ -172,7 +172,7 @@ func (c *Catalog) Nearest(ctx context.Context, name string) string {
 		return "" // the refusal stands without it
 	}
 	known := slices.DeleteFunc(topics.Names(), func(t string) bool { return strings.HasPrefix(t, "_") })
-	if hint := nearest(name, known); hint != "" {
+	if hint := Suggest(name, known); hint != "" {
 		return hint
 	}
 	return fmt.Sprintf("no topic has this name; create it with CREATE TABLE %s (…)", name)

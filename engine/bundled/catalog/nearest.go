@@ -13,8 +13,8 @@ func invalidAt(at statements.Pos, hint, message string, args ...any) *engine.Inv
 	return &engine.InvalidError{Line: at.Line, Column: at.Column, Message: fmt.Sprintf(message, args...), Hint: hint}
 }
 
-// nearest is a hint that names the known name closest to one that is unknown, or "" where none is close.
-func nearest(name string, known []string) string {
+// Suggest is a hint that names the known name closest to one that is unknown, or "" where none is close.
+func Suggest(name string, known []string) string {
 	slices.Sort(known)
 	best, distance := "", len(name)/3+2
 	for _, k := range known {

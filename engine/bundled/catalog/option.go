@@ -103,7 +103,7 @@ func checkOption(o statements.Option) error {
 	values, known := knownOptions[o.Key]
 	switch {
 	case !known:
-		return invalidAt(o.Pos, nearest(o.Key, slices.Collect(maps.Keys(knownOptions))), "option %q is not supported", o.Key)
+		return invalidAt(o.Pos, Suggest(o.Key, slices.Collect(maps.Keys(knownOptions))), "option %q is not supported", o.Key)
 	case values != nil && !slices.Contains(values, strings.ToLower(strings.TrimSpace(o.Value))):
 		return invalidAt(o.Pos, "it can be "+strings.Join(values, ", "), "option %q: value %q is not supported", o.Key, o.Value)
 	}

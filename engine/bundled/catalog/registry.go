@@ -24,8 +24,12 @@ type Registry struct {
 	bySubject *sr.Client
 }
 
-// ErrNoSchema says that a subject or an id is not in the registry.
-var ErrNoSchema = errors.New("not in the schema registry")
+var (
+	// ErrNoSchema says that a subject or an id is not in the registry.
+	ErrNoSchema = errors.New("not in the schema registry")
+	// ErrUnavailable says that the registry cannot be reached or does not work now.
+	ErrUnavailable = errors.New("the schema registry is not available")
+)
 
 // OpenRegistry returns a client; it sends nothing yet. User and password empty: none are sent.
 func OpenRegistry(url, user, password string) (*Registry, error) {
@@ -118,13 +122,15 @@ func (r *Registry) Register(ctx context.Context, subject string, schema *format.
 	return s.ID, nil
 }
 
-// registryError makes "there is no such thing" one error, whichever client says it.
+// registryError sorts answers: there is no such thing; the registry refuses; anything else may go away by itself.
 func registryError(err error) error {
 	var one srclient.Error
 	var other *sr.ResponseError
 	switch {
 	case errors.As(err, &one) && one.Code/100 == 404, errors.As(err, &other) && other.ErrorCode/100 == 404:
 		return fmt.Errorf("%w: %w", ErrNoSchema, err)
+	case errors.As(err, &one) && strings.HasPrefix(fmt.Sprint(one.Code), "4"), errors.As(err, &other) && other.StatusCode < 500 && other.StatusCode != http.StatusTooManyRequests:
+		return err
 	}
-	return err
+	return fmt.Errorf("%w: %w", ErrUnavailable, err)
 }

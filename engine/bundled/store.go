@@ -1,0 +1,124 @@
+package bundled
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lifeboat-dr/lifeboat/engine"
+	"github.com/lifeboat-dr/lifeboat/engine/bundled/run"
+	"github.com/lifeboat-dr/lifeboat/engine/bundled/txn"
+)
+
+// storeTimeout is how long one write of the region's topics may stay undecided.
+const storeTimeout = 30 * time.Second
+
+// store writes the region's tables and statements, and is the proof that the region is this process's: its transactional id is the
+// region's lease.
+type store struct {
+	client     *kgo.Client
+	region     string
+	tables     string // topic
+	statements string // topic
+
+	mu       sync.Mutex
+	producer *txn.Producer
+	doubtful bool // the outcome of the last write is not known
+	lost     error
+}
+
+// record is a statement as the statements topic keeps it, under its name.
+type record struct {
+	Name       string            `json:"name"`
+	SQL        string            `json:"sql"`
+	Properties map[string]string `json:"properties,omitempty"`
+	Labels     map[string]string `json:"labels,omitempty"`
+	Stopped    bool              `json:"stopped"`
+	UID        string            `json:"uid"`
+	Version    int64             `json:"version"`
+	Created    time.Time         `json:"created"`
+	Updated    time.Time         `json:"updated"`
+	Phase      engine.Phase      `json:"phase"`
+	Detail     string            `json:"detail,omitempty"`
+	Kind       string            `json:"kind"`
+	Bounded    bool              `json:"bounded"`
+	AppendOnly bool              `json:"append_only"`
+}
+
+// openStore takes the region over.
+func openStore(ctx context.Context, client *kgo.Client, region string) (*store, error) {
+	s := &store{
+		client: client, region: region,
+		tables: "_lifeboat." + region + ".catalog", statements: "_lifeboat." + region + ".statements",
+	}
+	g, gctx := errgroup.WithContext(ctx)
+	for _, topic := range []string{s.tables, s.statements} {
+		g.Go(func() error { return txn.EnsureTopic(gctx, client, topic) })
+	}
+	g.Go(func() error { return s.open(gctx) })
+	return s, g.Wait()
+}
+
+func (s *store) open(ctx context.Context) error {
+	producer, err := txn.Open(ctx, s.client, "lifeboat."+s.region+".engine", storeTimeout)
+	if err != nil {
+		return err
+	}
+	s.producer, s.doubtful = producer, false
+	return nil
+}
+
+// put writes one record, durably, before it returns; a nil value deletes the key. Error: run.ErrTakenOver.
+func (s *store) put(ctx context.Context, topic, key string, value []byte) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
+	batches, err := txn.Records(txn.Partition{Topic: topic}, time.Now(), []txn.Record{{Key: key, Value: value}})
+	if err != nil {
+		return err
+	}
+	if err = s.producer.Write(ctx, batches); err == nil {
+		err = s.producer.Commit(ctx)
+	}
+	return s.note(err)
+}
+
+// owned says whether the region is still this process's. Error: run.ErrTakenOver.
+func (s *store) owned(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.settle(ctx); err != nil {
+		return err
+	}
+	return s.note(s.producer.Touch(ctx, txn.Partition{Topic: s.statements}))
+}
+
+// settle makes the producer usable again after an error: it ends what was begun, which only the owner can, and opens it anew.
+func (s *store) settle(ctx context.Context) error {
+	if s.lost != nil || !s.doubtful {
+		return s.lost
+	}
+	if err := s.producer.Touch(ctx, txn.Partition{Topic: s.statements}); err != nil {
+		return s.note(err)
+	}
+	return s.note(s.open(ctx))
+}
+
+func (s *store) note(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, txn.ErrFenced):
+		s.lost = fmt.Errorf("%s: %w", s.region, run.ErrTakenOver)
+		return s.lost
+	}
+	s.doubtful = true
+	return fmt.Errorf("%s: %w", s.region, err)
+}
