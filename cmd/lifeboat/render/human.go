@@ -1,0 +1,265 @@
+package render
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
+
+// Terminal says how text is laid out for people. The zero value is for a pipe or a file.
+type Terminal struct {
+	Width int  // columns; 0 = 100
+	Color bool // colours by ANSI escapes
+}
+
+// Human writes plain text of 100 columns without colours.
+func Human(w io.Writer, r report.Report) error { return Terminal{}.Render(w, r) }
+
+// Render writes the report for people. A report that is a document (Text) is that document and what to do next; any other is told in
+// sections, the empty ones left out.
+func (t Terminal) Render(w io.Writer, r report.Report) error {
+	if t.Width < 40 {
+		t.Width = 100
+	}
+	p := &page{Terminal: t}
+	if r.Text != "" {
+		p.WriteString(strings.TrimRight(r.Text, "\n") + "\n")
+	} else {
+		p.header(r)
+		p.checks(r.Checks)
+		p.steps(r.Steps)
+		p.figures(r.Figures)
+		p.topics(r.Topics)
+		p.groups(r.Groups)
+		p.statements(r.Statements)
+		p.mirrors(r.Mirrors)
+		p.runs(r.Runs)
+		p.findings(r.Findings)
+	}
+	p.next(r.Next)
+	_, err := io.WriteString(w, p.String())
+	return err
+}
+
+// marks are how outcomes look in front of a line.
+var marks = map[report.Outcome]string{
+	report.Done: "ok", report.Passed: "ok", report.Failed: "FAILED", report.Stopped: "stopped", report.Skipped: "skipped",
+	report.Pending: "-", report.Warned: "warn", report.Unknown: "unknown",
+}
+
+func mark(o report.Outcome) string {
+	if m, ok := marks[o]; ok {
+		return m
+	}
+	return string(o)
+}
+
+func (p *page) header(r report.Report) {
+	title := r.Title
+	if title == "" {
+		title = r.Command
+	}
+	head := title
+	if r.Outcome != "" {
+		head += ": " + p.tint(r.Outcome, string(r.Outcome))
+	}
+	p.line(p.clean(p.bold(head)))
+	var facts []string
+	if r.Run != "" {
+		facts = append(facts, "run "+r.Run)
+	}
+	if !r.Start.IsZero() {
+		facts = append(facts, moment(r.Start))
+	}
+	if t := took(r.Start, r.End); t != "" {
+		facts = append(facts, "took "+t)
+	}
+	if len(facts) > 0 {
+		p.line(p.clean(strings.Join(facts, ", ")))
+	}
+	if r.Summary != "" {
+		p.line("")
+		p.hanging("", r.Summary)
+	}
+}
+
+func (p *page) checks(list []report.Check) {
+	p.section("Checks", len(list))
+	for _, c := range list {
+		text := c.Name
+		if c.Detail != "" {
+			text += ": " + c.Detail
+		}
+		p.marked(c.Outcome, text)
+		if c.Outcome != report.Passed {
+			p.because(c.Why, c.Remedy)
+		}
+	}
+}
+
+func (p *page) because(why, remedy string) {
+	if why != "" {
+		p.hanging("           why: ", why)
+	}
+	if remedy != "" {
+		p.hanging("           do:  ", remedy)
+	}
+}
+
+func (p *page) steps(list []report.Step) {
+	p.section("Steps", len(list))
+	var rows table
+	for _, s := range list {
+		what := s.Goal
+		if s.Detail != "" && (s.Outcome != report.Pending) {
+			what = s.Detail
+		}
+		rows = append(rows, []string{p.tint(s.Outcome, mark(s.Outcome)), s.Phase, s.ID, ">" + took(s.Start, s.End), what})
+	}
+	p.table(nil, rows)
+}
+
+func (p *page) figures(list []report.Figure) {
+	p.section("Figures", len(list))
+	var rows table
+	for _, f := range list {
+		name := f.Name
+		if f.Phase != "" {
+			name += " " + f.Phase
+		}
+		against := ""
+		if f.Objective != 0 {
+			against = "of " + amount(f.Objective, f.Unit)
+			if f.Outcome != "" {
+				against += ", " + p.tint(f.Outcome, string(f.Outcome))
+			}
+		}
+		rows = append(rows, []string{name, ">" + amount(f.Value, f.Unit), against, f.Note})
+	}
+	p.table(nil, rows)
+}
+
+func (p *page) topics(list []report.Topic) {
+	p.section("Topics", len(list))
+	var rows table
+	for _, t := range list {
+		rows = append(rows, []string{t.Name, ">" + known(int64(t.Partitions)), ">" + known(t.LostRecords), ">" + lostBytes(t), ">" + span(t.LostSeconds), certainty(t)})
+	}
+	p.table([]string{"TOPIC", ">PARTITIONS", ">RECORDS LOST", ">BYTES", ">TIME", ""}, rows)
+	for _, t := range list {
+		for _, r := range t.Lost {
+			text := lostRange(r)
+			if r.Note != "" {
+				text += ": " + r.Note
+			}
+			p.hanging("    lost ", text)
+		}
+	}
+}
+
+func lostBytes(t report.Topic) string { return size(float64(t.LostBytes)) }
+
+func certainty(t report.Topic) string {
+	switch {
+	case t.Measured:
+		return "measured"
+	case t.AsOf.IsZero():
+		return "forecast"
+	default:
+		return "forecast, as of " + clock(t.AsOf)
+	}
+}
+
+func (p *page) groups(list []report.Group) {
+	p.section("Groups", len(list))
+	var rows table
+	for _, g := range list {
+		rows = append(rows, []string{g.Name, g.Topic, ">" + known(g.ReReads), ">" + known(g.Clamped), g.State, g.Explanation})
+	}
+	p.table([]string{"GROUP", "TOPIC", ">READ AGAIN", ">MOVED BACK", "STATE", ""}, rows)
+}
+
+func (p *page) statements(list []report.Statement) {
+	p.section("Statements", len(list))
+	for _, s := range list {
+		head := s.Name
+		for _, part := range []string{s.Region, s.Strategy, s.Phase} {
+			if part != "" {
+				head += ", " + part
+			}
+		}
+		p.hanging("  ", head)
+		for _, f := range statementFields(s) {
+			p.hanging(fmt.Sprintf("      %-10s ", f.Name), f.Value)
+		}
+	}
+}
+
+// field is one named part of a statement.
+type field struct{ Name, Value string }
+
+// statementFields are the parts of a statement that have a value, in the order in which they are told.
+func statementFields(s report.Statement) []field {
+	all := []field{{"why", s.Reason}, {"detail", s.Detail}, {"reads", strings.Join(s.Reads, ", ")}, {"writes", strings.Join(s.Writes, ", ")},
+		{"start", s.Start}, {"horizon", s.Horizon}, {"history", s.Retention}, {"verdict", s.Verdict}, {"watermark", s.Watermark}, {"digest", s.Digest}}
+	if s.Rows > 0 {
+		all = append(all, field{"rows", thousands(s.Rows)})
+	}
+	var fields []field
+	for _, f := range all {
+		if f.Value != "" {
+			fields = append(fields, f)
+		}
+	}
+	return fields
+}
+
+func (p *page) mirrors(list []report.Mirror) {
+	p.section("Mirrors", len(list))
+	var rows table
+	for _, m := range list {
+		rows = append(rows, []string{m.Link, fmt.Sprintf("%s-%d", m.Topic, m.Partition), m.State, ">" + known(m.Source), ">" + known(m.Dest), ">" + known(m.Lag),
+			">" + span(m.LagSec), m.Error})
+	}
+	p.table([]string{"LINK", "PARTITION", "STATE", ">SOURCE END", ">MIRROR END", ">LAG", ">LAG TIME", ""}, rows)
+}
+
+func (p *page) runs(list []report.Run) {
+	p.section("Runs", len(list))
+	var rows table
+	for _, r := range list {
+		rows = append(rows, []string{r.ID, r.Operation, p.tint(r.Outcome, string(r.Outcome)), moment(r.Start), ">" + took(r.Start, r.End), r.Who, r.Detail})
+	}
+	p.table([]string{"RUN", "OPERATION", "OUTCOME", "STARTED", ">TOOK", "WHO", ""}, rows)
+}
+
+func (p *page) findings(list []report.Finding) {
+	p.section("Findings", len(list))
+	for _, f := range list {
+		text := f.Message
+		if at := place(f.Place); at != "" {
+			text = at + ": " + text
+		}
+		p.hanging("  "+p.severity(f.Severity), fmt.Sprintf("%s [%s]", text, f.Rule))
+		for line := range strings.Lines(f.Excerpt) {
+			p.line("           | " + printable(strings.TrimRight(line, "\n")))
+		}
+		if f.Waived != "" {
+			p.hanging("           waived: ", f.Waived)
+			continue
+		}
+		p.because(f.Why, f.Remedy)
+	}
+}
+
+func (p *page) next(list []string) {
+	if len(list) == 0 {
+		return
+	}
+	p.section("Next", len(list))
+	for _, n := range list {
+		p.hanging("  ", n)
+	}
+}
