@@ -31,7 +31,6 @@ type htmlPage struct {
 	report.Report
 	Style    template.CSS
 	Cards    []card
-	Phases   []report.Figure
 	Timeline *timeline
 	Plots    []plot
 }
@@ -44,7 +43,7 @@ type card struct {
 
 // HTML writes one page that stands alone: style and drawings are in it, scripts and links to elsewhere are not.
 func HTML(w io.Writer, r report.Report) error {
-	p := htmlPage{Report: r, Style: template.CSS(pageStyle), Phases: phaseFigures(r.Figures), Timeline: newTimeline(r.Steps), Plots: newPlots(r.Series)}
+	p := htmlPage{Report: r, Style: template.CSS(pageStyle), Timeline: newTimeline(r.Steps), Plots: newPlots(r.Series)}
 	if r.Title == "" {
 		p.Title = r.Command
 	}
@@ -82,6 +81,14 @@ type timeline struct {
 	Ticks         []tick
 	Bars          []bar
 	Bands         []band
+	Legend        []phase
+}
+
+// phase is one phase with the time that its steps took.
+type phase struct {
+	Name string
+	Hue  int
+	Took float64
 }
 
 type tick struct {
@@ -100,11 +107,11 @@ type bar struct {
 	Outcome    report.Outcome
 }
 
-// band is a phase: from its first step's begin to its last one's end.
+// band is the ground behind the bars of one phase.
 type band struct {
-	X, Y, W, H float64
-	Name       string
-	Phase      int
+	Y, H  float64
+	Name  string
+	Phase int
 }
 
 const (
@@ -148,9 +155,15 @@ func newTimeline(steps []report.Step) *timeline {
 		if !ok {
 			hue = len(phases) % phaseHues
 			phases[s.Phase] = hue
+			t.Legend = append(t.Legend, phase{Name: s.Phase, Hue: hue})
+		}
+		for j := range t.Legend {
+			if t.Legend[j].Name == s.Phase {
+				t.Legend[j].Took += s.End.Sub(s.Start).Seconds()
+			}
 		}
 		if n := len(t.Bands); n == 0 || t.Bands[n-1].Name != s.Phase {
-			t.Bands = append(t.Bands, band{X: x(s.Start), Y: y, Name: s.Phase, Phase: hue})
+			t.Bands = append(t.Bands, band{Y: y, Name: s.Phase, Phase: hue})
 		}
 		b := bar{X: x(s.Start), Y: y + 4, W: max(minBar, x(s.End)-x(s.Start)), H: rowHeight - 8, Label: s.ID, Took: took(s.Start, s.End),
 			Tip: s.Goal, Phase: hue, Outcome: s.Outcome, TookAnchor: "start"}
@@ -160,7 +173,6 @@ func newTimeline(steps []report.Step) *timeline {
 		}
 		t.Bars = append(t.Bars, b)
 		last := &t.Bands[len(t.Bands)-1]
-		last.W = max(last.W, x(s.End)-last.X)
 		last.H = y + rowHeight - last.Y
 	}
 	t.Height = t.Top + rowHeight*float64(len(timed)) + 8

@@ -240,7 +240,7 @@ func TestWords(t *testing.T) {
 		{thousands(0), "0"}, {thousands(999), "999"}, {thousands(1000), "1,000"}, {thousands(-1234567), "-1,234,567"},
 		{span(0), "0 s"}, {span(-1), "?"}, {span(0.0004), "0 ms"}, {span(0.84), "840 ms"}, {span(0.9999), "1.0 s"}, {span(59.97), "1 m 00 s"}, {span(245), "4 m 05 s"}, {span(7800), "2 h 10 m"},
 		{size(-1), "?"}, {size(0), "0 B"}, {size(1536), "1.5 KiB"}, {size(3 << 40), "3.0 TiB"},
-		{amount(1204, "records"), "1,204 records"}, {amount(0.5, "ratio"), "0.5 ratio"}, {amount(2048, "bytes"), "2.0 KiB"}, {amount(30, "s"), "30.0 s"},
+		{amount(1204, "records"), "1,204 records"}, {amount(1, "records"), "1 record"}, {amount(0.5, "ratio"), "0.5 ratio"}, {amount(2048, "bytes"), "2.0 KiB"}, {amount(30, "s"), "30.0 s"},
 	} {
 		if tc.got != tc.want {
 			t.Errorf("got %q, want %q", tc.got, tc.want)

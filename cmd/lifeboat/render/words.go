@@ -70,6 +70,9 @@ func amount(v float64, unit string) string {
 	if v == math.Trunc(v) && math.Abs(v) < 1<<53 {
 		text = thousands(int64(v))
 	}
+	if v == 1 && len(unit) > 1 {
+		unit = strings.TrimSuffix(unit, "s")
+	}
 	return strings.TrimSpace(text + " " + unit)
 }
 
@@ -145,9 +148,4 @@ func objectiveFigures(figures []report.Figure) []report.Figure {
 	}
 	slices.SortStableFunc(list, func(a, b report.Figure) int { return rank(a) - rank(b) })
 	return list
-}
-
-// phaseFigures are the parts of a figure, by phase.
-func phaseFigures(figures []report.Figure) []report.Figure {
-	return slices.DeleteFunc(slices.Clone(figures), func(f report.Figure) bool { return f.Phase == "" })
 }
