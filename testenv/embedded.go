@@ -28,7 +28,7 @@ var embeddedConfigs = map[string]string{
 // as durable as Kafka is against the death of its process: what was acknowledged is there again after Kill and Start, at the
 // same address, with producer state, group offsets and open transactions. Topics are not created by merely naming them.
 //
-// kfake is not Kafka; TestEmbeddedDiffersFromKafka lists where that matters here.
+// kfake is not Kafka; TestEmbeddedDiffersFromKafka of package each lists where that matters.
 func StartEmbedded(ctx context.Context, o Options) (*Env, error) {
 	dir, remove, err := dataDir(o.Dir)
 	if err != nil {

@@ -246,16 +246,22 @@ func TestEmbeddedRegionsAreDistinctClusters(t *testing.T) {
 	env := embedded(t, testenv.Options{})
 	ids := map[string]bool{}
 	for _, r := range env.Regions() {
-		meta, err := kadm.NewClient(client(t, r)).BrokerMetadata(t.Context())
-		if err != nil {
-			t.Fatal(err)
+		id := clusterID(t, r)
+		if len(id) != 22 || strings.HasPrefix(id, "-") {
+			t.Errorf("%s: cluster id %q is not in Kafka's form", r.Name, id)
 		}
-		if len(meta.Cluster) != 22 || strings.HasPrefix(meta.Cluster, "-") {
-			t.Errorf("%s: cluster id %q is not in Kafka's form", r.Name, meta.Cluster)
-		}
-		ids[meta.Cluster] = true
+		ids[id] = true
 	}
 	if len(ids) != 2 {
 		t.Errorf("both regions have the cluster id %v", ids)
 	}
+}
+
+func clusterID(t *testing.T, r *testenv.Region) string {
+	t.Helper()
+	meta, err := kadm.NewClient(client(t, r)).BrokerMetadata(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return meta.Cluster
 }

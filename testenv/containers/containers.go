@@ -90,7 +90,7 @@ func removeOrphans(ctx context.Context, docker *client.Client) error {
 	}
 	for _, c := range all {
 		pid, err := strconv.Atoi(c.Labels[owner])
-		if err != nil || syscall.Kill(pid, 0) != syscall.ESRCH {
+		if err != nil || running(pid) {
 			continue
 		}
 		err = docker.ContainerRemove(ctx, c.ID, container.RemoveOptions{Force: true, RemoveVolumes: true})
@@ -99,6 +99,11 @@ func removeOrphans(ctx context.Context, docker *client.Client) error {
 		}
 	}
 	return nil
+}
+
+func running(pid int) bool {
+	p, err := os.FindProcess(pid)
+	return err == nil && !errors.Is(p.Signal(syscall.Signal(0)), os.ErrProcessDone)
 }
 
 // broker is one KRaft cluster of one node, in a container. Its data is in the container's own layer.
