@@ -44,9 +44,10 @@ type Judgement struct {
 // Horizon says how far before the moment of a failover an input must reach, so that a statement rebuilt from it gives the
 // same output from that moment on. It is a sum of terms along a path.
 type Horizon struct {
-	Terms   []Term
-	Windows []Windowed // the windows on the path, from the statement to the input
-	Unknown string     // why no horizon can be told; Terms are then a lower bound
+	Terms     []Term
+	Windows   []Windowed // the windows on the path, from the statement to the input
+	Unbounded bool       // all of the input counts; Unknown says why
+	Unknown   string     // why no horizon can be told; Terms are then a lower bound
 }
 
 // Term is one summand of a horizon.

@@ -1,5 +1,10 @@
 package statements
 
+import (
+	"maps"
+	"slices"
+)
+
 // walkExpr calls f for e and, as long as it returns true, for the expressions within e, in the order of the text. A chain of
 // operators is walked in a loop, since it may be as long as a statement.
 func walkExpr(e Expr, f func(Expr) bool) {
@@ -79,3 +84,6 @@ func children(e Expr) []Expr {
 	}
 	return out
 }
+
+// sortedKeys are the keys of a map in order.
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,153 @@
+package statements
+
+import "time"
+
+// Horizons says how far back each root topic must reach for each statement: along a chain of statements the horizons add up,
+// over several paths the longest counts. A topic is a root where root says so, which means that the region has its history
+// (it is mirrored), and where no statement writes it. The result is by statement, then by root topic.
+func (g *Graph) Horizons(cat Catalog, root func(topic string) bool) map[string]map[string]Horizon {
+	c := &chain{g: g, cat: cat, root: root, known: map[int]map[string]Horizon{}, open: map[int]bool{}}
+	out := map[string]map[string]Horizon{}
+	for i, n := range g.nodes {
+		out[n.Name] = c.of(i)
+	}
+	return out
+}
+
+type chain struct {
+	g     *Graph
+	cat   Catalog
+	root  func(string) bool
+	known map[int]map[string]Horizon
+	open  map[int]bool
+}
+
+// of is the horizons of one statement to its roots. On a cycle there is none.
+func (c *chain) of(i int) map[string]Horizon {
+	if h, ok := c.known[i]; ok {
+		return h
+	}
+	c.open[i] = true
+	defer delete(c.open, i)
+	out := map[string]Horizon{}
+	for topic, own := range HorizonOf(c.g.nodes[i].Parsed.Statement, c.cat) {
+		writers := c.g.writes[topic]
+		if c.root(topic) || len(writers) == 0 {
+			out[topic] = longer(out, topic, own)
+			continue
+		}
+		for _, w := range writers {
+			if c.open[w] {
+				own.unbounded("the statements read each other's output")
+				out[topic] = longer(out, topic, own)
+				continue
+			}
+			for up, h := range c.of(w) {
+				out[up] = longer(out, up, own.after(h, c.g.nodes[w].Name))
+			}
+		}
+	}
+	c.known[i] = out
+	return out
+}
+
+// after is the horizon of a statement whose input another statement writes: the sum of both.
+func (h Horizon) after(up Horizon, writer string) Horizon {
+	sum := Horizon{Unbounded: h.Unbounded || up.Unbounded, Unknown: h.Unknown}
+	if sum.Unknown == "" || up.Unbounded && !h.Unbounded {
+		sum.Unknown = up.Unknown
+	}
+	sum.Terms = append(sum.Terms, h.Terms...)
+	for _, t := range up.Terms {
+		sum.Terms = append(sum.Terms, Term{t.Duration, t.Why + " of " + writer})
+	}
+	sum.Windows = append(append(sum.Windows, h.Windows...), up.Windows...)
+	return sum
+}
+
+// longer is the longer of h and what is there for the topic.
+func longer(all map[string]Horizon, topic string, h Horizon) Horizon {
+	other, ok := all[topic]
+	switch {
+	case !ok, h.Unbounded && !other.Unbounded:
+		return h
+	case other.Unbounded, other.Duration() > h.Duration():
+		return other
+	case h.Unknown == "" && other.Unknown != "" && other.Duration() == h.Duration():
+		return other
+	}
+	return h
+}
+
+// Start is from when the input is read, so that the output from the moment at on is complete: the horizon and the margin
+// before it, moved back to where all windows of the path begin. The zero time means from the log's beginning.
+func (h Horizon) Start(at time.Time, margin time.Duration) time.Time {
+	if h.Unbounded {
+		return time.Time{}
+	}
+	start := at.Add(-margin).Add(-h.Duration())
+	if len(h.Windows) == 0 {
+		return start
+	}
+	period, common := h.period()
+	start = floor(start, period, h.Windows[0].Offset)
+	if !common {
+		// The windows never begin together: one more period holds a whole one of each.
+		start = start.Add(-period)
+	}
+	return start
+}
+
+// period is the least common multiple of the windows' sizes; common is false where their offsets differ within it, or where it
+// would be longer than a year and the longest window stands for it.
+func (h Horizon) period() (period time.Duration, common bool) {
+	const year = 366 * 24 * time.Hour
+	period, longest, common := h.Windows[0].Size, h.Windows[0].Size, true
+	for _, w := range h.Windows[1:] {
+		longest = max(longest, w.Size)
+		step := period / gcd(period, w.Size)
+		if step > year/w.Size {
+			common = false
+			continue
+		}
+		period = step * w.Size
+	}
+	if !common {
+		return longest, false
+	}
+	for _, w := range h.Windows {
+		if (w.Offset-h.Windows[0].Offset)%w.Size != 0 {
+			return period, false
+		}
+	}
+	return period, true
+}
+
+func gcd(a, b time.Duration) time.Duration {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// FirstComplete is when the first window begins that a statement started at start sees whole; windows before it are partial
+// and are not to be emitted. Without a window it is start.
+func (h Horizon) FirstComplete(start time.Time) time.Time {
+	for i := len(h.Windows) - 1; i >= 0; i-- {
+		w := h.Windows[i]
+		if begin := floor(start, w.Size, w.Offset); begin.Before(start) {
+			start = begin.Add(w.Size)
+		}
+	}
+	return start
+}
+
+// floor is the begin of the window that holds t. Windows begin at multiples of size since the epoch, moved by the offset.
+func floor(t time.Time, size, offset time.Duration) time.Time {
+	ms, o := size.Milliseconds(), offset.Milliseconds()
+	rest := (t.UnixMilli() - o) % ms
+	if rest < 0 {
+		rest += ms
+	}
+	return time.UnixMilli(t.UnixMilli() - rest).UTC()
+}

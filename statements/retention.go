@@ -1,0 +1,163 @@
+package statements
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Unlimited is the reach of a log from which nothing is ever deleted.
+const Unlimited = time.Duration(math.MaxInt64)
+
+// JudgeRetention says whether a topic's log reaches back by need from now, and will go on doing so. PROVEN needs both: the
+// oldest record of every partition is old enough, or nothing was ever deleted; and no setting deletes younger records.
+// INSUFFICIENT is proven as well, with what is missing. Whatever can not be told is UNKNOWN.
+func JudgeRetention(f LogFacts, need time.Duration) RetentionVerdict {
+	v := RetentionVerdict{Topic: f.Topic, Need: need, Verdict: Proven, Have: Unlimited}
+	if need <= 0 {
+		v.Detail = "no history is needed"
+		return v
+	}
+	var details []string
+	for _, limit := range []limit{f.byCleanup(need), f.byTime(), f.bySize(), f.byLog(need)} {
+		if limit.detail != "" {
+			details = append(details, limit.detail)
+		}
+		if limit.unknown {
+			if v.Verdict == Proven {
+				v.Verdict = UnknownReach
+			}
+			continue
+		}
+		v.Have = min(v.Have, limit.reach)
+		if limit.reach < need {
+			v.Verdict = Insufficient
+			v.Missing = max(v.Missing, need-limit.reach)
+		}
+	}
+	v.Detail = strings.Join(details, "; ")
+	return v
+}
+
+// limit is how far one setting or the log itself lets the history reach.
+type limit struct {
+	reach   time.Duration
+	unknown bool
+	detail  string
+}
+
+func free() limit { return limit{reach: Unlimited} }
+
+func (f LogFacts) number(key string) (int64, bool) {
+	n, err := strconv.ParseInt(strings.TrimSpace(f.Configs[key]), 10, 64)
+	return n, err == nil
+}
+
+func millis(ms int64) time.Duration {
+	if ms < 0 || ms > maxMillis {
+		return Unlimited
+	}
+	return time.Duration(ms) * time.Millisecond
+}
+
+// byCleanup: compaction takes older records of a key out of the middle, as soon as min.compaction.lag.ms has passed.
+func (f LogFacts) byCleanup(need time.Duration) limit {
+	policy, ok := f.Configs["cleanup.policy"]
+	switch {
+	case !ok:
+		return limit{unknown: true, detail: "cleanup.policy is not known"}
+	case !strings.Contains(policy, "compact"):
+		return free()
+	}
+	lag, ok := f.number("min.compaction.lag.ms")
+	if !ok {
+		return limit{unknown: true, detail: "the topic is compacted, and min.compaction.lag.ms is not known"}
+	}
+	if d := millis(lag); d < need {
+		return limit{reach: d, detail: fmt.Sprintf("the topic is compacted: records older than min.compaction.lag.ms = %s may be gone", days(d))}
+	}
+	return free()
+}
+
+// byTime: retention.ms counts only with cleanup.policy delete.
+func (f LogFacts) byTime() limit {
+	if policy, ok := f.Configs["cleanup.policy"]; ok && !strings.Contains(policy, "delete") {
+		return free()
+	}
+	ms, ok := f.number("retention.ms")
+	switch {
+	case !ok:
+		return limit{unknown: true, detail: "retention.ms is not known"}
+	case ms < 0:
+		return limit{reach: Unlimited, detail: "retention.ms is unlimited"}
+	}
+	return limit{reach: millis(ms), detail: "retention.ms is " + days(millis(ms))}
+}
+
+// bySize: retention.bytes holds a time only at a known rate.
+func (f LogFacts) bySize() limit {
+	if policy, ok := f.Configs["cleanup.policy"]; ok && !strings.Contains(policy, "delete") {
+		return free()
+	}
+	bytes, ok := f.number("retention.bytes")
+	switch {
+	case !ok:
+		return limit{unknown: true, detail: "retention.bytes is not known"}
+	case bytes < 0:
+		return free()
+	case f.BytesPerSecond <= 0:
+		return limit{unknown: true, detail: fmt.Sprintf("retention.bytes is %d a partition, and the rate at which it fills is not measured", bytes)}
+	}
+	seconds := float64(bytes) / f.BytesPerSecond
+	reach := Unlimited
+	if seconds < Unlimited.Seconds() {
+		reach = time.Duration(seconds * float64(time.Second))
+	}
+	return limit{reach: reach, detail: fmt.Sprintf("retention.bytes is %d a partition, %s at %.0f bytes a second", bytes, days(reach), f.BytesPerSecond)}
+}
+
+// byLog: what is in the partitions now.
+func (f LogFacts) byLog(need time.Duration) limit {
+	if len(f.Partitions) == 0 {
+		return limit{unknown: true, detail: "the partitions were not seen"}
+	}
+	worst := free()
+	var unknown []string
+	for _, p := range f.Partitions {
+		switch {
+		case p.Start == 0:
+			// Nothing was ever deleted: the log is the whole history.
+		case p.Start < 0 || p.End < 0:
+			unknown = append(unknown, fmt.Sprint(p.Partition))
+		case p.End == p.Start, p.Oldest.IsZero():
+			// Records are gone, and how old they were is not told: retention of the source or DeleteRecords may have taken them.
+			unknown = append(unknown, fmt.Sprint(p.Partition))
+		default:
+			if reach := max(0, f.Now.Sub(p.Oldest)); reach < worst.reach {
+				worst = limit{reach: reach, detail: fmt.Sprintf("the oldest record of partition %d is %s old", p.Partition, days(reach))}
+			}
+		}
+	}
+	if len(unknown) > 0 && worst.reach >= need {
+		return limit{unknown: true, detail: "the oldest record of partition " + strings.Join(unknown, ", ") + " is not known"}
+	}
+	return worst
+}
+
+// days writes a duration with days where it has some: 14d, 1d12h, 90m.
+func days(d time.Duration) string {
+	if d == Unlimited {
+		return "unlimited"
+	}
+	const day = 24 * time.Hour
+	if d < 2*day {
+		return short(d.Round(time.Millisecond))
+	}
+	rest := (d % day).Round(time.Minute)
+	if rest == 0 || d > 30*day {
+		return fmt.Sprintf("%dd", d/day)
+	}
+	return fmt.Sprintf("%dd%s", d/day, short(rest))
+}

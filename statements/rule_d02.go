@@ -1,0 +1,30 @@
+package statements
+
+import "github.com/lifeboat-dr/lifeboat/dr/report"
+
+var d02 = Rule{
+	ID:           "D02",
+	Title:        "the clock in the output",
+	Why:          "each region, and each replay, writes another value",
+	Remedy:       "use $rowtime or a time column of the data, or leave the column out of what is compared",
+	ActiveActive: report.High, ActivePassive: report.High,
+	Leaves: NonDeterministic,
+	check: func(in *judged) []hit {
+		return clockHits(in, false, "is written to the output, and is the time of processing")
+	},
+}
+
+// clock are the functions that tell the time of the machine.
+var clock = wordSet(`CURRENT_DATE CURRENT_ROW_TIMESTAMP CURRENT_TIME CURRENT_TIMESTAMP LOCALTIME LOCALTIMESTAMP NOW UNIX_TIMESTAMP`)
+
+// clockHits are the calls that ask the clock, in a condition or in an output.
+func clockHits(in *judged, condition bool, message string) []hit {
+	var out []hit
+	for _, s := range in.calls {
+		// UNIX_TIMESTAMP(text) converts; only without an argument it is the clock.
+		if clock[s.call.Func] && len(s.call.Args) == 0 && s.condition == condition {
+			out = append(out, hit{at: s.Pos, message: s.what() + " " + message})
+		}
+	}
+	return out
+}

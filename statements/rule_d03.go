@@ -1,0 +1,15 @@
+package statements
+
+import "github.com/lifeboat-dr/lifeboat/dr/report"
+
+var d03 = Rule{
+	ID:           "D03",
+	Title:        "the clock in a condition",
+	Why:          "a replay sees the same rows later, so that other rows pass",
+	Remedy:       "compare with the watermark instead: a window, or a time column of the data",
+	ActiveActive: report.Block, ActivePassive: report.Block,
+	Leaves: NonDeterministic,
+	check: func(in *judged) []hit {
+		return clockHits(in, true, "decides which rows count, and is the time of processing")
+	},
+}

@@ -1,0 +1,29 @@
+package statements
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
+
+var d33 = Rule{
+	ID:           "D33",
+	Title:        "an input that is mirrored and derived",
+	Why:          "the topic holds the rows that the other region wrote and those that this one writes again: they count twice",
+	Remedy:       "mirror only the inputs of the pipeline: exclude the topic from the link, or leave its statement out of the pipeline",
+	ActiveActive: report.Block, ActivePassive: report.Block,
+	Leaves: NonDeterministic,
+	check:  checkD33,
+}
+
+func checkD33(in *judged) []hit {
+	var out []hit
+	for _, t := range readTables(in.stmt) {
+		topic := t.Name.Last()
+		if writers := in.facts.Writers[topic]; in.facts.Mirrored[topic] && len(writers) > 0 {
+			out = append(out, hit{at: t.Pos, message: fmt.Sprintf("%s is mirrored, and %s writes it here as well", topic, strings.Join(writers, " and "))})
+		}
+	}
+	return out
+}

@@ -1,0 +1,55 @@
+package statements
+
+import (
+	"fmt"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
+
+var d35 = Rule{
+	ID:            "D35",
+	Title:         "history shorter than the state",
+	Why:           "the state can not be rebuilt: the first results after the start would be too small, and nothing in them would tell",
+	Remedy:        "raise the topic's retention in the DR region (links: topics: configs: retention.ms)",
+	ActivePassive: report.Block,
+	Leaves:        NonDeterministic,
+	check:         checkD35,
+}
+
+func checkD35(in *judged) []hit {
+	var out []hit
+	seen := map[string]bool{}
+	horizons := HorizonOf(in.stmt, in.facts.Tables)
+	for _, t := range readTables(in.stmt) {
+		topic := t.Name.Last()
+		if seen[topic] {
+			continue
+		}
+		seen[topic] = true
+		out = append(out, historyHits(in, topic, t.Pos)...)
+		if h := horizons[topic]; h.Unbounded && in.facts.History[topic].Topic == "" {
+			out = append(out, hit{at: t.Pos, passive: report.High, message: "all of " + topic + " counts: " + h.Unknown})
+		}
+	}
+	// Roots of a chain of statements that this one does not read itself.
+	for _, topic := range sortedKeys(in.facts.History) {
+		if !seen[topic] && in.insert() != nil {
+			out = append(out, historyHits(in, topic, in.stmt.At())...)
+		}
+	}
+	return out
+}
+
+func historyHits(in *judged, topic string, at Pos) []hit {
+	v, ok := in.facts.History[topic]
+	if !ok {
+		return nil
+	}
+	switch v.Verdict {
+	case Insufficient:
+		return []hit{{at: at, message: fmt.Sprintf("%s reaches back %s, needed are %s: %s are missing (%s)", topic, days(v.Have), days(v.Need), days(v.Missing), v.Detail)}}
+	case UnknownReach:
+		return []hit{{at: at, passive: report.High, message: fmt.Sprintf("whether %s reaches back %s is not known: %s", topic, days(v.Need), v.Detail)}}
+	}
+	return nil
+}
