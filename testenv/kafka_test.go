@@ -125,3 +125,21 @@ func TestKafkaKeepsItsDirectory(t *testing.T) {
 		t.Errorf("the cluster %s became %s", clusters[0], clusters[1])
 	}
 }
+
+// TestJavaCommand runs a tool of the jars, which says the version that they are.
+func TestJavaCommand(t *testing.T) {
+	if testing.Short() {
+		t.Skip("-short: no Java")
+	}
+	cmd, err := testenv.JavaCommand(t.Context(), 64, "org.apache.kafka.tools.TopicCommand", "--version")
+	if errors.Is(err, testenv.ErrMissing) {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.CombinedOutput()
+	if got := strings.TrimSpace(string(out)); err != nil || got != testenv.KafkaVersion {
+		t.Errorf("TopicCommand --version: %q, %v, want %s", got, err, testenv.KafkaVersion)
+	}
+}

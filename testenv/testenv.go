@@ -1,6 +1,6 @@
 // Package testenv starts two regions for a test or a demo, one call each: in this process (StartEmbedded), or as Apache
 // Kafka JVM processes (StartKafka). Package testenv/containers starts the same in containers, and testenv/each runs one suite
-// over all of them. Only tests and `lifeboat demo` import it.
+// over all of them; faults of the network are testenv/proxy's. Only tests and `lifeboat demo` import it.
 package testenv
 
 import (
@@ -51,6 +51,6 @@ type Options struct {
 	Dir       string            // where data lives; "" = a fresh temporary directory, removed by Stop
 	Configs   map[string]string // broker configs, over those of this package
 	Users     []User            // nil = anyone may do anything; else SASL is required and an authorizer is on
-	HeapMiB   int               // Kafka processes: JVM heap, default 512
+	HeapMiB   int               // Kafka: JVM heap, default 512, in containers 256
 	Transient bool              // embedded: keep data in memory only; Kill then loses it
 }
