@@ -64,6 +64,13 @@ func (a argument) accepts(t Type) bool {
 	return a == anyArg
 }
 
+func counted(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
 // anyNull reports whether one of the arguments is nullable.
 func anyNull(args []Scalar) bool {
 	return slices.ContainsFunc(args, func(a Scalar) bool { return a.Type().Nullable })

@@ -304,7 +304,8 @@ func (lx *lexer) number() (token, *problem) {
 			n = mark
 		}
 	}
-	if w := wordLength(s[n:]); w > 0 {
+	// A keyword may follow without a blank, as in 1else; anything else would be a name that begins with a digit.
+	if w := wordLength(s[n:]); w > 0 && !reserved[strings.ToUpper(s[n:n+w])] {
 		lx.skip(n + w)
 		return token{}, &problem{Pos: at, rule: RuleSyntax, message: fmt.Sprintf("%q is neither a number nor a name", clip(s[:n+w])), remedy: "put a name that begins with a digit in backticks"}
 	}

@@ -15,6 +15,9 @@ func (p *parser) insert(at Pos) Statement {
 		n.Columns = p.names()
 	}
 	n.Query = p.query()
+	if p.peek().key == "ON" {
+		p.refuse(p.peek().Pos, "ON CONFLICT", "leave it out")
+	}
 	return n
 }
 

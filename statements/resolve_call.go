@@ -7,20 +7,7 @@ func (r *resolver) call(n *Call, s *scope) Scalar {
 	if aggregates[n.Func] {
 		return r.aggregate(n, s)
 	}
-	name := n.Func
-	if other, ok := aliases[name]; ok {
-		name = other
-	}
-	f, ok := functions[name]
-	if n.Func == "UNIX_TIMESTAMP" && len(n.Args) == 0 || n.Bare {
-		ok = false
-	}
-	if !ok {
-		if n.Func == "UNIX_TIMESTAMP" {
-			panic(unsupported(n.Pos, "UNIX_TIMESTAMP() of the clock", "use $rowtime or a time column of the data"))
-		}
-		panic(unknownFunction(n.Pos, n.Func))
-	}
+	name, f := findFunction(n)
 	switch {
 	case n.Star:
 		typeProblem(n.Pos, "", "%s(*) is not defined", n.Func)
@@ -58,11 +45,9 @@ func (r *resolver) call(n *Call, s *scope) Scalar {
 func argumentCount(f function) string {
 	switch {
 	case f.rest:
-		return fmt.Sprintf("at least %d arguments", f.least)
-	case f.least == len(f.args) && f.least == 1:
-		return "1 argument"
+		return "at least " + counted(f.least, "argument")
 	case f.least == len(f.args):
-		return fmt.Sprintf("%d arguments", f.least)
+		return counted(f.least, "argument")
 	}
 	return fmt.Sprintf("%d to %d arguments", f.least, len(f.args))
 }
@@ -111,7 +96,11 @@ func (r *resolver) special(n *Call, name string, op *Op) {
 			typeProblem(n.Pos, "", "TO_TIMESTAMP_LTZ of a number takes the number and its precision")
 		case t.IsNumeric():
 			if len(op.Args) > 1 {
-				if p, ok := constantInt(op.Args[1]); !ok || p != 0 && p != 3 {
+				if t := op.Args[1].Type(); !t.IsInteger() && t.Kind != KindNull {
+					typeProblem(n.Args[1].At(), "", "the precision of TO_TIMESTAMP_LTZ is an integer, not %s", typeList([]Type{t}))
+				}
+				op.Args[1] = castTo(op.Args[1], Int())
+				if p, ok := constantInt(op.Args[1]); ok && p != 0 && p != 3 {
 					typeProblem(n.Args[1].At(), "", "the precision of TO_TIMESTAMP_LTZ is 0 for seconds or 3 for milliseconds")
 				}
 			}

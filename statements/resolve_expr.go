@@ -225,10 +225,48 @@ func castTo(x Scalar, t Type) Scalar {
 	if x.Type().Equal(t) {
 		return x
 	}
-	if c, ok := x.(*Constant); ok && c.Value == nil {
-		return &Constant{Pos: c.Pos, Of: t.WithNull()}
+	if c, ok := x.(*Constant); ok {
+		if v, ok := converted(c, t); ok {
+			return &Constant{Pos: c.Pos, Of: t, Value: v}
+		}
 	}
 	return &Op{Pos: x.At(), Name: "CAST", Args: []Scalar{x}, Of: t}
+}
+
+// converted is the value of a constant as another type, where the conversion loses nothing.
+func converted(c *Constant, t Type) (any, bool) {
+	switch v := c.Value.(type) {
+	case nil:
+		return nil, true
+	case string:
+		return v, t.Kind == KindVarChar && t.Length >= c.Of.Length
+	case []byte:
+		return v, t.Kind == KindVarBinary && t.Length >= c.Of.Length
+	case int64:
+		switch {
+		case !c.Of.IsInteger():
+		case t.IsInteger() && t.Kind >= c.Of.Kind:
+			return v, true
+		case t.Kind == KindDouble && v>>53 == v>>63:
+			return float64(v), true
+		case t.Kind == KindDecimal:
+			return rescaled(big.NewInt(v), 0, t)
+		}
+	case *big.Int:
+		if t.Kind == KindDecimal {
+			return rescaled(v, c.Of.Scale, t)
+		}
+	}
+	return nil, false
+}
+
+// rescaled is a decimal's unscaled value at the scale of t, where it needs no rounding and has not too many digits.
+func rescaled(v *big.Int, scale int, t Type) (any, bool) {
+	if t.Scale < scale {
+		return nil, false
+	}
+	v = new(big.Int).Mul(v, new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(t.Scale-scale)), nil))
+	return v, len(new(big.Int).Abs(v).String()) <= t.Precision
 }
 
 // boolean resolves e, which must be a BOOLEAN.
@@ -377,12 +415,13 @@ func shifted(n *Binary, t, i Type) Type {
 func comparable2(at Pos, op Operator, x, y Scalar) (Scalar, Scalar) {
 	a, b := x.Type(), y.Type()
 	switch {
-	case a.IsString() && b.IsTemporal() && isLiteral(x):
+	case a.IsString() && b.IsTemporal():
 		return castTo(x, b), y
-	case b.IsString() && a.IsTemporal() && isLiteral(y):
+	case b.IsString() && a.IsTemporal():
 		return x, castTo(y, a)
-	case a.IsTimestamp() && b.IsTimestamp() && a.Kind != b.Kind:
-		typeProblem(at, "CAST one of them", "%s and %s are not comparable", a.NotNull(), b.NotNull())
+	}
+	if a.IsString() && b.IsString() || a.IsBytes() && b.IsBytes() {
+		return x, y // compared byte by byte, whatever their lengths
 	}
 	t, ok := commonType(a, b)
 	if !ok {
@@ -392,9 +431,4 @@ func comparable2(at Pos, op Operator, x, y Scalar) (Scalar, Scalar) {
 		typeProblem(at, "", "%s has no order", t.NotNull())
 	}
 	return castTo(x, t), castTo(y, t)
-}
-
-func isLiteral(x Scalar) bool {
-	c, ok := x.(*Constant)
-	return ok && c.Value != nil
 }

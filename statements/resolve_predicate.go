@@ -44,7 +44,7 @@ func (r *resolver) in(n *In, s *scope) Scalar {
 	args := []Scalar{x}
 	for _, e := range n.List {
 		y := r.expr(e, s)
-		if y.Type().IsString() && isLiteral(y) && t.IsTemporal() {
+		if y.Type().IsString() && t.IsTemporal() {
 			y = castTo(y, t)
 		}
 		common, ok := commonType(t, y.Type())

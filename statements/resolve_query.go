@@ -6,16 +6,7 @@ import (
 
 // query resolves a query to a tree of rows. What is parsed for the rules' sake but can not be run is refused here.
 func (r *resolver) query(q *Query) Rel {
-	switch {
-	case q.LimitAt.Line > 0 && q.Fetch:
-		panic(unsupported(q.LimitAt, "FETCH", "leave it out: a stream has no first rows"))
-	case q.LimitAt.Line > 0:
-		panic(unsupported(q.LimitAt, "LIMIT", "leave it out: a stream has no first rows"))
-	case q.Offset != nil:
-		panic(unsupported(q.Offset.At(), "OFFSET", "leave it out"))
-	case len(q.OrderBy) > 0:
-		panic(unsupported(q.OrderBy[0].Pos, "ORDER BY", "leave it out: rows of a stream stand in the order of their topic"))
-	}
+	refuseTail(q)
 	body, ok := q.Body.(*Select)
 	if !ok {
 		panic(unsupported(q.Body.At(), "this query", ""))
@@ -24,12 +15,7 @@ func (r *resolver) query(q *Query) Rel {
 }
 
 func (r *resolver) selectBody(n *Select) Rel {
-	if n.From == nil {
-		panic(unsupported(n.Pos, "SELECT without FROM", "lifeboat's engine reads tables"))
-	}
-	if n.Distinct {
-		panic(unsupported(n.Pos, "SELECT DISTINCT", "group by the columns in a window"))
-	}
+	refuseSelect(n)
 	rel, s := r.from(n.From)
 	if n.Where != nil {
 		s.refuse = "in WHERE; use HAVING"

@@ -131,6 +131,7 @@ func (r *resolver) windowing(n *WindowTable) *Windowing {
 
 // write resolves the target of an INSERT and fits the query's row to it.
 func (r *resolver) write(n *Insert) *Write {
+	refuseHints(n.Hints)
 	t := r.table(n.Table)
 	rel := r.query(n.Query)
 	out := rel.Columns()
@@ -140,8 +141,8 @@ func (r *resolver) write(n *Insert) *Write {
 		for _, i := range targets {
 			names = append(names, t.Columns[i].Name)
 		}
-		typeProblem(n.Query.Pos, "name the columns that are written: INSERT INTO t (a, b) SELECT …", "the query gives %d columns, %s takes %d: %s",
-			len(out), quoteName(clip(t.Name)), len(targets), strings.Join(clipList(names), ", "))
+		typeProblem(n.Query.Pos, "name the columns that are written: INSERT INTO t (a, b) SELECT …", "the query gives %s, %s takes %d: %s",
+			counted(len(out), "column"), quoteName(clip(t.Name)), len(targets), strings.Join(clipList(names), ", "))
 	}
 	given := map[int]int{}
 	for i, target := range targets {
