@@ -39,7 +39,7 @@ func (c *computation) statements() {
 	}
 	horizons := a.graph.Horizons(a.tables, func(topic string) bool { return mirrored[topic] })
 	facts := statements.Facts{Pattern: statements.Pattern(c.decl.Topology.Pattern), Tables: a.tables, Writers: writers, Mirrored: mirrored,
-		HasData: map[string]bool{}}
+		HasData: map[string]bool{}, Existing: c.existing()}
 	for name, t := range c.to.Topics {
 		facts.HasData[name] = slices.ContainsFunc(t.Partitions, func(p PartitionState) bool { return p.End > p.Start })
 	}
@@ -75,6 +75,12 @@ func (c *computation) statements() {
 		if sp.Kind == kindInsert {
 			sp.Verdict, sp.VerdictWhy = string(judgement.Verdict), judgement.Reason
 		}
+		for _, topic := range sp.Writes {
+			if mirrored[topic] {
+				c.find(report.Block, "statement/mirrored-output", s.Name, fmt.Sprintf("statement %s writes topic %s, which link %s mirrors", s.Name, topic, c.link.Name),
+					"the topic would hold what both regions wrote", fmt.Sprintf("mirror only inputs: exclude %s from links[%s].topics, or leave %s out of the pipeline", topic, c.link.Name, s.Name))
+			}
+		}
 		if st, ok := c.to.Statements[s.Name]; ok && !sameText(st.SQL, s.SQL) {
 			c.find(report.Block, "statement/exists", s.Name, fmt.Sprintf("%s has a statement %s already, with other SQL (%s)", c.link.To, s.Name, st.Phase),
 				"it would be taken for this one", fmt.Sprintf("delete statement %s in %s, or rename the file", s.Name, c.link.To))
@@ -84,6 +90,21 @@ func (c *computation) statements() {
 		}
 		c.plan.Statements = append(c.plan.Statements, sp)
 	}
+}
+
+// existing are the tables that the destination's engine has by statements of its own.
+func (c *computation) existing() statements.Catalog {
+	tables := statements.Tables{}
+	for _, name := range slices.Sorted(maps.Keys(c.to.Statements)) {
+		if st := c.to.Statements[name]; st.Phase == "COMPLETED" {
+			if u, _ := statements.ParseOne(name, st.SQL); u != nil && u.Statement != nil && u.Statement.Kind() == kindCreateTable {
+				if t, _ := statements.TableOf(u); t != nil {
+					tables[t.Name] = t
+				}
+			}
+		}
+	}
+	return tables
 }
 
 func sameText(a, b string) bool {
@@ -158,8 +179,12 @@ func (c *computation) retention(sp *StatementPlan, horizons map[string]statement
 				logs.Partitions = append(logs.Partitions, statements.PartitionLog{Partition: int32(i), Start: int64(p.Start), End: int64(p.End), Oldest: fromMillis(p.Oldest)})
 			}
 		}
-		v := statements.JudgeRetention(logs, h.Duration())
-		if h.Unknown != "" && v.Verdict == statements.Proven {
+		need := h.Duration()
+		if h.Unbounded {
+			need = statements.Unlimited
+		}
+		v := statements.JudgeRetention(logs, need)
+		if h.Unknown != "" && !h.Unbounded && v.Verdict == statements.Proven {
 			v.Verdict, v.Detail = statements.UnknownReach, h.Unknown
 		}
 		history[topic] = v
@@ -184,7 +209,7 @@ func (c *computation) mendable(f *report.Finding, sp *StatementPlan) {
 	}
 	for _, v := range sp.Retention {
 		if v.Verdict == string(statements.Insufficient) && strings.Contains(f.Message, v.Topic) {
-			f.Remedy = fmt.Sprintf("keep %s longer in %s: links[%s].topics.configs.retention.ms: %q", v.Topic, c.link.To, c.link.Name,
+			f.Remedy = fmt.Sprintf("keep %s longer in %s: topics: {configs: {retention.ms: %[4]q}} of link %[3]s", v.Topic, c.link.To, c.link.Name,
 				strconv.FormatInt(time.Duration(v.Need+Duration(startMargin)).Milliseconds(), 10))
 		}
 	}
@@ -192,11 +217,7 @@ func (c *computation) mendable(f *report.Finding, sp *StatementPlan) {
 
 // strategy decides how an INSERT is brought up, and from where.
 func (c *computation) strategy(sp *StatementPlan, p *Pipeline, horizons map[string]map[string]statements.Horizon) {
-	own := horizons[sp.Name]
-	stateful := false
-	for _, h := range own {
-		stateful = stateful || len(h.Windows) > 0 || h.Unknown != ""
-	}
+	stateful := c.stateful(sp.Name)
 	declared, where := p.Recovery, "pipeline "+p.Name
 	if o, ok := p.Overrides[sp.Name]; ok {
 		declared, where = o, "the override for it"
@@ -228,6 +249,16 @@ func (c *computation) strategy(sp *StatementPlan, p *Pipeline, horizons map[stri
 			"the windows that are open at the failover come out too small", "use rebuild")
 	}
 	c.start(sp, p, horizons)
+}
+
+// stateful reports whether a statement by itself keeps anything between rows.
+func (c *computation) stateful(name string) bool {
+	for _, h := range statements.HorizonOf(c.analysis.parsed[name].Statement, c.analysis.tables) {
+		if len(h.Windows) > 0 || h.Unbounded {
+			return true
+		}
+	}
+	return false
 }
 
 // start chooses the start position of a statement in its mirrored inputs. It starts at the beginning of the logs, so that its output is
@@ -314,11 +345,11 @@ func (c *computation) fromBeginning(sp *StatementPlan, inputs []string) {
 // emitFrom holds back windows that are partial because an input's log does not reach back to its first record: the first complete
 // one begins after the oldest record that every shortened partition still has.
 func (c *computation) emitFrom(sp *StatementPlan, horizons map[string]map[string]statements.Horizon) {
+	if !c.stateful(sp.Name) {
+		return
+	}
 	var from time.Time
 	for topic, h := range horizons[sp.Name] {
-		if len(h.Windows) == 0 {
-			continue
-		}
 		for _, p := range c.to.Topics[topic].partitions() {
 			if p.Start > 0 && p.Oldest >= 0 {
 				if first := h.FirstComplete(fromMillis(p.Oldest)); first.After(from) {
@@ -359,7 +390,7 @@ func (c *computation) aligned(sp *StatementPlan, inputs []string, horizons map[s
 	sp.Reason += fmt.Sprintf("; from %s on, %s before the newest record that all partitions have passed", clock(start), Duration(point.Sub(start).Round(time.Second)))
 	var from time.Time
 	for _, topic := range inputs {
-		if h := horizons[sp.Name][topic]; len(h.Windows) > 0 {
+		if h := horizons[sp.Name][topic]; c.stateful(sp.Name) {
 			if first := h.FirstComplete(start); first.After(from) {
 				from = first
 			}

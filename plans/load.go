@@ -30,7 +30,9 @@ func Load(readFile func(string) ([]byte, error), path string, asOf time.Time) (*
 	t, d := readTopology(path, text)
 	declared := &Declared{Topology: t, Path: path}
 	files := loadStatements(readFile, d, declared)
-	d.validate(declared, asOf)
+	if !d.failed[""] {
+		d.validate(declared, asOf)
+	}
 	// Mistakes of the topology in the order of its lines, then those of the SQL files.
 	slices.SortStableFunc(d.found, func(a, b report.Finding) int {
 		if a.Place.Line != b.Place.Line {
@@ -41,8 +43,12 @@ func Load(readFile func(string) ([]byte, error), path string, asOf time.Time) (*
 	return declared, append(d.found, files...), nil
 }
 
-// yamlError is how yaml.v3 says where a text stops being YAML.
-var yamlError = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
+// yamlError is how yaml.v3 says where a text stops being YAML. It counts lines from 1, except for the errors of its parser, where
+// it gives the line from 0 of the collection that is not closed.
+var (
+	yamlError   = regexp.MustCompile(`(?s)^yaml: (?:line (\d+): )?(.*)$`)
+	parserError = regexp.MustCompile(`^did not find expected (',' or|'-' indicator|key|node content|<)`)
+)
 
 // readTopology reads the file's structure. The topology is never nil.
 func readTopology(path string, text []byte) (*Topology, *decoder) {
@@ -52,6 +58,7 @@ func readTopology(path string, text []byte) (*Topology, *decoder) {
 	var doc yaml.Node
 	switch err := dec.Decode(&doc); {
 	case errors.Is(err, io.EOF):
+		d.failed[""] = true
 		d.add("syntax", "", "the file is empty", "write a topology: lifeboat schema shows what it holds")
 		return t, d
 	case err != nil:
@@ -76,12 +83,17 @@ func readTopology(path string, text []byte) (*Topology, *decoder) {
 	return t, d
 }
 
+// syntax reports that the file is not YAML. Nothing more can be said about it then.
 func (d *decoder) syntax(err error) {
+	d.failed[""] = true
 	line, message := 1, err.Error()
 	if m := yamlError.FindStringSubmatch(message); m != nil {
 		message = m[2]
 		if m[1] != "" {
 			line, _ = strconv.Atoi(m[1])
+			if parserError.MatchString(message) {
+				line++
+			}
 		}
 	}
 	column := 1
@@ -90,7 +102,7 @@ func (d *decoder) syntax(err error) {
 		column += len(s) - len(strings.TrimLeft(s, " \t"))
 	}
 	d.addFinding(report.Finding{Rule: "topology/syntax", Severity: report.Block, Message: "not YAML: " + message,
-		Remedy: "look at the indentation, quotes and brackets here and in the line before"}, &yaml.Node{Line: line, Column: column})
+		Remedy: "look at the indentation, quotes and brackets here and around it"}, &yaml.Node{Line: line, Column: column})
 }
 
 // loadStatements reads the SQL files of every pipeline into declared. Mistakes in a glob are d's, those in SQL are returned.
