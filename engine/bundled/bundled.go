@@ -84,7 +84,8 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Region, err)
 	}
-	if e.client, err = kgo.NewClient(append(slices.Clone(o.Kafka), kgo.MaxVersions(txn.Versions()), kgo.ClientID("lifeboat-engine"))...); err != nil {
+	if e.client, err = kgo.NewClient(append(slices.Clone(o.Kafka), kgo.MaxVersions(txn.Versions()), kgo.ClientID("lifeboat-engine"),
+		kgo.MetadataMinAge(10*time.Millisecond))...); err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Region, err)
 	}
 	e.admin = kadm.NewClient(e.client)
@@ -118,7 +119,7 @@ func (e *Engine) load(ctx context.Context, registry *catalog.Registry) error {
 	put := func(ctx context.Context, name string, value []byte) error {
 		return e.store.put(ctx, e.store.tables, name, value)
 	}
-	if e.catalog, err = catalog.New(e.admin, registry, put, tables); err != nil {
+	if e.catalog, err = catalog.New(e.client, registry, put, tables); err != nil {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(statements)) {

@@ -17,6 +17,8 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lifeboat-dr/lifeboat/engine/bundled/format"
@@ -28,6 +30,7 @@ type Put func(ctx context.Context, table string, value []byte) error
 
 // Catalog is a region's tables. It is safe for concurrent use.
 type Catalog struct {
+	client   *kgo.Client
 	admin    *kadm.Client
 	registry *Registry
 	put      Put
@@ -53,8 +56,8 @@ type record struct {
 
 // New makes a catalog from what the catalog topic holds. An entry that cannot be read is an error: a table that is silently not there
 // would be inferred instead, and mean something else.
-func New(admin *kadm.Client, registry *Registry, put Put, records map[string][]byte) (*Catalog, error) {
-	c := &Catalog{admin: admin, registry: registry, put: put, declared: map[string]*statements.Table{}}
+func New(client *kgo.Client, registry *Registry, put Put, records map[string][]byte) (*Catalog, error) {
+	c := &Catalog{client: client, admin: kadm.NewClient(client), registry: registry, put: put, declared: map[string]*statements.Table{}}
 	for _, name := range slices.Sorted(maps.Keys(records)) {
 		var r record
 		if err := json.Unmarshal(records[name], &r); err != nil {
@@ -78,16 +81,15 @@ func (c *Catalog) Registry() *Registry { return c.registry }
 
 // Lookup returns those of the named tables that exist.
 func (c *Catalog) Lookup(ctx context.Context, names ...string) (map[string]*Entry, error) {
-	topics, err := c.admin.ListTopicsWithInternal(ctx, names...)
+	partitions, err := c.partitions(ctx, names...)
 	if err != nil {
-		return nil, fmt.Errorf("looking up topics %s: %w", strings.Join(names, ", "), err)
+		return nil, err
 	}
 	out := map[string]*Entry{}
 	var mu sync.Mutex
 	g, ctx := errgroup.WithContext(ctx)
 	for _, name := range names {
-		topic, ok := topics[name]
-		if !ok || errors.Is(topic.Err, kerr.UnknownTopicOrPartition) {
+		if _, ok := partitions[name]; !ok {
 			c.mu.RLock()
 			_, declared := c.declared[name]
 			c.mu.RUnlock()
@@ -96,11 +98,8 @@ func (c *Catalog) Lookup(ctx context.Context, names ...string) (map[string]*Entr
 			}
 			continue
 		}
-		if topic.Err != nil {
-			return nil, fmt.Errorf("topic %q: %w", name, topic.Err)
-		}
 		g.Go(func() error {
-			e, err := c.entry(ctx, name, len(topic.Partitions))
+			e, err := c.entry(ctx, name, partitions[name])
 			if err != nil {
 				return err
 			}
@@ -111,6 +110,32 @@ func (c *Catalog) Lookup(ctx context.Context, names ...string) (map[string]*Entr
 		})
 	}
 	return out, g.Wait()
+}
+
+// partitions asks which of the topics exist and how many partitions each has. It asks the brokers each time, and not kgo's memory of their
+// answers: the topic may have been made a moment ago.
+func (c *Catalog) partitions(ctx context.Context, topics ...string) (map[string]int, error) {
+	req := kmsg.NewPtrMetadataRequest()
+	for _, name := range topics {
+		t := kmsg.NewMetadataRequestTopic()
+		t.Topic = kmsg.StringPtr(name)
+		req.Topics = append(req.Topics, t)
+	}
+	resp, err := req.RequestWith(ctx, c.client)
+	if err != nil {
+		return nil, fmt.Errorf("looking up topics %s: %w", strings.Join(topics, ", "), err)
+	}
+	out := map[string]int{}
+	for _, t := range resp.Topics {
+		switch err := kerr.ErrorForCode(t.ErrorCode); {
+		case t.Topic == nil || errors.Is(err, kerr.UnknownTopicOrPartition):
+		case err != nil && !errors.Is(err, kerr.LeaderNotAvailable):
+			return nil, fmt.Errorf("topic %q: %w", *t.Topic, err)
+		default:
+			out[*t.Topic] = len(t.Partitions)
+		}
+	}
+	return out, nil
 }
 
 func (c *Catalog) entry(ctx context.Context, name string, partitions int) (*Entry, error) {

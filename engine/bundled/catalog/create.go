@@ -53,20 +53,16 @@ func (c *Catalog) Create(ctx context.Context, parsed *statements.Parsed, dryRun 
 	if declared && !create.IfNotExists {
 		return "", invalidAt(at, "CREATE TABLE IF NOT EXISTS passes over a table that is there", "table %q exists", name)
 	}
-	topics, err := c.admin.ListTopicsWithInternal(ctx, name)
+	topics, err := c.partitions(ctx, name)
 	if err != nil {
-		return "", fmt.Errorf("table %q: looking up its topic: %w", name, err)
+		return "", fmt.Errorf("table %q: %w", name, err)
 	}
-	topic, exists := topics[name]
-	exists = exists && !errors.Is(topic.Err, kerr.UnknownTopicOrPartition)
-	if exists && topic.Err != nil {
-		return "", fmt.Errorf("topic %q: %w", name, topic.Err)
-	}
+	partitions, exists := topics[name]
 	if declared && exists {
 		return fmt.Sprintf("table %q exists", name), nil
 	}
 	if exists {
-		if err := c.checkExisting(ctx, create, table, len(topic.Partitions)); err != nil {
+		if err := c.checkExisting(ctx, create, table, partitions); err != nil {
 			return "", err
 		}
 	}
@@ -97,7 +93,7 @@ func (c *Catalog) Create(ctx context.Context, parsed *statements.Parsed, dryRun 
 		}
 		detail = fmt.Sprintf("table %q created with %d buckets", name, buckets)
 	} else {
-		detail = fmt.Sprintf("table %q declared over the existing topic of %d partitions", name, len(topic.Partitions))
+		detail = fmt.Sprintf("table %q declared over the existing topic of %d partitions", name, partitions)
 	}
 	if declared {
 		return detail, nil // only its topic was missing
