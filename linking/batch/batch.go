@@ -9,7 +9,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/crc32"
 )
 
 // HeaderSize is the size in bytes of everything in front of a batch's records.
@@ -71,6 +70,8 @@ func (c Codec) String() string {
 // Batch is one whole record batch, header included. The accessors read in place and expect a batch that Next returned.
 type Batch []byte
 
+func (b Batch) Length() int32          { return int32(binary.BigEndian.Uint32(b[posLength:])) } // of what is behind this field
+func (b Batch) Magic() int8            { return int8(b[posMagic]) }
 func (b Batch) BaseOffset() int64      { return int64(binary.BigEndian.Uint64(b[posBaseOffset:])) }
 func (b Batch) LeaderEpoch() int32     { return int32(binary.BigEndian.Uint32(b[posLeaderEpoch:])) }
 func (b Batch) CRC() uint32            { return binary.BigEndian.Uint32(b[posCRC:]) }
@@ -122,7 +123,7 @@ func Next(b []byte) (first Batch, rest []byte, err error) {
 		}
 		return nil, b, fmt.Errorf("offset %d: magic %d: %w", int64(binary.BigEndian.Uint64(b)), magic, ErrCorrupt)
 	}
-	length := int64(int32(binary.BigEndian.Uint32(b[posLength:]))) + posLeaderEpoch
+	length := int64(Batch(b).Length()) + posLeaderEpoch
 	if length < HeaderSize {
 		return nil, b, fmt.Errorf("length %d: %w", length, ErrCorrupt)
 	}
@@ -134,20 +135,4 @@ func Next(b []byte) (first Batch, rest []byte, err error) {
 		return nil, b, fmt.Errorf("offset %d: last delta %d, %d records: %w", first.BaseOffset(), first.LastOffsetDelta(), first.NumRecords(), ErrCorrupt)
 	}
 	return first, b[length:], nil
-}
-
-var castagnoli = crc32.MakeTable(crc32.Castagnoli)
-
-// Verify compares the batch's CRC-32C, which covers everything from the attributes on.
-func Verify(b Batch) error {
-	if got := crc32.Checksum(b[posAttributes:], castagnoli); got != b.CRC() {
-		return fmt.Errorf("offset %d: checksum %08x, header says %08x: %w", b.BaseOffset(), got, b.CRC(), ErrCorrupt)
-	}
-	return nil
-}
-
-// seal writes length and checksum over a batch whose other fields stand.
-func (b Batch) seal() {
-	binary.BigEndian.PutUint32(b[posLength:], uint32(len(b)-posLeaderEpoch))
-	binary.BigEndian.PutUint32(b[posCRC:], crc32.Checksum(b[posAttributes:], castagnoli))
 }

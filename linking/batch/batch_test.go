@@ -180,7 +180,7 @@ func holed(t *testing.T, base int64, last int32, deltas ...int32) Batch {
 	full := build(t, None, all)
 	out := append(Batch(nil), full[:HeaderSize]...)
 	n := int32(0)
-	err := walk(full.Payload(), full.NumRecords(), func(f frame) error {
+	err := walk(full.Payload(), full.NumRecords(), func(f *frame) error {
 		for _, d := range deltas {
 			if f.offsetDelta == d {
 				out = f.append(out, f.timeDelta, f.offsetDelta)
@@ -348,9 +348,11 @@ func TestAbortedAsAConsumerSees(t *testing.T) {
 	}
 	rp := resp.Topics[0].Partitions[0]
 	var aborted Aborted
+	var list []AbortedTxn
 	for _, x := range rp.AbortedTransactions {
-		aborted.Add([]AbortedTxn{{x.ProducerID, x.FirstOffset}})
+		list = append(list, AbortedTxn{x.ProducerID, x.FirstOffset})
 	}
+	aborted.Add(list)
 	var seen []string
 	for rest := rp.RecordBatches; ; {
 		var first Batch

@@ -60,11 +60,15 @@ func (b *Builder) build(dst []byte, id Identity, attributes int16) ([]byte, erro
 	var header [HeaderSize]byte
 	header[posMagic] = 2
 	dst = append(dst, header[:]...)
-	c := compressors.Get().(*compressor)
-	defer compressors.Put(c)
-	dst, err := c.append(dst, b.codec, b.payload)
-	if err != nil {
-		return dst[:at], fmt.Errorf("building a batch: %w", err)
+	if b.codec == None {
+		dst = append(dst, b.payload...)
+	} else {
+		c := compressors.Get().(*compressor)
+		defer compressors.Put(c)
+		var err error
+		if dst, err = c.append(dst, b.codec, b.payload); err != nil {
+			return dst[:at], fmt.Errorf("building a batch: %w", err)
+		}
 	}
 	out := Batch(dst[at:])
 	binary.BigEndian.PutUint32(out[posLeaderEpoch:], math.MaxUint32)

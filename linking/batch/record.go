@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"sync"
 )
 
 // Record is one record of a batch. Key, Value and Headers alias the batch or a decompression buffer: they hold until the callback
@@ -16,91 +17,129 @@ type Record struct {
 	Headers   Headers
 }
 
-// Headers are a record's headers as bytes, without their number in front; Each reads them.
-type Headers struct {
-	N   int
-	raw []byte
+// reader is what reading a batch needs in memory; it is pooled.
+type reader struct {
+	decompressor
+	frame  frame
+	record Record
 }
 
-// Each calls fn for every header. A value of nil is null.
-func (h Headers) Each(fn func(key, value []byte)) error {
-	b := h.raw
-	for range h.N {
-		var key, value []byte
-		var ok bool
-		if key, b, ok = bytesAt(b); !ok || key == nil {
-			return fmt.Errorf("record header: %w", ErrCorrupt)
-		}
-		if value, b, ok = bytesAt(b); !ok {
-			return fmt.Errorf("record header: %w", ErrCorrupt)
-		}
-		fn(key, value)
-	}
-	return nil
-}
+var readers = sync.Pool{New: func() any { return new(reader) }}
 
-// NewHeaders encodes headers given as key, value, key, value …; a nil value is null.
-func NewHeaders(pairs ...[]byte) Headers {
-	h := Headers{N: len(pairs) / 2}
-	for i := 0; i+1 < len(pairs); i += 2 {
-		h.raw = appendBytes(appendBytes(h.raw, pairs[i]), pairs[i+1])
-	}
-	return h
-}
-
-// Records calls fn for every record of a batch, decompressing it where needed. The record passed to fn is reused. Control batches
-// have records too: see ParseMarker. Bytes that contradict the header are ErrCorrupt.
+// Records calls fn for every record of a batch, decompressing it where needed. The record passed to fn is reused. Offsets increase.
+// Control batches have records too: see ParseMarker. Bytes that contradict themselves or the header are ErrCorrupt; the checksum is
+// Verify's.
 func Records(b Batch, fn func(*Record) error) error {
+	r := readers.Get().(*reader)
+	defer r.free()
 	payload := b.Payload()
 	if c := b.Codec(); c != None {
-		d := getDecompressor()
-		defer putDecompressor(d)
 		var err error
-		if payload, err = d.decompress(c, payload); err != nil {
+		if payload, err = r.decompress(c, payload, MaxDecompressed); err != nil {
 			return fmt.Errorf("offset %d: %s: %w", b.BaseOffset(), c, err)
 		}
 	}
-	return eachRecord(b, payload, fn)
+	return r.each(b, payload, fn)
 }
 
-func eachRecord(b Batch, payload []byte, fn func(*Record) error) error {
-	base, first, appendTime, maxTime, last := b.BaseOffset(), b.FirstTimestamp(), b.LogAppendTime(), b.MaxTimestamp(), b.LastOffsetDelta()
-	var r Record
-	return walk(payload, b.NumRecords(), func(f frame) error {
-		if f.offsetDelta < 0 || f.offsetDelta > last {
-			return fmt.Errorf("offset %d: record delta %d of %d: %w", base, f.offsetDelta, last, ErrCorrupt)
+func (r *reader) free() {
+	r.frame, r.record = frame{}, Record{} // they would keep the batch alive
+	r.trim()
+	readers.Put(r)
+}
+
+func (r *reader) each(b Batch, payload []byte, fn func(*Record) error) error {
+	base, first, last, n := b.BaseOffset(), b.FirstTimestamp(), b.LastOffsetDelta(), b.NumRecords()
+	appendTime, maxTime := b.LogAppendTime(), b.MaxTimestamp()
+	rec, f, previous := &r.record, &r.frame, int32(-1)
+	for i := range n {
+		var err error
+		if payload, err = f.cut(payload); err != nil {
+			return fmt.Errorf("offset %d: record %d of %d: %w", base, i, n, err)
 		}
-		r = Record{Offset: base + int64(f.offsetDelta), Timestamp: first + f.timeDelta}
+		if f.offsetDelta <= previous || f.offsetDelta > last {
+			return fmt.Errorf("offset %d: record %d of %d: delta %d behind %d, up to %d: %w", base, i, n, f.offsetDelta, previous, last, ErrCorrupt)
+		}
+		previous = f.offsetDelta
+		rec.Offset, rec.Timestamp = base+int64(f.offsetDelta), first+f.timeDelta
 		if appendTime {
-			r.Timestamp = maxTime
+			rec.Timestamp = maxTime
 		}
-		rest := f.body
-		var ok bool
-		if r.Key, rest, ok = bytesAt(rest); !ok {
-			return fmt.Errorf("offset %d: record key: %w", r.Offset, ErrCorrupt)
+		at, headers := 0, int64(0)
+		if rec.Key, at = bytesAt(f.body, 0); at < 0 {
+			return fmt.Errorf("offset %d: record key: %w", rec.Offset, ErrCorrupt)
 		}
-		if r.Value, rest, ok = bytesAt(rest); !ok {
-			return fmt.Errorf("offset %d: record value: %w", r.Offset, ErrCorrupt)
+		if rec.Value, at = bytesAt(f.body, at); at < 0 {
+			return fmt.Errorf("offset %d: record value: %w", rec.Offset, ErrCorrupt)
 		}
-		n, size := binary.Varint(rest)
-		if size <= 0 || n < 0 || n > int64(len(rest)) {
-			return fmt.Errorf("offset %d: record headers: %w", r.Offset, ErrCorrupt)
+		if headers, at = varintAt(f.body, at); at < 0 || headers < 0 || headers > int64(len(f.body)-at) || headers == 0 && at != len(f.body) {
+			return fmt.Errorf("offset %d: record headers: %w", rec.Offset, ErrCorrupt)
 		}
-		r.Headers = Headers{int(n), rest[size:]}
-		return fn(&r)
-	})
+		rec.Headers = Headers{int(headers), f.body[at:]}
+		if err := fn(rec); err != nil {
+			return err
+		}
+	}
+	return ended(payload, n)
 }
 
 // frame is a record cut out of a payload: its deltas, and the bytes from the key on.
 type frame struct {
-	attributes  byte
+	body        []byte
 	timeDelta   int64
 	offsetDelta int32
-	body        []byte
+	attributes  byte // no bit has a meaning so far
+}
+
+// cut takes the first record off an uncompressed payload.
+func (f *frame) cut(payload []byte) (rest []byte, err error) {
+	size, at := varintAt(payload, 0)
+	if at < 0 || size < 1 || size > int64(len(payload)-at) {
+		return nil, errLength
+	}
+	rec, rest := payload[at:at+int(size)], payload[at+int(size):]
+	f.attributes = rec[0]
+	if f.timeDelta, at = varintAt(rec, 1); at < 0 {
+		return nil, errTimeDelta
+	}
+	delta, at := varintAt(rec, at)
+	if at < 0 || delta < 0 || delta > math.MaxInt32 {
+		return nil, errOffsetDelta
+	}
+	f.offsetDelta, f.body = int32(delta), rec[at:]
+	return rest, nil
+}
+
+var (
+	errLength      = fmt.Errorf("length: %w", ErrCorrupt)
+	errTimeDelta   = fmt.Errorf("timestamp delta: %w", ErrCorrupt)
+	errOffsetDelta = fmt.Errorf("offset delta: %w", ErrCorrupt)
+)
+
+// walk calls fn for each of n records of an uncompressed payload; less or more than n is ErrCorrupt.
+func walk(payload []byte, n int32, fn func(*frame) error) error {
+	var f frame
+	for i := range n {
+		var err error
+		if payload, err = f.cut(payload); err != nil {
+			return fmt.Errorf("record %d of %d: %w", i, n, err)
+		}
+		if err := fn(&f); err != nil {
+			return err
+		}
+	}
+	return ended(payload, n)
+}
+
+func ended(payload []byte, n int32) error {
+	if len(payload) > 0 {
+		return fmt.Errorf("%d bytes behind %d records: %w", len(payload), n, ErrCorrupt)
+	}
+	return nil
 }
 
 // append writes the record with other deltas.
-func (f frame) append(dst []byte, timeDelta int64, offsetDelta int32) []byte {
+func (f *frame) append(dst []byte, timeDelta int64, offsetDelta int32) []byte {
 	size := 1 + varintLen(timeDelta) + varintLen(int64(offsetDelta)) + len(f.body)
 	dst = binary.AppendVarint(dst, int64(size))
 	dst = append(dst, f.attributes)
@@ -109,46 +148,36 @@ func (f frame) append(dst []byte, timeDelta int64, offsetDelta int32) []byte {
 	return append(dst, f.body...)
 }
 
-// walk calls fn for each of n records of an uncompressed payload; less or more than n is ErrCorrupt.
-func walk(payload []byte, n int32, fn func(frame) error) error {
-	for i := range n {
-		size, k := binary.Varint(payload)
-		if k <= 0 || size < 1 || size > int64(len(payload)-k) {
-			return fmt.Errorf("record %d of %d: length: %w", i, n, ErrCorrupt)
+// varintAt reads a zigzag varint and says where it ends, or -1 where there is none. Most take one byte or two.
+func varintAt(b []byte, at int) (v int64, end int) {
+	if at+1 < len(b) {
+		x, y := uint64(b[at]), uint64(b[at+1])
+		if x < 0x80 {
+			return int64(x>>1) ^ -int64(x&1), at + 1
 		}
-		rec := payload[k : k+int(size)]
-		payload = payload[k+int(size):]
-		f := frame{attributes: rec[0]}
-		rec = rec[1:]
-		if f.timeDelta, k = binary.Varint(rec); k <= 0 {
-			return fmt.Errorf("record %d of %d: timestamp delta: %w", i, n, ErrCorrupt)
-		}
-		rec = rec[k:]
-		delta, k := binary.Varint(rec)
-		if k <= 0 || delta < 0 || delta > math.MaxInt32 {
-			return fmt.Errorf("record %d of %d: offset delta: %w", i, n, ErrCorrupt)
-		}
-		f.offsetDelta, f.body = int32(delta), rec[k:]
-		if err := fn(f); err != nil {
-			return err
+		if y < 0x80 {
+			x = x&0x7f | y<<7
+			return int64(x>>1) ^ -int64(x&1), at + 2
 		}
 	}
-	if len(payload) > 0 {
-		return fmt.Errorf("%d bytes behind %d records: %w", len(payload), n, ErrCorrupt)
+	v, n := binary.Varint(b[at:])
+	if n <= 0 {
+		return 0, -1
 	}
-	return nil
+	return v, at + n
 }
 
-// bytesAt reads a varint length and that many bytes; -1 is null.
-func bytesAt(b []byte) (v, rest []byte, ok bool) {
-	n, k := binary.Varint(b)
-	if k <= 0 || n < -1 || n > int64(len(b)-k) {
-		return nil, nil, false
+// bytesAt reads a varint length and that many bytes, and says where they end, or -1 where they do not; a length of -1 is null.
+func bytesAt(b []byte, at int) (v []byte, end int) {
+	n, at := varintAt(b, at)
+	if at < 0 || n < -1 || n > int64(len(b)-at) {
+		return nil, -1
 	}
 	if n < 0 {
-		return nil, b[k:], true
+		return nil, at
 	}
-	return b[k : k+int(n) : k+int(n)], b[k+int(n):], true
+	end = at + int(n)
+	return b[at:end:end], end
 }
 
 // appendBytes writes a varint length and the bytes; nil is null.
@@ -167,27 +196,4 @@ func varintLen(v int64) int {
 		n++
 	}
 	return n
-}
-
-// Marker is the content of a control batch that ends a transaction.
-type Marker struct {
-	Commit bool // else abort
-}
-
-// ParseMarker reads a control batch. Control records that end no transaction (a leader change) are reported by ok = false: they take
-// an offset like any other.
-func ParseMarker(b Batch) (m Marker, ok bool, err error) {
-	err = Records(b, func(r *Record) error {
-		if len(r.Key) < 4 {
-			return fmt.Errorf("offset %d: control record: %w", r.Offset, ErrCorrupt)
-		}
-		switch binary.BigEndian.Uint16(r.Key[2:]) {
-		case 0:
-			ok = true
-		case 1:
-			m.Commit, ok = true, true
-		}
-		return nil
-	})
-	return m, ok, err
 }

@@ -1,0 +1,128 @@
+package batch
+
+import (
+	"encoding/binary"
+	"errors"
+	"math"
+)
+
+// errNotMergeable is a mistake of the caller.
+var errNotMergeable = errors.New("merging batches that are not Mergeable")
+
+// Mergeable reports whether next can be joined behind b: both uncompressed, neighbours in offsets, and with nothing in their headers
+// that Check objects to.
+func Mergeable(b, next Batch) bool {
+	return b.Codec() == None && next.Codec() == None && b.NextOffset() == next.BaseOffset() && checkHeader(b) == nil && checkHeader(next) == nil &&
+		int64(b.LastOffsetDelta())+int64(next.LastOffsetDelta()) < math.MaxInt32-1
+}
+
+// Merge appends to dst one batch with the records of all parts, which must be Mergeable each with the next: records are re-framed
+// with new offset and timestamp deltas, their keys, values and headers are copied as bytes. Because that makes a new checksum, it
+// verifies the old ones. A record's frame grows by a few bytes, 20 at most. It returns an error, and dst as it was, when the bytes of a part contradict its header or have holes.
+func Merge(dst []byte, parts []Batch, id Identity) ([]byte, error) {
+	if len(parts) == 0 {
+		return dst, errNotMergeable
+	}
+	at, first := len(dst), parts[0]
+	dst = append(dst, first[:HeaderSize]...)
+	count, maxTime := int64(0), int64(math.MinInt64)
+	for i, p := range parts {
+		if i > 0 && !Mergeable(parts[i-1], p) || p.Codec() != None || count+int64(p.NumRecords()) > math.MaxInt32 {
+			return dst[:at], errNotMergeable
+		}
+		var err error
+		if err = Verify(p); err == nil {
+			dst, err = appendRecords(dst, p, int32(count), p.FirstTimestamp()-first.FirstTimestamp())
+		}
+		if err != nil {
+			return dst[:at], err
+		}
+		count, maxTime = count+int64(p.NumRecords()), max(maxTime, p.MaxTimestamp())
+	}
+	out := Batch(dst[at:])
+	binary.BigEndian.PutUint32(out[posLastOffsetDelta:], uint32(count-1))
+	binary.BigEndian.PutUint64(out[posMaxTimestamp:], uint64(maxTime))
+	binary.BigEndian.PutUint32(out[posNumRecords:], uint32(count))
+	out.seal()
+	Stamp(out, id)
+	return dst, nil
+}
+
+// appendRecords appends the records of p with deltas grown by offsets and times.
+func appendRecords(dst []byte, p Batch, offsets int32, times int64) ([]byte, error) {
+	if offsets == 0 && times == 0 {
+		if err := Check(p); err != nil {
+			return dst, err
+		}
+		return append(dst, p.Payload()...), nil
+	}
+	next := int32(0)
+	err := walk(p.Payload(), p.NumRecords(), func(f *frame) error {
+		if f.offsetDelta != next {
+			return deltaError(p, f.offsetDelta, next)
+		}
+		next++
+		dst = f.append(dst, f.timeDelta+times, f.offsetDelta+offsets)
+		return nil
+	})
+	return dst, err
+}
+
+// Run is a batch without holes cut out of another, with the offset that its first record must get.
+type Run struct {
+	BaseOffset int64
+	Batch      Batch // base offset 0, no identity: Stamp it
+}
+
+// Split rebuilds a batch that can not pass through as runs of neighbouring records: batches with holes, and batches with log append
+// times, whose records each get the batch's maximum timestamp as their own (which is what consumers of the source see). The codec is
+// kept. Offsets between the runs, and between the last one and b.NextOffset(), are gaps. It verifies the checksum.
+func Split(b Batch) ([]Run, error) { return SplitFrom(b, 0) }
+
+// SplitFrom is Split without the records in front of offset from: what is left of a batch whose beginning is written already.
+func SplitFrom(b Batch, from int64) ([]Run, error) {
+	if b.Control() {
+		return nil, ErrControl
+	}
+	if err := Verify(b); err != nil {
+		return nil, err
+	}
+	var runs []Run
+	builder := NewBuilder(b.Codec())
+	var base, next int64
+	flush := func() error {
+		if builder.Len() == 0 {
+			return nil
+		}
+		out, err := builder.Build(nil, NoIdentity)
+		if err != nil {
+			return err
+		}
+		runs = append(runs, Run{base, out})
+		builder.Reset()
+		return nil
+	}
+	err := Records(b, func(r *Record) error {
+		if r.Offset < from {
+			return nil
+		}
+		if builder.Len() > 0 && r.Offset != next {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		if builder.Len() == 0 {
+			base = r.Offset
+		}
+		next = r.Offset + 1
+		builder.Append(r.Timestamp, r.Key, r.Value, r.Headers)
+		return nil
+	})
+	if err == nil {
+		err = flush()
+	}
+	if err != nil {
+		return nil, err
+	}
+	return runs, nil
+}
