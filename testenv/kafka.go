@@ -78,12 +78,13 @@ func (b *kafkaBroker) format(ctx context.Context, l KafkaListeners) error {
 	if err := os.WriteFile(b.properties(), []byte(KafkaProperties(l, data, b.options)), 0o600); err != nil {
 		return fmt.Errorf("writing the broker's configuration: %w", err)
 	}
-	cmd, err := JavaCommand(ctx, 64, "kafka.tools.StorageTool", "format", "--ignore-formatted", "-t", NewClusterID(), "-c", b.properties())
-	if err != nil {
-		return err
-	}
 	if _, err := os.Stat(filepath.Join(data, "meta.properties")); err == nil {
 		return nil
+	}
+	brief := []string{"-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"} // for a JVM of half a second
+	cmd, err := javaCommand(ctx, brief, "kafka.tools.StorageTool", "format", "-t", NewClusterID(), "-c", b.properties())
+	if err != nil {
+		return err
 	}
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("formatting the broker's storage: %w: %s", err, bytes.TrimSpace(out))
@@ -102,11 +103,11 @@ func (b *kafkaBroker) Start(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	// The process outlives ctx, which is only about the start.
-	cmd, err := JavaCommand(context.WithoutCancel(ctx), b.options.HeapMiB, "kafka.Kafka", b.properties())
+	jvm := []string{fmt.Sprintf("-Xms%dm", b.options.HeapMiB), fmt.Sprintf("-Xmx%dm", b.options.HeapMiB), "-XX:+UseG1GC", "-Dlifeboat.log.level=info"}
+	cmd, err := javaCommand(context.WithoutCancel(ctx), jvm, "kafka.Kafka", b.properties())
 	if err != nil {
 		return err
 	}
-	cmd.Args = append([]string{cmd.Args[0], "-Dlifeboat.log.level=info"}, cmd.Args[1:]...)
 	log, err := os.OpenFile(filepath.Join(b.dir, "kafka.log"), os.O_CREATE|os.O_APPEND|os.O_RDWR, 0o644)
 	if err != nil {
 		return fmt.Errorf("starting the broker: %w", err)

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"sync"
 )
@@ -151,16 +152,16 @@ func KafkaClasspath(ctx context.Context) (string, error) {
 // JavaCommand is a main class of Kafka's jars, ready to start, with a heap of heapMiB; it ends with ctx. Programs seen to work:
 // org.apache.kafka.tools.{TopicCommand,ProducerPerformance,ConsumerPerformance}, org.apache.kafka.connect.mirror.MirrorMaker.
 func JavaCommand(ctx context.Context, heapMiB int, mainClass string, args ...string) (*exec.Cmd, error) {
+	return javaCommand(ctx, []string{fmt.Sprintf("-Xms%dm", heapMiB), fmt.Sprintf("-Xmx%dm", heapMiB), "-XX:+UseG1GC"}, mainClass, args...)
+}
+
+func javaCommand(ctx context.Context, jvm []string, mainClass string, args ...string) (*exec.Cmd, error) {
 	home, err := KafkaHome(ctx)
 	if err != nil {
 		return nil, err
 	}
-	java := []string{
-		fmt.Sprintf("-Xms%dm", heapMiB), fmt.Sprintf("-Xmx%dm", heapMiB), "-XX:+UseG1GC",
-		"-Dlog4j2.configurationFile=" + filepath.Join(home, "log4j2.properties"),
-		"-cp", filepath.Join(home, "libs", "*"), mainClass,
-	}
-	return exec.CommandContext(ctx, javaPath(), append(java, args...)...), nil
+	kafka := []string{"-Dlog4j2.configurationFile=" + filepath.Join(home, "log4j2.properties"), "-cp", filepath.Join(home, "libs", "*"), mainClass}
+	return exec.CommandContext(ctx, javaPath(), slices.Concat(jvm, kafka, args)...), nil
 }
 
 func firstLine(b []byte) []byte {
