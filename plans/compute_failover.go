@@ -3,6 +3,7 @@ package plans
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 )
@@ -108,7 +109,7 @@ func (c *computation) refusals() {
 // unfenced says what it means that nothing keeps writers out of the old primary.
 func (c *computation) unfenced() {
 	if c.from.Reachable {
-		c.find(report.High, "failover/unfenced", c.link.From, fmt.Sprintf("%s still answers, and an unplanned failover does not fence it", c.link.From),
+		c.find(report.Medium, "failover/unfenced", c.link.From, fmt.Sprintf("%s still answers, and an unplanned failover does not fence it", c.link.From),
 			"what producers write there from now on stays there and is lost to "+c.link.To, "lifeboat failover --planned loses nothing while "+c.link.From+" answers")
 		return
 	}
@@ -148,7 +149,11 @@ func (c *computation) restOfSteps(before string) {
 		for _, n := range s.Needs {
 			needs = append(needs, "start:"+n)
 		}
-		c.step(StepStart, phaseStart, s.Name, fmt.Sprintf("statement %s runs in %s", s.Name, to), s.Reason, true, needs...)
+		goal := fmt.Sprintf("statement %s runs in %s", s.Name, to)
+		if s.Kind == kindCreateTable {
+			goal = fmt.Sprintf("the table of statement %s is declared in %s", s.Name, to)
+		}
+		c.step(StepStart, phaseStart, s.Name, goal, s.Reason, s.Kind == kindInsert, needs...)
 	}
 	for _, s := range c.plan.Statements {
 		if s.Kind != kindInsert {
@@ -231,7 +236,7 @@ func (c *computation) stopReason() string {
 	if len(running) == 0 {
 		return fmt.Sprintf("none was seen running in %s; this makes sure of it", c.link.From)
 	}
-	return fmt.Sprintf("%s would go on writing output that nobody reads: %s", short(running, "statement"), "they stop and keep their state")
+	return fmt.Sprintf("%s would go on writing output that nobody reads; what stops keeps its state", short(running, "statement"))
 }
 
 func (c *computation) drainReason() string {
@@ -246,7 +251,7 @@ func (c *computation) drainReason() string {
 	}
 	switch {
 	case len(parts) > 0:
-		return listed(parts) + " when planned"
+		return strings.Join(parts, "; ") + " when planned"
 	case !known:
 		return "how far the mirrors are behind is not known; this makes it zero"
 	default:
@@ -265,11 +270,8 @@ func (c *computation) promoteReason() string {
 	if c.plan.Planned {
 		return "everything has arrived: from here on producers write to " + c.link.To + ", and the logs diverge"
 	}
-	return "now: what has arrived is what there is; " + c.forecastLine() + ". From here on the logs diverge"
+	return "now: what has arrived is what there is, and lost is " + forecastLine(c.plan.Forecast) + ". From here on the logs diverge"
 }
-
-// forecastLine says in a few words what is lost.
-func (c *computation) forecastLine() string { return forecastLine(c.plan.Forecast) }
 
 func (c *computation) registryReason() string {
 	if len(c.plan.Subjects) == 0 {

@@ -53,7 +53,10 @@ func (c *computation) statements() {
 		for _, need := range a.graph.Needs(s.Name) {
 			if c.started(need) {
 				sp.Needs = append(sp.Needs, need)
+				continue
 			}
+			c.find(report.High, "statement/needs", s.Name, fmt.Sprintf("statement %s needs %s, which this plan does not start", s.Name, need),
+				"what it reads would not be there, or would not grow", "plan without --pipeline, or see that it runs in "+c.link.To)
 		}
 		p := c.pipeline(s.Pipeline)
 		sp.Properties = maps.Clone(p.Properties)
@@ -227,7 +230,7 @@ func (c *computation) strategy(sp *StatementPlan, p *Pipeline, horizons map[stri
 		if stateful {
 			sp.Strategy, sp.Reason = Rebuild, "it keeps windows: their state is rebuilt from its input"
 		} else {
-			sp.Strategy, sp.Reason = Resume, "it keeps no state: it goes on from explicit offsets"
+			sp.Strategy, sp.Reason = Resume, "it keeps no state: positions in its input are all it needs"
 		}
 	case Parallel, Restore:
 		sp.Strategy, sp.Reason = declared, fmt.Sprintf("declared by %s", where)

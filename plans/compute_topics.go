@@ -108,8 +108,11 @@ func (c *computation) lagOf(t TopicPlan) lag {
 			source = end
 		}
 		dest := Offset(0)
-		if dst != nil && p < len(dst.Partitions) {
+		switch {
+		case dst != nil && p < len(dst.Partitions):
 			dest = dst.Partitions[p].End
+		case src != nil && p < len(src.Partitions): // all of the source's log is to come
+			dest = max(0, src.Partitions[p].Start)
 		}
 		switch {
 		case source < 0 || dest < 0:

@@ -2,6 +2,9 @@ package plans
 
 import (
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -95,7 +98,7 @@ func forecastLine(topics []report.Topic) string {
 	line := "nothing"
 	if records > 0 {
 		line = "at most " + counted(records, "record")
-		if worst >= 0 {
+		if worst >= 0.05 {
 			line += fmt.Sprintf(", the last %s", seconds(worst))
 		}
 		line += ", and what was written after " + asOf.UTC().Format("15:04:05Z")
@@ -195,6 +198,7 @@ func (w *textWriter) statements(list []StatementPlan) {
 		w.field("why", s.Reason)
 		w.field("reads", strings.Join(s.Reads, ", "))
 		w.field("writes", strings.Join(s.Writes, ", "))
+		w.field("start", startLine(s))
 		w.field("horizon", s.Horizon)
 		for _, v := range s.Retention {
 			w.field("history", fmt.Sprintf("%s %s: %s", v.Topic, v.Verdict, v.Detail))
@@ -206,6 +210,31 @@ func (w *textWriter) statements(list []StatementPlan) {
 		w.field("verdict", verdict)
 		w.field("effort", s.Rebuild)
 	}
+}
+
+// startLine tells a start position in a line.
+func startLine(s StatementPlan) string {
+	var parts []string
+	for _, topic := range slices.Sorted(maps.Keys(s.Start)) {
+		at := s.Start[topic]
+		var offsets []string
+		for _, p := range slices.Sorted(maps.Keys(at)) {
+			offsets = append(offsets, fmt.Sprintf("%d%v", p, at[p]))
+		}
+		if len(offsets) > 12 {
+			offsets = append(offsets[:12], "…")
+		}
+		parts = append(parts, topic+" "+strings.Join(offsets, " "))
+	}
+	if ms, err := strconv.ParseInt(s.Properties[propStartupMillis], 10, 64); err == nil {
+		parts = append(parts, "by time, "+clock(time.UnixMilli(ms)))
+	} else if mode := s.Properties[propStartupMode]; mode != "" {
+		parts = append(parts, mode)
+	}
+	if ms, err := strconv.ParseInt(s.Properties[propEmitFrom], 10, 64); err == nil {
+		parts = append(parts, "windows from "+clock(time.UnixMilli(ms))+" on")
+	}
+	return strings.Join(parts, "; ")
 }
 
 func (w *textWriter) field(name, value string) {

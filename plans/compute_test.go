@@ -1,0 +1,536 @@
+package plans
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
+
+// now is when the regions were observed; midnight is when the data of these tests begins.
+var (
+	now      = time.Date(2026, 11, 2, 4, 0, 0, 0, time.UTC)
+	midnight = now.Add(-4 * time.Hour).UnixMilli()
+)
+
+func declared(t testing.TB) *Declared {
+	t.Helper()
+	d, found, err := Load(os.ReadFile, filepath.Join("testdata", "nycflights", "lifeboat.yaml"), now)
+	if err != nil || len(found) > 0 {
+		t.Fatalf("loading the topology: %v %+v", err, found)
+	}
+	return d
+}
+
+// partitions makes logs from 0 to the given ends, with records from midnight until now.
+func partitions(ends ...Offset) []PartitionState {
+	list := make([]PartitionState, len(ends))
+	for i, end := range ends {
+		list[i] = PartitionState{Start: 0, End: end, Stable: end, Oldest: midnight, Newest: now.UnixMilli() - int64(i)*1000}
+	}
+	return list
+}
+
+// observed is a healthy pair of regions: west is 14 records of flights behind.
+func observed() *Observed {
+	configs := func() map[string]string {
+		return map[string]string{"cleanup.policy": "delete", "retention.ms": "604800000", "retention.bytes": "-1", "min.compaction.lag.ms": "0", "max.message.bytes": "1048588"}
+	}
+	east := &RegionState{Reachable: true, ClusterID: "east-1", Registry: "ok", Mode: "READWRITE", Engine: "ok",
+		Topics: map[string]*TopicState{
+			"flights":    {ID: "id-flights", Partitions: partitions(4502, 4498, 4510, 4497, 4499, 4512), Configs: configs()},
+			"airlines":   {ID: "id-airlines", Partitions: partitions(16), Configs: map[string]string{"cleanup.policy": "compact", "retention.ms": "604800000", "retention.bytes": "-1", "min.compaction.lag.ms": "0"}},
+			"departures": {ID: "id-departures", Partitions: partitions(26000), Configs: configs()},
+		},
+		Groups:     map[string]*GroupState{"ops-board": {State: "Stable", Positions: Positions{"flights": {0: 4000}}}, "other": {State: "Stable"}},
+		Subjects:   map[string]*SubjectState{"flights-value": {Versions: []int{1, 2}, IDs: []int{1, 3}}, "airlines-value": {Versions: []int{1}, IDs: []int{2}}, "departures-value": {Versions: []int{1}, IDs: []int{4}}},
+		Statements: map[string]StatementState{"departures-2": {Phase: "RUNNING"}, "delays-by-hour-2": {Phase: "RUNNING"}},
+	}
+	west := &RegionState{Reachable: true, ClusterID: "west-1", Registry: "ok", Mode: "READWRITE", Engine: "ok",
+		Topics: map[string]*TopicState{
+			"flights":  {ID: "id-flights-west", Partitions: partitions(4502, 4498, 4498, 4497, 4499, 4510), Configs: configs()},
+			"airlines": {ID: "id-airlines-west", Partitions: partitions(16), Configs: configs()},
+		},
+		Groups:   map[string]*GroupState{"ops-board": {State: "Empty", Positions: Positions{"flights": {0: 4000}}}},
+		Subjects: map[string]*SubjectState{"flights-value": {Mode: "IMPORT", Versions: []int{1, 2}, IDs: []int{1, 3}}, "airlines-value": {Mode: "IMPORT", Versions: []int{1}, IDs: []int{2}}},
+	}
+	west.Topics["flights"].Partitions[2].Newest -= 40_000
+	west.Topics["flights"].Partitions[5].Newest -= 3_000
+	seen := now.Add(-2 * time.Second)
+	return &Observed{At: now, Regions: map[string]*RegionState{"east": east, "west": west}, Mirrors: map[string][]MirrorState{"east-west": {
+		{Topic: "airlines", State: "ACTIVE", SourceID: "id-airlines", Source: map[int32]Offset{0: 16}, At: seen},
+		{Topic: "flights", State: "ACTIVE", SourceID: "id-flights", Source: map[int32]Offset{0: 4502, 1: 4498, 2: 4510, 3: 4497, 4: 4499, 5: 4512}, At: seen},
+	}}}
+}
+
+// eastLost is what is observed when east is gone.
+func eastLost() *Observed {
+	o := observed()
+	o.Regions["east"] = &RegionState{Error: "broker.east:9092: connection refused, tried for 10s"}
+	for i := range o.Mirrors["east-west"] {
+		o.Mirrors["east-west"][i].State = "SOURCE_UNAVAILABLE"
+	}
+	return o
+}
+
+// westEmpty is what is observed before anything was mirrored.
+func westEmpty() *Observed {
+	o := observed()
+	o.Mirrors = nil
+	o.Regions["west"] = &RegionState{Reachable: true, ClusterID: "west-1", Registry: "ok", Mode: "READWRITE", Engine: "ok"}
+	flights := o.Regions["east"].Topics["flights"].Partitions
+	for p := range flights {
+		flights[p].Start = 1000
+	}
+	return o
+}
+
+// troubled has something wrong with everything.
+func troubled() *Observed {
+	o := observed()
+	east, west := o.Regions["east"], o.Regions["west"]
+	west.Topics["flights"].Partitions = west.Topics["flights"].Partitions[:4]
+	delete(west.Topics, "airlines")
+	for p := range west.Topics["flights"].Partitions {
+		part := &west.Topics["flights"].Partitions[p]
+		part.Start, part.Oldest = 4400, now.Add(-40*time.Minute).UnixMilli()
+	}
+	east.Topics["flights"].ID = "id-flights-again"
+	o.Mirrors["east-west"][1].State, o.Mirrors["east-west"][1].Error = "FAILED", "the source was deleted and created again"
+	west.Mode = "READONLY"
+	west.Engine = "dial tcp: connection refused"
+	west.Groups["ops-board"].State = "Stable"
+	west.Subjects["airlines-value"].IDs = []int{7}
+	west.Statements = map[string]StatementState{"departures-2": {Phase: "RUNNING", SQL: "INSERT INTO departures SELECT 1"}}
+	return o
+}
+
+func compute(t testing.TB, op Operation, opts Options, d *Declared, o *Observed) *Plan {
+	t.Helper()
+	p, err := Compute(op, opts, d, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestPlans compares whole plans, as people and as programs read them.
+func TestPlans(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		op   Operation
+		opts Options
+		seen *Observed
+	}{
+		{"failover-planned", OpFailover, Options{Planned: true}, observed()},
+		{"failover-unplanned", OpFailover, Options{}, eastLost()},
+		{"failover-unplanned-alive", OpFailover, Options{}, observed()},
+		{"failover-blocked", OpFailover, Options{Planned: true}, troubled()},
+		{"link", OpLink, Options{}, westEmpty()},
+		{"link-again", OpLink, Options{Topics: []string{"flights"}}, observed()},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := compute(t, tc.op, tc.opts, declared(t), tc.seen)
+			golden(t, tc.name+".txt", []byte(p.Text()))
+			j, err := json.MarshalIndent(p, "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden(t, tc.name+".json", append(j, '\n'))
+			var back Plan
+			if err := json.Unmarshal(j, &back); err != nil {
+				t.Fatal(err)
+			}
+			again, err := json.MarshalIndent(back, "", "  ")
+			if err != nil || string(again) != string(j) {
+				t.Errorf("the plan does not read back: %v\n%s", err, cmp.Diff(string(j), string(again)))
+			}
+			wellFormed(t, p)
+		})
+	}
+}
+
+// wellFormed checks what every plan promises: ids are unique, needs stand before, goals and reasons are there.
+func wellFormed(t *testing.T, p *Plan) {
+	t.Helper()
+	before := map[string]bool{}
+	for _, s := range p.Steps {
+		if before[s.ID] {
+			t.Errorf("two steps are named %s", s.ID)
+		}
+		for _, n := range s.Needs {
+			if !before[n] {
+				t.Errorf("step %s needs %s, which does not stand before it", s.ID, n)
+			}
+		}
+		if s.Goal == "" || s.Reason == "" || s.Phase == "" {
+			t.Errorf("step %s lacks a goal, a reason or a phase: %+v", s.ID, s)
+		}
+		before[s.ID] = true
+	}
+}
+
+func TestComputeErrors(t *testing.T) {
+	westLost := observed()
+	westLost.Regions["west"] = &RegionState{Error: "connection refused"}
+	for _, tc := range []struct {
+		name string
+		op   Operation
+		opts Options
+		seen *Observed
+		want string
+	}{
+		{"destination gone", OpFailover, Options{}, westLost, "west is not reachable: connection refused"},
+		{"source gone, planned", OpFailover, Options{Planned: true}, eastLost(), "east is not reachable: broker.east:9092: connection refused, tried for 10s"},
+		{"source gone, link", OpLink, Options{}, eastLost(), "east is not reachable: broker.east:9092: connection refused, tried for 10s"},
+		{"never looked", OpFailover, Options{}, &Observed{}, "west is not reachable: it was not looked at"},
+		{"unknown link", OpLink, Options{Link: "east-wset"}, observed(), `testdata/nycflights/lifeboat.yaml declares no link "east-wset": did you mean "east-west"?`},
+		{"unknown pipeline", OpFailover, Options{Pipeline: "delay"}, observed(), `testdata/nycflights/lifeboat.yaml declares no pipeline "delay"`},
+		{"unknown operation", "migrate", Options{}, observed(), `a plan for "migrate" is not supported yet: use failover or link`},
+		{"part of the topics", OpFailover, Options{Topics: []string{"flights"}}, observed(), "a failover moves all topics of link east-west: a part of them would split the pipeline"},
+		{"unknown topic", OpLink, Options{Topics: []string{"departures"}}, observed(), `link east-west does not mirror topic "departures" of east`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			_, err := Compute(tc.op, tc.opts, declared(t), tc.seen)
+			if err == nil || filepath.ToSlash(err.Error()) != tc.want {
+				t.Fatalf("error %v, want %s", err, tc.want)
+			}
+			var unreachable *UnreachableError
+			if strings.Contains(tc.want, "not reachable") != errors.As(err, &unreachable) {
+				t.Errorf("%T", err)
+			}
+		})
+	}
+}
+
+// rules lists a plan's findings as "severity rule subject".
+func rules(p *Plan) []string {
+	var list []string
+	for _, f := range p.Findings {
+		waived := ""
+		if f.Waived != "" {
+			waived = " waived"
+		}
+		list = append(list, fmt.Sprintf("%s %s %s%s", f.Severity, f.Rule, f.Subject, waived))
+	}
+	return list
+}
+
+// TestFindings changes one thing of a healthy pair of regions and looks at what is found beyond the findings of the healthy one.
+func TestFindings(t *testing.T) {
+	healthy := rules(compute(t, OpFailover, Options{Planned: true}, declared(t), observed()))
+	healthyLink := rules(compute(t, OpLink, Options{}, declared(t), observed()))
+	type change = func(d *Declared, o *Observed)
+	west := func(f func(*RegionState)) change { return func(_ *Declared, o *Observed) { f(o.Regions["west"]) } }
+	for _, tc := range []struct {
+		name   string
+		op     Operation
+		change change
+		want   []string
+	}{
+		{"healthy", OpFailover, func(*Declared, *Observed) {}, nil},
+		{"topic missing", OpFailover, west(func(r *RegionState) { delete(r.Topics, "airlines") }), []string{"block failover/topic-missing airlines"}},
+		{"never mirrored", OpFailover, func(_ *Declared, o *Observed) { o.Mirrors["east-west"] = o.Mirrors["east-west"][1:] }, []string{"block failover/not-mirrored airlines"}},
+		{"mirror failed", OpFailover, func(_ *Declared, o *Observed) { o.Mirrors["east-west"][0].State = "FAILED" }, []string{"block link/mirror-failed airlines"}},
+		{"mirror promoted already", OpFailover, func(_ *Declared, o *Observed) { o.Mirrors["east-west"][0].State = "STOPPED" }, nil},
+		{"partition counts", OpFailover, west(func(r *RegionState) { r.Topics["airlines"].Partitions = partitions(16, 0) }), []string{"block link/partition-counts airlines"}},
+		{"source created again", OpFailover, func(_ *Declared, o *Observed) { o.Regions["east"].Topics["airlines"].ID = "other" }, []string{"block link/source-recreated airlines"}},
+		{"registry read-only", OpFailover, west(func(r *RegionState) { r.Mode = "READONLY" }), []string{"block registry/read-only west"}},
+		{"subject read-only", OpFailover, west(func(r *RegionState) { r.Subjects["flights-value"].Mode = "READONLY" }), []string{"block registry/read-only flights-value"}},
+		{"registry silent", OpFailover, west(func(r *RegionState) { r.Registry = "timeout" }), []string{"block registry/unreachable west"}},
+		{"registry not declared", OpFailover, west(func(r *RegionState) { r.Registry = "" }), []string{"block registry/none west"}},
+		{"engine silent", OpFailover, west(func(r *RegionState) { r.Engine = "timeout" }), []string{"block engine/unreachable west"}},
+		{"engine not declared", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Regions["west"].Engine = nil }, []string{"block engine/none west"}},
+		{"engine of another kind", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Regions["west"].Engine.Backend = "flink" }, []string{"block engine/backend west"}},
+		{"fence not declared", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Regions["east"].Fence = nil }, []string{"medium failover/no-fence east"}},
+		{"fence by quota", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Regions["east"].Fence.By = "quota" }, []string{"block failover/fence east"}},
+		{"ACLs declared", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Links[0].ACLs.Include = []string{"User:ops"} }, []string{"high link/acls east-west"}},
+		{"active-active", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Pattern = ActiveActive }, []string{"block failover/active-active "}},
+		{"group active", OpFailover, west(func(r *RegionState) { r.Groups["ops-board"].State = "Stable" }), []string{"high failover/group-active ops-board"}},
+		{"nothing to move", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Links[0].Topics.Include = []string{"none"} }, []string{"block link/no-topics east-west"}},
+		{"statement exists", OpFailover, west(func(r *RegionState) {
+			r.Statements = map[string]StatementState{"departures-2": {Phase: "RUNNING", SQL: "INSERT INTO x SELECT 1"}}
+		}), []string{"block statement/exists departures-2"}},
+		{"table exists otherwise", OpFailover, west(func(r *RegionState) {
+			r.Statements = map[string]StatementState{"old": {Phase: "COMPLETED", SQL: "CREATE TABLE departures (origin STRING, PRIMARY KEY (origin) NOT ENFORCED)"}}
+		}), []string{"block D39 departures-1", "block D39 departures-1", "block D39 departures-1"}},
+		{"output holds data", OpFailover, west(func(r *RegionState) {
+			r.Topics["departures"] = &TopicState{ID: "d", Partitions: partitions(5)}
+		}), []string{"high D37 departures-2"}},
+		{"output is mirrored", OpFailover, func(d *Declared, o *Observed) {
+			d.Topology.Links[0].Topics.Include = append(d.Topology.Links[0].Topics.Include, "departures")
+			o.Regions["west"].Topics["departures"] = &TopicState{ID: "d", Partitions: partitions(26000), Configs: o.Regions["east"].Topics["departures"].Configs}
+			o.Mirrors["east-west"] = append(o.Mirrors["east-west"], MirrorState{Topic: "departures", State: "ACTIVE", SourceID: "id-departures"})
+		}, []string{"block D33 delays-by-hour-2", "block statement/mirrored-output departures-2", "high D37 departures-2"}},
+		{"too little history", OpFailover, west(func(r *RegionState) {
+			for p := range r.Topics["flights"].Partitions {
+				r.Topics["flights"].Partitions[p].Start, r.Topics["flights"].Partitions[p].Oldest = 10, now.Add(-time.Minute).UnixMilli()
+			}
+		}), []string{"block D35 delays-by-hour-2"}},
+		{"retention too short after promotion", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Links[0].Topics.Configs["retention.ms"] = "60000" }, []string{"block D35 delays-by-hour-2"}},
+		{"parallel", OpFailover, func(d *Declared, _ *Observed) {
+			d.Topology.Pipelines[0].Overrides = map[string]Strategy{"departures-2": Parallel}
+		}, []string{"block statement/strategy departures-2"}},
+		{"restore", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Pipelines[0].Recovery = Restore }, []string{"block statement/strategy delays-by-hour-2", "block statement/strategy departures-2"}},
+		{"fresh", OpFailover, func(d *Declared, _ *Observed) {
+			d.Topology.Pipelines[0].Overrides = map[string]Strategy{"departures-2": Fresh}
+		}, []string{"high statement/fresh departures-2"}},
+		{"resume of windows", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Pipelines[0].Recovery = Resume }, []string{"high statement/resume delays-by-hour-2"}},
+		{"longer than the RTO", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Pipelines[0].Rate = 10 }, []string{"medium statement/partial-output departures-2"}},
+		{"schema id differs", OpFailover, west(func(r *RegionState) { r.Subjects["flights-value"].IDs[1] = 9 }), []string{"block link/schema-id flights-value"}},
+
+		{"a statement that another pipeline has", OpFailover, func(d *Declared, _ *Observed) {
+			d.Topology.Pipelines = append(d.Topology.Pipelines, &Pipeline{Name: "other"})
+			for i := range d.Statements {
+				if d.Statements[i].Name == "departures-2" {
+					d.Statements[i].Pipeline = "other"
+				}
+			}
+		}, []string{"high statement/needs delays-by-hour-2"}},
+
+		{"link healthy", OpLink, func(*Declared, *Observed) {}, nil},
+		{"link: foreign data", OpLink, func(_ *Declared, o *Observed) { o.Mirrors = nil }, []string{"block link/foreign-data airlines", "block link/foreign-data flights"}},
+		{"link: an empty topic is there", OpLink, func(_ *Declared, o *Observed) {
+			o.Mirrors["east-west"] = o.Mirrors["east-west"][1:]
+			o.Regions["west"].Topics["airlines"].Partitions = partitions(0)
+		}, nil},
+		{"link: overrun", OpLink, func(_ *Declared, o *Observed) { o.Regions["east"].Topics["flights"].Partitions[2].Start = 4505 }, []string{"block link/overrun flights"}},
+		{"link: promoted", OpLink, func(_ *Declared, o *Observed) { o.Mirrors["east-west"][1].State = "STOPPED" }, []string{"block link/promoted flights"}},
+		{"link: schema id taken", OpLink, west(func(r *RegionState) {
+			r.Subjects = map[string]*SubjectState{"invoices-value": {Versions: []int{1}, IDs: []int{3}}}
+		}), []string{"block link/schema-id flights-value"}},
+		{"link: one schema under two subjects", OpLink, func(_ *Declared, o *Observed) {
+			o.Regions["west"].Subjects = map[string]*SubjectState{"departures-value": {Versions: []int{1}, IDs: []int{3}}}
+			o.Regions["east"].Subjects["departures-value"].IDs = []int{3}
+		}, nil},
+		{"link: two sources", OpLink, func(d *Declared, _ *Observed) {
+			d.Topology.Links = append(d.Topology.Links, &Link{Name: "north-west", From: "north", To: "west", Topics: TopicRule{Rule: Rule{Include: []string{".*lines"}}}})
+		}, []string{"block link/two-sources airlines"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d, o := declared(t), observed()
+			tc.change(d, o)
+			opts := Options{Planned: tc.op == OpFailover}
+			if len(d.Topology.Pipelines) > 1 {
+				opts.Pipeline = "delays"
+			}
+			p := compute(t, tc.op, opts, d, o)
+			known := slices.Clone(healthy)
+			if tc.op == OpLink {
+				known = slices.Clone(healthyLink)
+			}
+			var got []string
+			for _, r := range rules(p) {
+				if i := slices.Index(known, r); i >= 0 {
+					known = slices.Delete(known, i, i+1)
+					continue
+				}
+				got = append(got, r)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("%s\n%s", diff, p.Text())
+			}
+			wellFormed(t, p)
+		})
+	}
+}
+
+// TestStart looks at where statements start.
+func TestStart(t *testing.T) {
+	statement := func(p *Plan, name string) StatementPlan {
+		i := slices.IndexFunc(p.Statements, func(s StatementPlan) bool { return s.Name == name })
+		if i < 0 {
+			t.Fatalf("no statement %s", name)
+		}
+		return p.Statements[i]
+	}
+	all := "partition:0,offset:0;partition:1,offset:0;partition:2,offset:0;partition:3,offset:0;partition:4,offset:0;partition:5,offset:0"
+	// West's slowest partition of flights is at 03:59:18. A window of an hour, its watermark and a minute before that begin at 02:58:17,
+	// and the hour that holds it at 02:00.
+	aligned := map[string]string{propStartupMode: "timestamp", propStartupMillis: fmt.Sprint(now.Add(-2 * time.Hour).UnixMilli())}
+	for _, tc := range []struct {
+		name   string
+		change func(*Declared, *Observed)
+		want   map[string]map[string]string
+	}{
+		{"from the beginning", func(*Declared, *Observed) {}, map[string]map[string]string{"departures-2": {propStart + "flights": all}, "delays-by-hour-2": nil}},
+		{"too long for the RTO: as far back as the windows behind it need", func(d *Declared, _ *Observed) { d.Topology.Pipelines[0].Rate = 10 },
+			map[string]map[string]string{"departures-2": aligned, "delays-by-hour-2": nil}},
+		{"output holds data", func(_ *Declared, o *Observed) {
+			o.Regions["west"].Topics["departures"] = &TopicState{ID: "d", Partitions: partitions(5)}
+		}, map[string]map[string]string{"departures-2": aligned}},
+		{"a log that does not reach back to its first record", func(_ *Declared, o *Observed) {
+			p := &o.Regions["west"].Topics["flights"].Partitions[3]
+			p.Start, p.Oldest = 7, midnight+30*60_000
+		}, map[string]map[string]string{
+			"departures-2":     {propStart + "flights": strings.Replace(all, "partition:3,offset:0", "partition:3,offset:7", 1)},
+			"delays-by-hour-2": {propEmitFrom: fmt.Sprint(midnight + 60*60_000)}}},
+		{"fresh", func(d *Declared, _ *Observed) {
+			d.Topology.Pipelines[0].Overrides = map[string]Strategy{"departures-2": Fresh}
+		},
+			map[string]map[string]string{"departures-2": {propStartupMode: "latest-offset"}}},
+		{"declared properties stay", func(d *Declared, _ *Observed) {
+			d.Topology.Pipelines[0].Properties = map[string]string{"sql.local-time-zone": "UTC"}
+		},
+			map[string]map[string]string{"delays-by-hour-2": {"sql.local-time-zone": "UTC"}, "delays-by-hour-1": {"sql.local-time-zone": "UTC"}}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			d, o := declared(t), observed()
+			tc.change(d, o)
+			p := compute(t, OpFailover, Options{}, d, o)
+			for _, name := range slices.Sorted(maps.Keys(tc.want)) {
+				if diff := cmp.Diff(tc.want[name], statement(p, name).Properties); diff != "" {
+					t.Errorf("%s: %s", name, diff)
+				}
+			}
+		})
+	}
+}
+
+func TestWaiver(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		day  time.Time
+		want string
+	}{
+		{"holds", now, "tolerance 2 ulp agreed"},
+		{"holds on its last day", time.Date(2027, 3, 31, 23, 59, 59, 0, time.UTC), "tolerance 2 ulp agreed"},
+		{"is over", time.Date(2027, 4, 1, 0, 0, 0, 0, time.UTC), ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			o := observed()
+			o.At = tc.day
+			p := compute(t, OpFailover, Options{Planned: true}, declared(t), o)
+			i := slices.IndexFunc(p.Findings, func(f report.Finding) bool { return f.Rule == "D17" })
+			if i < 0 {
+				t.Fatalf("no finding D17: %v", rules(p))
+			}
+			if got := p.Findings[i].Waived; got != tc.want {
+				t.Errorf("waived %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// TestStale changes one thing after planning.
+func TestStale(t *testing.T) {
+	for _, tc := range []struct {
+		name      string
+		unplanned bool
+		change    func(*Declared, *Observed)
+		want      []string
+	}{
+		{name: "nothing", change: func(*Declared, *Observed) {}},
+		{name: "positions, times and groups move", change: func(_ *Declared, o *Observed) {
+			o.At = o.At.Add(time.Minute)
+			o.Regions["east"].Topics["flights"].Partitions[0] = PartitionState{Start: 5, End: 9999, Stable: 9999}
+			o.Regions["east"].Groups["ops-board"].Positions["flights"][0] = 4400
+			o.Mirrors["east-west"][0].At = o.At
+		}},
+		{name: "the SQL", change: func(d *Declared, _ *Observed) { d.Statements[1].SQL += " " }, want: []string{"declared: statement delays-by-hour-2"}},
+		{name: "the topology", change: func(d *Declared, _ *Observed) { d.Topology.Links[0].Topics.Include = []string{".*"} }, want: []string{"declared: topology"}},
+		{name: "a topic's config", change: func(_ *Declared, o *Observed) { o.Regions["east"].Topics["flights"].Configs["retention.ms"] = "1" }, want: []string{"east: topic flights"}},
+		{name: "a topic created again", change: func(_ *Declared, o *Observed) { o.Regions["west"].Topics["flights"].ID = "again" }, want: []string{"west: topic flights"}},
+		{name: "an output that appeared", change: func(_ *Declared, o *Observed) { o.Regions["west"].Topics["departures"] = &TopicState{ID: "d"} }, want: []string{"west: topic departures"}},
+		{name: "the registry's mode and the cluster", change: func(_ *Declared, o *Observed) {
+			o.Regions["west"].Mode, o.Regions["west"].ClusterID = "READONLY", "west-2"
+		},
+			want: []string{"west: cluster", "west: registry mode"}},
+		{name: "an unplanned failover does not mind what the source does", unplanned: true, change: func(_ *Declared, o *Observed) {
+			o.Regions["east"] = &RegionState{Error: "gone"}
+		}},
+		{name: "a mirror that follows another source", change: func(_ *Declared, o *Observed) { o.Mirrors["east-west"][1].SourceID = "x" }, want: []string{"link east-west: mirror flights"}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := compute(t, OpFailover, Options{Planned: !tc.unplanned}, declared(t), observed())
+			d, o := declared(t), observed()
+			tc.change(d, o)
+			err := p.Stale(d, o)
+			var stale *StaleError
+			switch {
+			case tc.want == nil && err != nil:
+				t.Errorf("stale: %v", err)
+			case tc.want != nil && !errors.As(err, &stale):
+				t.Errorf("error %v, want a StaleError", err)
+			case tc.want != nil:
+				if diff := cmp.Diff(tc.want, stale.Changed); diff != "" {
+					t.Error(diff)
+				}
+			}
+		})
+	}
+	p := compute(t, OpFailover, Options{Planned: true}, declared(t), observed())
+	p.Structure = "sha256:0"
+	if err := p.Stale(declared(t), observed()); err == nil {
+		t.Error("a plan whose digest was changed by hand is taken")
+	}
+}
+
+// TestComputeIsPure draws regions at random and computes twice, with maps filled in different orders: the bytes are the same, and the
+// arguments are not changed.
+func TestComputeIsPure(t *testing.T) {
+	d := declared(t)
+	rapid.Check(t, func(t *rapid.T) {
+		names := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z]{1,6}`), 1, 12, rapid.ID[string]).Draw(t, "topics")
+		d := *d
+		top := *d.Topology
+		link := *top.Links[0]
+		link.Topics.Include = append([]string{"flights"}, names...)
+		top.Links = []*Link{&link}
+		d.Topology = &top
+		o := observed()
+		offset := rapid.Int64Range(-1, 5000)
+		for _, n := range names {
+			for _, r := range []string{"east", "west"} {
+				if rapid.Bool().Draw(t, "there") {
+					p := PartitionState{Start: Offset(offset.Draw(t, "start")), End: Offset(offset.Draw(t, "end")), Stable: Offset(offset.Draw(t, "stable")), Oldest: offset.Draw(t, "oldest"), Newest: offset.Draw(t, "newest")}
+					o.Regions[r].Topics[n] = &TopicState{ID: r + n, Partitions: []PartitionState{p}}
+				}
+			}
+			if rapid.Bool().Draw(t, "mirrored") {
+				o.Mirrors["east-west"] = append(o.Mirrors["east-west"], MirrorState{Topic: n, State: rapid.SampledFrom([]string{"ACTIVE", "FAILED", "STOPPED", "PAUSED"}).Draw(t, "state"), Source: map[int32]Offset{0: 3}})
+			}
+		}
+		if rapid.Bool().Draw(t, "east lost") {
+			o.Regions["east"] = &RegionState{Error: "gone"}
+		}
+		given, err := json.Marshal(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, op := range []Operation{OpFailover, OpLink} {
+			var first string
+			for range 3 {
+				var again Observed // maps are rebuilt, so that they are walked in another order
+				if err := json.Unmarshal(given, &again); err != nil {
+					t.Fatal(err)
+				}
+				p, err := Compute(op, Options{}, &d, &again)
+				text := fmt.Sprint(err)
+				if err == nil {
+					j, _ := json.Marshal(p)
+					text = string(j) + p.Text()
+				}
+				if first != "" && first != text {
+					t.Fatalf("the same arguments gave two plans:\n%s", cmp.Diff(first, text))
+				}
+				first = text
+				after, _ := json.Marshal(&again)
+				if string(after) != string(given) {
+					t.Fatalf("Compute changed what was observed:\n%s", cmp.Diff(string(given), string(after)))
+				}
+			}
+		}
+	})
+}
