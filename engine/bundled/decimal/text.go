@@ -163,3 +163,15 @@ func FromBytes(b []byte) (x Int128, ok bool) {
 	copy(buf[16-len(b):], b)
 	return Int128{int64(binary.BigEndian.Uint64(buf[:])), binary.BigEndian.Uint64(buf[8:])}, true
 }
+
+// Truncate drops the fraction of x.
+func Truncate(x Int128, scale int) Int128 {
+	hi, lo, negative := x.magnitude()
+	for scale > 0 {
+		n := min(scale, 19)
+		hi, lo, _ = divMagnitude(hi, lo, pow10[n].Lo)
+		scale -= n
+	}
+	r, _ := signed(hi, lo, negative)
+	return r
+}

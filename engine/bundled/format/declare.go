@@ -7,7 +7,6 @@ import (
 	st "github.com/lifeboat-dr/lifeboat/statements"
 )
 
-
 func forTable(t *st.Table) (key, value *Schema, err error) {
 	k, v, err := layout(t)
 	if err != nil {
