@@ -383,45 +383,6 @@ func TestAbortedAsAConsumerSees(t *testing.T) {
 	}
 }
 
-func FuzzReader(f *testing.F) {
-	for _, c := range codecs {
-		f.Add([]byte(build(f, c, []plain{{Timestamp: 1, Key: []byte("k"), Value: []byte("v"), Headers: [][2][]byte{{[]byte("h"), nil}}}, {Timestamp: 5}})))
-	}
-	f.Fuzz(func(t *testing.T, b []byte) {
-		for {
-			first, rest, err := Next(b)
-			if first == nil {
-				if err != nil && !errors.Is(err, ErrTruncated) && !errors.Is(err, ErrCorrupt) && !errors.Is(err, ErrFormat) {
-					t.Fatalf("untyped error %v", err)
-				}
-				return
-			}
-			b = rest
-			n := int32(0)
-			err = Records(first, func(r *Record) error {
-				n++
-				return r.Headers.Each(func(k, v []byte) {})
-			})
-			if err == nil && n != first.NumRecords() {
-				t.Fatalf("%d records read of %d without an error", n, first.NumRecords())
-			}
-			if Check(first) == nil {
-				out := Batch(Rewrite(nil, first, Identity{1, 1, 1}))
-				if err := Verify(out); err != nil {
-					t.Fatal(err)
-				}
-				if first.Codec() == None {
-					if merged, err := Merge(nil, []Batch{first}, NoIdentity); err == nil && Verify(merged) != nil {
-						t.Fatal("merged batch does not verify")
-					}
-				}
-			}
-			_, _ = Split(first)
-			_, _, _ = ParseMarker(first)
-		}
-	})
-}
-
 // maxFetch12 keeps the test's fetch on a version that names topics.
 func maxFetch12() *kversion.Versions {
 	v := kversion.Stable()

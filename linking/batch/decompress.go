@@ -83,12 +83,12 @@ func (d *decompressor) read(r io.Reader, limit int) ([]byte, error) {
 		n, err := r.Read(d.out[len(d.out):cap(d.out)])
 		d.out = d.out[:len(d.out)+n]
 		switch {
+		case len(d.out) > limit:
+			return nil, errTooLarge
 		case err == io.EOF:
 			return d.out, nil
 		case err != nil:
 			return nil, corrupt(err)
-		case len(d.out) > limit:
-			return nil, errTooLarge
 		}
 	}
 }
@@ -107,9 +107,11 @@ func (d *decompressor) zstdFrames(payload []byte, limit int) ([]byte, error) {
 		d.out = slices.Grow(d.out[:0], min(size, limit))
 		out, err := d.zstd.DecodeAll(payload, d.out)
 		switch {
-		case err == nil:
+		case err == nil && len(out) <= limit:
 			d.out = out
 			return out, nil
+		case err == nil:
+			return nil, errTooLarge
 		case !errors.Is(err, zstd.ErrDecoderSizeExceeded):
 			return nil, corrupt(err)
 		case size >= limit:

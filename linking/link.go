@@ -1,0 +1,95 @@
+package linking
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// Link mirrors one region into another as declared.
+type Link struct {
+	decl     *plans.Link
+	from, to *Region // from is nil where the source is not reachable
+	o        Options
+	subjects *Subjects
+}
+
+// New returns a declared link between two opened regions. from may be nil: what needs no source works then.
+func New(decl *plans.Link, from, to *Region, o Options) *Link {
+	o.fill()
+	l := &Link{decl: decl, from: from, to: to, o: o}
+	if to.Registry != nil && len(decl.Subjects.Include) > 0 {
+		source := to.Registry
+		if from != nil && from.Registry != nil {
+			source = from.Registry
+		}
+		l.subjects = NewSubjects(source, to.Registry, decl.Subjects, o.Log)
+	}
+	return l
+}
+
+// Subjects mirrors the link's schemas; nil where no registry is declared or no subject selected.
+func (l *Link) Subjects() *Subjects { return l.subjects }
+
+// RunOptions say how a link runs.
+type RunOptions struct {
+	Once     bool           // end when lag is zero for every mirror that has not failed
+	Progress func(Progress) // told a few times a second, from the goroutine that mirrors
+	Owner    string         // who runs it, for the record; default user's pid
+}
+
+// Progress is how far a link has come.
+type Progress struct {
+	Partitions int
+	Failed     int
+	LagRecords int64 // offsets not written yet
+	LagSeconds float64
+	Records    int64 // written by this process
+	Bytes      int64
+	Waiting    error // why nothing goes on, where that is so
+}
+
+// Run mirrors until ctx ends, or, with Once, until lag is zero. It takes the link over from any other process, which ends with
+// ErrTakenOver. A mirror that fails is recorded and left; with Once its *MirrorError is returned when the others are done.
+func (l *Link) Run(ctx context.Context, o RunOptions) error {
+	if l.from == nil {
+		return fmt.Errorf("link %s: its source %s is not reachable", l.decl.Name, l.decl.From)
+	}
+	if o.Owner == "" {
+		host, _ := os.Hostname()
+		o.Owner = fmt.Sprintf("link run, pid %d on %s", os.Getpid(), host)
+	}
+	s, err := openStore(ctx, l.to, l.decl.Name, o.Owner)
+	if err != nil {
+		return err
+	}
+	defer s.close()
+	gaps, err := openGaps(ctx, l.to, l.decl)
+	if err != nil {
+		return err
+	}
+	defer gaps.close()
+	r := newRunner(l, o, s, gaps)
+	err = r.run(ctx)
+	if errors.Is(err, errLagZero) {
+		err = nil
+	}
+	return errors.Join(append([]error{err}, r.failures()...)...)
+}
+
+// States returns what the link has recorded of its mirrors, by topic.
+func (l *Link) States(ctx context.Context) ([]plans.MirrorState, error) {
+	m, err := remember(ctx, l.to, l.decl.Name)
+	if err != nil {
+		return nil, err
+	}
+	states := []plans.MirrorState{}
+	for _, name := range sorted(m.topics) {
+		t := m.topics[name]
+		states = append(states, plans.MirrorState{Topic: name, State: t.State, Error: t.Error, SourceID: t.SourceID, Source: t.Source, At: t.At})
+	}
+	return states, nil
+}

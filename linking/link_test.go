@@ -1,0 +1,256 @@
+package linking_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/plans"
+	"github.com/lifeboat-dr/lifeboat/testenv"
+	"github.com/lifeboat-dr/lifeboat/testenv/each"
+)
+
+// pair is two opened regions and a link of a name that no other test has.
+type pair struct {
+	t          *testing.T
+	env        *testenv.Env
+	east, west *linking.Region
+	decl       *plans.Link
+}
+
+func newPair(t *testing.T, env *testenv.Env, topics ...string) *pair {
+	t.Helper()
+	p := &pair{t: t, env: env, east: open(t, env.East), west: open(t, env.West)}
+	p.decl = &plans.Link{Name: each.Name(t, "link"), From: "east", To: "west", Topics: plans.TopicRule{Rule: plans.Rule{Include: topics}}}
+	return p
+}
+
+func open(t *testing.T, r *testenv.Region) *linking.Region {
+	t.Helper()
+	region, err := linking.Open(t.Context(), r.Name, &plans.Region{Kafka: plans.Kafka{Bootstrap: r.Bootstrap}, Registry: &plans.Registry{URL: r.Registry}}, linking.Options{})
+	must(t, err)
+	t.Cleanup(region.Close)
+	return region
+}
+
+func (p *pair) link() *linking.Link {
+	return linking.New(p.decl, p.east, p.west, linking.Options{Timeout: 10 * time.Second})
+}
+
+// once mirrors until lag is zero.
+func (p *pair) once() error {
+	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
+	defer cancel()
+	return p.link().Run(ctx, linking.RunOptions{Once: true})
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// log is everything that a consumer sees of a topic, by partition, and where the partitions end.
+type log struct {
+	Records map[int32][]string
+	Ends    map[int32]int64
+	Starts  map[int32]int64
+}
+
+// consume reads a topic as a read_committed consumer does, up to the last stable offset.
+func consume(t *testing.T, r *linking.Region, topic string) log {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	l := log{map[int32][]string{}, map[int32]int64{}, map[int32]int64{}}
+	ends, err := r.Admin.ListCommittedOffsets(ctx, topic)
+	must(t, err)
+	starts, err := r.Admin.ListStartOffsets(ctx, topic)
+	must(t, err)
+	from := map[int32]kgo.Offset{}
+	left := 0
+	ends.Each(func(o kadm.ListedOffset) {
+		must(t, o.Err)
+		l.Ends[o.Partition] = o.Offset
+		s, _ := starts.Lookup(topic, o.Partition)
+		l.Starts[o.Partition] = s.Offset
+		if s.Offset < o.Offset {
+			from[o.Partition] = kgo.NewOffset().At(s.Offset)
+			left++
+		}
+	})
+	if left == 0 {
+		return l
+	}
+	cl, err := kgo.NewClient(append(slices.Clone(r.Client.Opts()), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(100*time.Millisecond))...)
+	must(t, err)
+	defer cl.Close()
+	for left > 0 {
+		f := cl.PollFetches(ctx)
+		must(t, f.Err())
+		f.EachRecord(func(rec *kgo.Record) {
+			if rec.Offset == l.Ends[rec.Partition]-1 {
+				left--
+			}
+			if rec.Attrs.IsControl() || rec.Offset >= l.Ends[rec.Partition] {
+				return
+			}
+			text := fmt.Sprintf("@%d %d %q=%q null(%t,%t)", rec.Offset, rec.Timestamp.UnixMilli(), rec.Key, rec.Value, rec.Key == nil, rec.Value == nil)
+			for _, h := range rec.Headers {
+				text += fmt.Sprintf(" %s:%q(%t)", h.Key, h.Value, h.Value == nil)
+			}
+			l.Records[rec.Partition] = append(l.Records[rec.Partition], text)
+		})
+	}
+	return l
+}
+
+// identical wants both regions to have the same topic: record by record, and the partitions' ends.
+func (p *pair) identical(topic string) {
+	p.t.Helper()
+	if diff := cmp.Diff(consume(p.t, p.east, topic), consume(p.t, p.west, topic)); diff != "" {
+		p.t.Errorf("topic %s differs (-east +west):\n%s", topic, diff)
+	}
+}
+
+// workload writes steps of random kinds: plain and idempotent batches, committed and aborted transactions, tombstones, headers, null keys,
+// every codec, times out of order. The last partition stays empty.
+func workload(t *testing.T, r *linking.Region, topic string, seed uint64, steps int) {
+	t.Helper()
+	rnd := rand.New(rand.NewPCG(seed, 1))
+	meta, err := r.Admin.ListTopics(t.Context(), topic)
+	must(t, err)
+	partitions := int32(len(meta[topic].Partitions)) - 1
+	client := func(opts ...kgo.Opt) *kgo.Client {
+		cl, err := kgo.NewClient(append(slices.Clone(r.Client.Opts()), append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)...)
+		must(t, err)
+		t.Cleanup(cl.Close)
+		return cl
+	}
+	codecs := []kgo.CompressionCodec{kgo.NoCompression(), kgo.GzipCompression(), kgo.SnappyCompression(), kgo.Lz4Compression(), kgo.ZstdCompression()}
+	var plain []*kgo.Client
+	for _, c := range codecs {
+		plain = append(plain, client(kgo.ProducerBatchCompression(c)))
+	}
+	plain = append(plain, client(kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(1)))
+	var txns []*kgo.Client
+	for i := range 2 {
+		txns = append(txns, client(kgo.TransactionalID(fmt.Sprint(each.Name(t, "txn"), seed, i)), kgo.ProducerBatchCompression(codecs[i*3])))
+	}
+	begin := time.Now().Add(-time.Hour)
+	n := 0
+	records := func() []*kgo.Record {
+		list := make([]*kgo.Record, 1+rnd.IntN(20))
+		for i := range list {
+			n++
+			rec := &kgo.Record{Topic: topic, Partition: rnd.Int32N(max(1, partitions)), Timestamp: begin.Add(time.Duration(rnd.IntN(3_600_000)) * time.Millisecond),
+				Key: fmt.Append(nil, "key-", rnd.IntN(50)), Value: fmt.Append(nil, "value ", n, string(make([]byte, rnd.IntN(200))))}
+			switch rnd.IntN(6) {
+			case 0:
+				rec.Key = nil
+			case 1:
+				rec.Value = nil
+			case 2:
+				rec.Headers = []kgo.RecordHeader{{Key: "h", Value: []byte("x")}, {Key: "null", Value: nil}, {Key: "h", Value: []byte{}}}
+			}
+			list[i] = rec
+		}
+		return list
+	}
+	for range steps {
+		if rnd.IntN(3) > 0 {
+			must(t, plain[rnd.IntN(len(plain))].ProduceSync(t.Context(), records()...).FirstErr())
+			continue
+		}
+		cl := txns[rnd.IntN(len(txns))]
+		must(t, cl.BeginTransaction())
+		must(t, cl.ProduceSync(t.Context(), records()...).FirstErr())
+		must(t, cl.EndTransaction(t.Context(), kgo.TransactionEndTry(rnd.IntN(3) > 0)))
+	}
+}
+
+func TestMirrorIsIdentical(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		for seed := range uint64(3) {
+			t.Run(fmt.Sprint(seed), func(t *testing.T) {
+				topic := each.Name(t, "t")
+				p := newPair(t, env, topic)
+				each.Topic(t, env.East, topic, 4)
+				workload(t, p.east, topic, seed, 60)
+				must(t, p.once())
+				p.identical(topic)
+				workload(t, p.east, topic, seed+100, 20) // and on from there
+				must(t, p.once())
+				p.identical(topic)
+			})
+		}
+	})
+}
+
+func TestMirrorBeginsAtTheSourcesLogStart(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		topic := each.Name(t, "t")
+		p := newPair(t, env, topic)
+		each.Topic(t, env.East, topic, 2)
+		workload(t, p.east, topic, 7, 30)
+		_, err := p.east.Admin.DeleteRecords(t.Context(), kadm.Offsets{topic: {0: {At: 40}}})
+		must(t, err)
+		must(t, p.once())
+		p.identical(topic)
+	})
+}
+
+func TestLiveMirrorFollowsAndStopsCleanly(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		topic := each.Name(t, "t")
+		p := newPair(t, env, topic)
+		each.Topic(t, env.East, topic, 3)
+		for round := range 4 {
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan error, 1)
+			go func() { done <- p.link().Run(ctx, linking.RunOptions{}) }()
+			workload(t, p.east, topic, uint64(50+round), 25)
+			if round == 3 {
+				p.await(topic)
+			}
+			cancel() // in the middle of things
+			if err := <-done; !errors.Is(err, context.Canceled) {
+				t.Fatalf("a link that was stopped ended with %v", err)
+			}
+		}
+		p.identical(topic)
+	})
+}
+
+// await waits until a topic's mirror has lag zero.
+func (p *pair) await(topic string) {
+	p.t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); ; {
+		mirrors, err := p.link().Status(p.t.Context())
+		must(p.t, err)
+		n := 0
+		for _, m := range mirrors {
+			if m.Topic == topic && m.Lag == 0 {
+				n++
+			}
+		}
+		if n > 0 && n == len(mirrors) {
+			return
+		}
+		if time.Now().After(deadline) {
+			p.t.Fatalf("not caught up: %+v", mirrors)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}

@@ -1,0 +1,190 @@
+package linking
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/linking/batch"
+	"github.com/lifeboat-dr/lifeboat/linking/fetch"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// PromoteOptions say what is promoted.
+type PromoteOptions struct {
+	Topics []string // none: every mirror of the link
+	Force  bool     // now, lag or not: Cluster Linking's failover. Otherwise lag zero comes first
+}
+
+// Promoted is one topic's terminal state.
+type Promoted struct {
+	Topic string
+	State string                 // STOPPED
+	Ends  map[int32]plans.Offset // by partition, where mirrored data ends
+}
+
+// Promote turns mirrors into topics that are written: it takes the link over, reaches lag zero (unless forced), fences every older
+// mirroring process on each partition with a marker, puts the source's configs in force, and returns when STOPPED is recorded and read
+// back. It is idempotent: after a crash at any point, calling it again goes on, with the same Ends.
+func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error) {
+	if !o.Force {
+		if err := l.Run(ctx, RunOptions{Once: true, Owner: "promotion"}); err != nil {
+			return nil, err
+		}
+	}
+	s, err := openStore(ctx, l.to, l.decl.Name, "promotion")
+	if err != nil {
+		return nil, err
+	}
+	defer s.close()
+	g, err := openGaps(ctx, l.to, l.decl)
+	if err != nil {
+		return nil, err
+	}
+	defer g.close()
+	names := o.Topics
+	if len(names) == 0 {
+		names = sorted(s.memory.topics)
+	}
+	var todo []*topicRecord
+	for _, name := range names {
+		rec := s.memory.topics[name]
+		if rec == nil {
+			return nil, fmt.Errorf("link %s: topic %q is not a mirror: nothing to promote", l.decl.Name, name)
+		}
+		if rec.State != Stopped {
+			next := *rec
+			todo = append(todo, &next)
+		}
+	}
+	if len(todo) > 0 {
+		if err := l.stop(ctx, s, g, todo); err != nil {
+			return nil, err
+		}
+	}
+	after, err := remember(ctx, l.to, l.decl.Name)
+	if err != nil {
+		return nil, err
+	}
+	var out []Promoted
+	for _, name := range names {
+		rec := after.topics[name]
+		if rec == nil || rec.State != Stopped {
+			return nil, fmt.Errorf("link %s: topic %q is not recorded as STOPPED after its promotion", l.decl.Name, name)
+		}
+		out = append(out, Promoted{name, rec.State, rec.Ends})
+	}
+	return out, nil
+}
+
+// stop takes topics from mirroring to STOPPED.
+func (l *Link) stop(ctx context.Context, s *store, g *gapWriter, topics []*topicRecord) error {
+	var names []string
+	for _, t := range topics {
+		names = append(names, t.Topic)
+	}
+	bounds, err := listBounds(ctx, l.to, names)
+	if err != nil {
+		return err
+	}
+	var parts []partitionKey
+	for _, t := range topics {
+		t.State, t.Error = PendingStopped, ""
+		first := t.Before == nil
+		if first {
+			t.Before = map[int32]plans.Offset{}
+		}
+		for p := range int32(t.Partitions) {
+			k := partitionKey{t.Topic, p}
+			parts = append(parts, k)
+			if first {
+				t.Before[p] = plans.Offset(bounds[k].end)
+			}
+		}
+	}
+	// From here on no process mirrors these topics again, and where mirrored data ended at the latest is known.
+	if err := s.saveTopics(ctx, topics...); err != nil {
+		return err
+	}
+	data := "lifeboat." + l.decl.Name + ".data"
+	pid, epoch, err := g.initProducer(ctx, data)
+	if err != nil {
+		return err
+	}
+	id := identity{ProducerID: pid, Epoch: epoch, BulkID: -1}
+	if old := s.memory.identity; old != nil {
+		id.BulkID = old.BulkID
+	}
+	if err := s.saveIdentity(ctx, id); err != nil {
+		return err
+	}
+	// One empty transaction: its marker carries the new epoch, and the broker refuses the older one's batches on every partition.
+	for chunk := range slices.Chunk(parts, 500) {
+		if err := g.round(ctx, data, pid, epoch, chunk); err != nil {
+			return err
+		}
+	}
+	ends, err := l.fences(ctx, pid, topics)
+	if err != nil {
+		return err
+	}
+	for _, t := range topics {
+		t.Ends = ends[t.Topic]
+		if err := l.alterTopic(ctx, t.Topic, afterwards(t.Configs, l.decl.Topics.Configs)); err != nil {
+			return err
+		}
+		t.State = Stopped
+	}
+	return s.saveTopics(ctx, topics...)
+}
+
+// fences finds the first marker of the data identity on every partition, from where the log ended before: what was mirrored ends there.
+// The identity writes markers at promotion only.
+func (l *Link) fences(ctx context.Context, pid int64, topics []*topicRecord) (map[string]map[int32]plans.Offset, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, awaitMarkers, fmt.Errorf("%s: link %s: the fencing markers were not in the logs after %s", l.to.Name, l.decl.Name, awaitMarkers))
+	defer cancel()
+	f := fetch.New(l.to.Client, fetch.Options{ReadUncommitted: true, MaxWait: 50 * time.Millisecond})
+	done := make(chan error, 1)
+	run, stop := context.WithCancel(ctx)
+	go func() { done <- f.Run(run) }()
+	defer func() {
+		stop()
+		<-done
+	}()
+	ends := map[string]map[int32]plans.Offset{}
+	left := 0
+	for _, t := range topics {
+		ends[t.Topic] = map[int32]plans.Offset{}
+		for p := range int32(t.Partitions) {
+			f.Add(t.Topic, p, int64(t.Before[p]))
+			left++
+		}
+	}
+	for left > 0 {
+		chunks, err := f.Poll(ctx)
+		if err != nil {
+			return nil, errors.Join(err, context.Cause(ctx))
+		}
+		for _, c := range chunks {
+			if c.Err != nil {
+				return nil, fmt.Errorf("%s: %s-%d: looking for the fencing marker: %w", l.to.Name, c.Topic, c.Partition, c.Err)
+			}
+			for rest := c.Records; len(rest) > 0; {
+				var b batch.Batch
+				if b, rest, err = batch.Next(rest); err != nil {
+					return nil, fmt.Errorf("%s: %s-%d: looking for the fencing marker: %w", l.to.Name, c.Topic, c.Partition, err)
+				}
+				if _, have := ends[c.Topic][c.Partition]; !have && b.Control() && b.ProducerID() == pid {
+					ends[c.Topic][c.Partition] = plans.Offset(b.BaseOffset())
+					f.Remove(c.Topic, c.Partition)
+					left--
+				}
+			}
+			c.Release()
+		}
+	}
+	return maps.Clone(ends), nil
+}

@@ -1,0 +1,86 @@
+package linking
+
+import (
+	"context"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
+
+// Status returns every mirrored partition with its state and lag, measured now where the source answers, else as last recorded (the state
+// says so). Lag in seconds compares the newest record time of the source with the newest that was mirrored.
+func (l *Link) Status(ctx context.Context) ([]report.Mirror, error) {
+	m, err := remember(ctx, l.to, l.decl.Name)
+	if err != nil {
+		return nil, err
+	}
+	names := sorted(m.topics)
+	if len(names) == 0 {
+		return nil, nil
+	}
+	dest, err := listBounds(ctx, l.to, names)
+	if err != nil {
+		return nil, err
+	}
+	var stable, newest kadm.ListedOffsets
+	if l.from != nil {
+		var err error
+		if stable, err = l.from.Admin.ListCommittedOffsets(ctx, names...); err == nil {
+			newest, err = l.from.Admin.ListMaxTimestampOffsets(ctx, names...)
+		}
+		if err != nil {
+			l.o.Log.Warn("reading the source's ends", "link", l.decl.Name, "error", err)
+			stable, newest = nil, nil
+		}
+	}
+	var out []report.Mirror
+	for _, name := range names {
+		t := m.topics[name]
+		for p := range int32(t.Partitions) {
+			out = append(out, l.partitionStatus(t, p, dest[partitionKey{name, p}], stable, newest))
+		}
+	}
+	return out, nil
+}
+
+func (l *Link) partitionStatus(t *topicRecord, p int32, dest span, stable, newest kadm.ListedOffsets) report.Mirror {
+	s := report.Mirror{Link: l.decl.Name, Topic: t.Topic, Partition: p, State: t.State, Source: -1, Dest: dest.end, Lag: -1, LagSec: -1, Progress: t.At}
+	if dest.err != nil {
+		s.Dest, s.Error = -1, dest.err.Error()
+	}
+	if text, failed := t.FailedAt[p]; failed {
+		s.Error = text
+	} else if t.State == Failed && len(t.FailedAt) > 0 {
+		s.State = Active // another partition of the topic has failed
+	} else if s.Error == "" {
+		s.Error = t.Error
+	}
+	if t.State == Stopped {
+		s.Lag, s.LagSec = 0, 0
+		if end, ok := t.Ends[p]; ok {
+			s.Source = int64(end)
+		}
+		return s
+	}
+	if o, ok := stable.Lookup(t.Topic, p); ok && o.Err == nil {
+		s.Source = o.Offset
+	} else {
+		if l.from == nil && s.State == Active {
+			s.State = SourceUnavailable
+		}
+		if o, ok := t.Source[p]; ok {
+			s.Source = int64(o)
+		}
+	}
+	if s.Source < 0 || s.Dest < 0 {
+		return s
+	}
+	s.Lag = max(0, s.Source-s.Dest)
+	if s.Lag == 0 {
+		s.LagSec = 0
+	} else if o, ok := newest.Lookup(t.Topic, p); ok && o.Err == nil && t.Newest[p] > 0 && o.Timestamp > 0 {
+		s.LagSec = max(0, float64(o.Timestamp-t.Newest[p])/1000)
+	}
+	return s
+}
