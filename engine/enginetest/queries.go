@@ -18,15 +18,19 @@ func testFilter(t *testing.T, s *suite) {
 		t.Run(format, func(t *testing.T) {
 			s := newSuite(t, Subject{s.Backend, s.Kafka, s.Registry, func(base string) string { return s.Name(format[:4] + base) }, nil})
 			in, out := s.numbers(t, format)
-			s.create(t, s.Name("filter"), fmt.Sprintf("INSERT INTO `%s` SELECT n + 1, UPPER(name) FROM `%s` WHERE MOD(n, 3) = 0", out, in))
+			s.create(t, s.Name("filter"), fmt.Sprintf("INSERT INTO `%s` SELECT n + 1, CASE WHEN n > 5 THEN name ELSE 'few' END FROM `%s` WHERE MOD(n, 3) = 0", out, in))
 			s.fill(t, in, 0, 10)
 			var want []string
 			for n := 0; n < 10; n += 3 {
-				want = append(want, fmt.Sprintf("n=%d name=ROW %d", n+1, n))
+				name := "few"
+				if n > 5 {
+					name = fmt.Sprintf("row %d", n)
+				}
+				want = append(want, fmt.Sprintf("n=%d name=%s", n+1, name))
 			}
 			s.expect(t, out, want)
 			s.fill(t, in, 12, 13)
-			s.expect(t, out, append(want, "n=13 name=ROW 12"))
+			s.expect(t, out, append(want, "n=13 name=row 12"))
 		})
 	}
 }
