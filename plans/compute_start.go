@@ -1,0 +1,180 @@
+package plans
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/statements"
+)
+
+// start chooses the start position of a statement in its mirrored inputs. It starts at the beginning of the logs, so that its output is
+// whole, where the output is empty and there is time for it; else as late as its own state and that of the statements behind it allow.
+func (c *computation) start(sp *StatementPlan, p *Pipeline, horizons map[string]map[string]statements.Horizon) {
+	inputs := c.mirroredInputs(sp.Reads)
+	if len(inputs) == 0 {
+		sp.Reason += fmt.Sprintf("; it reads only what is derived in %s, from its beginning", c.link.To)
+		c.emitFrom(sp, horizons)
+		return
+	}
+	var backlog int64
+	for _, topic := range inputs {
+		for _, part := range c.to.Topics[topic].partitions() {
+			backlog += max(0, int64(part.End-part.Start))
+		}
+	}
+	rate, whose := p.Rate, "declared"
+	if rate == 0 {
+		rate, whose = defaultRate, "assumed"
+	}
+	estimate := float64(backlog) / rate
+	sp.Rebuild = fmt.Sprintf("%s ÷ %s rows/s (%s) = %s", counted(backlog, "row"), thousands(int64(rate)), whose, seconds(estimate))
+	rto := time.Duration(p.Objectives.RTO)
+	if rto > 0 {
+		sp.Rebuild += " of RTO " + p.Objectives.RTO.String()
+	}
+	filled := slices.DeleteFunc(slices.Clone(sp.Writes), func(topic string) bool { return !c.holdsData(topic) })
+	switch {
+	case len(filled) > 0:
+		sp.Reason += fmt.Sprintf("; %s holds rows already, so it starts no earlier than its state needs", listed(filled))
+	case rto > 0 && estimate > rto.Seconds():
+		sp.Reason += fmt.Sprintf("; to read all of %s would take longer than the RTO, so it starts no earlier than its state needs, and older output is missing in %s", listed(inputs), c.link.To)
+		c.find(report.Medium, "statement/partial-output", sp.Name, fmt.Sprintf("the output of %s in %s begins at the aligned start, not at the beginning: %s", sp.Name, c.link.To, sp.Rebuild),
+			"readers of its output find no older rows there", "mirror what is needed of it by another link, or raise objectives.rto")
+	default:
+		sp.Reason += fmt.Sprintf("; its output in %s is empty, so it reads all of %s", c.link.To, listed(inputs))
+		c.fromBeginning(sp, inputs)
+		c.emitFrom(sp, horizons)
+		return
+	}
+	c.aligned(sp, inputs, horizons)
+}
+
+// mirroredInputs are the topics of reads that are in the plan and in the destination.
+func (c *computation) mirroredInputs(reads []string) []string {
+	var inputs []string
+	for _, topic := range reads {
+		if slices.ContainsFunc(c.plan.Topics, func(t TopicPlan) bool { return t.Name == topic && t.Exists }) {
+			inputs = append(inputs, topic)
+		}
+	}
+	slices.Sort(inputs)
+	return inputs
+}
+
+// partitions is nil for a topic that is not there.
+func (t *TopicState) partitions() []PartitionState {
+	if t == nil {
+		return nil
+	}
+	return t.Partitions
+}
+
+func (c *computation) holdsData(topic string) bool {
+	return slices.ContainsFunc(c.to.Topics[topic].partitions(), func(p PartitionState) bool { return p.End > p.Start })
+}
+
+// fromBeginning writes the log starts of the inputs as the start position.
+func (c *computation) fromBeginning(sp *StatementPlan, inputs []string) {
+	sp.Start = Positions{}
+	for _, topic := range inputs {
+		sp.Start[topic] = map[int32]Offset{}
+		var words []string
+		for p, part := range c.to.Topics[topic].Partitions {
+			at := max(0, part.Start)
+			sp.Start[topic][int32(p)] = at
+			words = append(words, fmt.Sprintf("partition:%d,offset:%d", p, int64(at)))
+		}
+		sp.Properties[propStart+topic] = strings.Join(words, ";")
+	}
+}
+
+// emitFrom holds back windows that are partial because an input's log does not reach back to its first record: the first complete
+// one begins after the oldest record that every shortened partition still has.
+func (c *computation) emitFrom(sp *StatementPlan, horizons map[string]map[string]statements.Horizon) {
+	if !c.stateful(sp.Name) {
+		return
+	}
+	var from time.Time
+	for topic, h := range horizons[sp.Name] {
+		for _, p := range c.to.Topics[topic].partitions() {
+			if p.Start > 0 && p.Oldest >= 0 {
+				if first := h.FirstComplete(fromMillis(p.Oldest)); first.After(from) {
+					from = first
+				}
+			}
+		}
+	}
+	if !from.IsZero() {
+		sp.Properties[propEmitFrom] = strconv.FormatInt(from.UnixMilli(), 10)
+		sp.Reason += fmt.Sprintf("; the log does not reach back to its first record, so windows are put out from %s on", clock(from))
+	}
+}
+
+// aligned starts a statement by time: as far before the failover point as it and every statement behind it need, at a boundary of
+// their windows. Which offset that is only the broker can tell, so the position is a time.
+func (c *computation) aligned(sp *StatementPlan, inputs []string, horizons map[string]map[string]statements.Horizon) {
+	point := c.failoverPoint(inputs)
+	start := point
+	for _, name := range c.behind(sp.Name) {
+		for _, topic := range inputs {
+			h, ok := horizons[name][topic]
+			if !ok {
+				continue
+			}
+			if h.Unknown != "" { // nothing later than the beginning is safe
+				sp.Reason += fmt.Sprintf(" (which is the beginning: %s)", h.Unknown)
+				c.fromBeginning(sp, inputs)
+				return
+			}
+			if t := h.Start(point, startMargin); t.Before(start) {
+				start = t
+			}
+		}
+	}
+	sp.Properties[propStartupMode] = "timestamp"
+	sp.Properties[propStartupMillis] = strconv.FormatInt(start.UnixMilli(), 10)
+	sp.Reason += fmt.Sprintf("; from %s on, %s before the newest record that all partitions have passed", clock(start), Duration(point.Sub(start).Round(time.Second)))
+	var from time.Time
+	for _, topic := range inputs {
+		if h := horizons[sp.Name][topic]; c.stateful(sp.Name) {
+			if first := h.FirstComplete(start); first.After(from) {
+				from = first
+			}
+		}
+	}
+	if !from.IsZero() {
+		sp.Properties[propEmitFrom] = strconv.FormatInt(from.UnixMilli(), 10)
+	}
+}
+
+// failoverPoint is the event time that every partition of the inputs has reached in the destination, and no later than now.
+func (c *computation) failoverPoint(inputs []string) time.Time {
+	point := c.seen.At
+	for _, topic := range inputs {
+		for _, p := range c.to.Topics[topic].partitions() {
+			if t := fromMillis(p.Newest); p.Newest >= 0 && t.Before(point) {
+				point = t
+			}
+		}
+	}
+	return point.UTC()
+}
+
+// behind returns a statement and all those that need it, directly or through others.
+func (c *computation) behind(name string) []string {
+	names := []string{name}
+	for i := 0; i < len(names); i++ {
+		for _, s := range c.decl.Statements {
+			if !slices.Contains(names, s.Name) && slices.Contains(c.analysis.graph.Needs(s.Name), names[i]) {
+				names = append(names, s.Name)
+			}
+		}
+	}
+	return names
+}
+
+func clock(t time.Time) string { return t.UTC().Format("2006-01-02 15:04:05Z") }
