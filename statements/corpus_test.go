@@ -88,11 +88,11 @@ func printsBack(t *testing.T, id string, s Statement) {
 	once := s.SQL()
 	again, findings := ParseOne(id, once)
 	if len(findings) > 0 {
-		t.Errorf("%s: what was printed does not parse: %s\n%s", id, findings[0].Message, once)
+		t.Errorf("%s: what was printed does not parse: %s\n%s", id, findings[0].Message, clip(once))
 		return
 	}
 	if twice := again.Statement.SQL(); twice != once {
-		t.Errorf("%s: printed and parsed again it is another statement:\n%s\n%s", id, once, twice)
+		t.Errorf("%s: printed and parsed again it is another statement:\n%.2000s\n%.2000s", id, once, twice)
 	}
 }
 
