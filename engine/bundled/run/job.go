@@ -150,11 +150,10 @@ func message(err error) string {
 
 // attempt runs the statement from its last checkpoint until something ends it. committed tells whether it got as far as a checkpoint.
 func (j *Job) attempt(ctx context.Context, stop <-chan struct{}, o Observer) (committed bool, err error) {
-	ctx, cancel := context.WithCancel(ctx)
 	group, ctx := errgroup.WithContext(ctx)
 	w := &worker{job: j, observer: o, group: group}
+	// The worker always ends with an error, and with it the source.
 	group.Go(func() error {
-		defer cancel() // the worker's end is the source's
 		return guard(func() error {
 			if err := w.open(ctx); err != nil {
 				return err

@@ -122,7 +122,7 @@ func (w *worker) finish(ctx context.Context) error {
 	if err := w.advanceTo(ctx, math.MaxInt64); err != nil {
 		return err
 	}
-	if err := w.checkpoint(ctx); err != nil {
+	if err := w.settle(ctx); err != nil {
 		return err
 	}
 	return errInputEnded
@@ -130,10 +130,18 @@ func (w *worker) finish(ctx context.Context) error {
 
 // halt commits what is done and stops.
 func (w *worker) halt(ctx context.Context) error {
-	if err := w.checkpoint(ctx); err != nil {
+	if err := w.settle(ctx); err != nil {
 		return err
 	}
 	return ErrStopped
+}
+
+// settle makes a last checkpoint and waits until its markers are in the log: who is told that the statement has ended finds all that it wrote.
+func (w *worker) settle(ctx context.Context) error {
+	if err := w.checkpoint(ctx); err != nil || w.commits == 0 {
+		return err
+	}
+	return w.producer.Touch(ctx, w.state)
 }
 
 // work runs the next chunk of a partition through the pipeline.
