@@ -1,6 +1,9 @@
 package statements
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // Horizons says how far back each root topic must reach for each statement: along a chain of statements the horizons add up,
 // over several paths the longest counts. A topic is a root where root says so, which means that the region has its history
@@ -59,7 +62,10 @@ func (h Horizon) after(up Horizon, writer string) Horizon {
 	}
 	sum.Terms = append(sum.Terms, h.Terms...)
 	for _, t := range up.Terms {
-		sum.Terms = append(sum.Terms, Term{t.Duration, t.Why + " of " + writer})
+		if !strings.Contains(t.Why, " of ") {
+			t.Why += " of " + writer
+		}
+		sum.Terms = append(sum.Terms, t)
 	}
 	sum.Windows = append(append(sum.Windows, h.Windows...), up.Windows...)
 	return sum

@@ -215,8 +215,11 @@ func (p *parser) unexpected() {
 		if meant := nearest(t.text, p.wanted); meant != "" {
 			p.fail(t.Pos, "write "+meant, "unexpected %s; did you mean %s?", describe(t), meant)
 		}
-		if slices.Contains(p.wanted, wantName) {
+		if slices.Contains(p.wanted, wantName) && reserved[t.key] {
 			remedy = p.reservedRemedy(t)
+			if !clauses[t.key] {
+				p.fail(t.Pos, remedy, "expected %s, found the reserved word %s", oneOf(p.wanted), t.text)
+			}
 		}
 	}
 	p.fail(t.Pos, remedy, "expected %s, found %s", oneOf(p.wanted), describe(t))

@@ -168,7 +168,7 @@ func (n *Insert) write(p *printer) {
 	p.WriteString("INSERT INTO ")
 	n.Table.write(p)
 	p.hints(n.Hints)
-	if n.Columns != nil {
+	if len(n.Columns) > 0 {
 		p.WriteByte(' ')
 		p.names(n.Columns)
 	}

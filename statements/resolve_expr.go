@@ -30,7 +30,9 @@ type scopeColumn struct {
 func (s *scope) names() []string {
 	var out []string
 	for _, c := range s.columns {
-		out = append(out, c.Name)
+		if c.Name != "" {
+			out = append(out, c.Name)
+		}
 	}
 	return out
 }

@@ -196,7 +196,7 @@ func itemPos(q *Query, i int) Pos {
 // targets are the indexes of the columns that the INSERT gives values to, in the query's order.
 func (r *resolver) targets(n *Insert, t *Table) []int {
 	var out []int
-	if n.Columns == nil {
+	if len(n.Columns) == 0 {
 		for i, c := range t.Columns {
 			if c.Persisted() {
 				out = append(out, i)

@@ -151,7 +151,7 @@ func (in *judged) keyColumn(i int) string {
 	for _, c := range n.Columns {
 		targets = append(targets, c.Name)
 	}
-	if n.Columns == nil {
+	if len(n.Columns) == 0 {
 		for _, c := range sink.Columns {
 			if c.Persisted() {
 				targets = append(targets, c.Name)

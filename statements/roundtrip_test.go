@@ -1,0 +1,195 @@
+package statements
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+)
+
+// TestRoundTrip: any tree, printed and parsed, is the same tree.
+func TestRoundTrip(t *testing.T) {
+	ignore := cmp.Options{
+		cmpopts.IgnoreTypes(Pos{}), cmpopts.EquateEmpty(),
+		cmp.Comparer(func(a, b Type) bool { return a.Equal(b) }),
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		want := insertGen().Draw(t, "insert")
+		sql := want.SQL()
+		p, findings := ParseOne("", sql)
+		if len(findings) > 0 {
+			t.Fatalf("%s\n%s", findings[0].Message, findings[0].Excerpt)
+		}
+		if diff := cmp.Diff(want, p.Statement.(*Insert), ignore); diff != "" {
+			t.Fatalf("-want +got\n%s\n%s", diff, sql)
+		}
+	})
+}
+
+func identGen() *rapid.Generator[Ident] {
+	return rapid.Custom(func(t *rapid.T) Ident {
+		return Ident{Name: rapid.SampledFrom([]string{"a", "b", "c d", "select", "x`y", "$rowtime", "Ä", "1", "window_start"}).Draw(t, "name")}
+	})
+}
+
+func nameGen() *rapid.Generator[Name] {
+	return rapid.Custom(func(t *rapid.T) Name {
+		return Name{Parts: rapid.SliceOfN(identGen(), 1, 3).Draw(t, "parts")}
+	})
+}
+
+func insertGen() *rapid.Generator[*Insert] {
+	return rapid.Custom(func(t *rapid.T) *Insert {
+		return &Insert{Table: nameGen().Draw(t, "table"), Columns: rapid.SliceOfN(identGen(), 0, 2).Draw(t, "columns"), Query: queryGen(3).Draw(t, "query")}
+	})
+}
+
+func queryGen(depth int) *rapid.Generator[*Query] {
+	return rapid.Custom(func(t *rapid.T) *Query {
+		s := &Select{Distinct: rapid.Bool().Draw(t, "distinct")}
+		for range rapid.IntRange(1, 3).Draw(t, "items") {
+			item := &SelectItem{Expr: exprGen(depth).Draw(t, "item")}
+			if rapid.Bool().Draw(t, "as") {
+				a := identGen().Draw(t, "alias")
+				item.Alias = &a
+			}
+			s.Items = append(s.Items, item)
+		}
+		s.From = tableGen(depth).Draw(t, "from")
+		if rapid.Bool().Draw(t, "where") {
+			s.Where = exprGen(depth).Draw(t, "where")
+		}
+		for range rapid.IntRange(0, 2).Draw(t, "keys") {
+			s.GroupBy = append(s.GroupBy, exprGen(1).Draw(t, "key"))
+		}
+		q := &Query{Body: s}
+		if rapid.Bool().Draw(t, "order") {
+			q.OrderBy = []*OrderItem{{Expr: exprGen(1).Draw(t, "order"), Descending: rapid.Bool().Draw(t, "desc"), Nulls: rapid.SampledFrom([]string{"", "FIRST", "LAST"}).Draw(t, "nulls")}}
+		}
+		return q
+	})
+}
+
+func tableGen(depth int) *rapid.Generator[TableExpr] {
+	return rapid.Custom(func(t *rapid.T) TableExpr {
+		ref := &TableRef{Name: nameGen().Draw(t, "table")}
+		var alias *Alias
+		if rapid.Bool().Draw(t, "alias") {
+			alias = &Alias{Name: identGen().Draw(t, "alias"), Columns: rapid.SliceOfN(identGen(), 0, 2).Draw(t, "names")}
+		}
+		switch n := rapid.IntRange(0, 2).Draw(t, "kind"); {
+		case n == 0 && depth > 0:
+			return &Derived{Query: queryGen(depth-1).Draw(t, "query"), Alias: alias}
+		case n == 1:
+			return &WindowTable{Kind: Tumble, Table: ref, Time: identGen().Draw(t, "time"), Alias: alias,
+				Size: &Interval{Text: "90", From: UnitMinute, To: UnitMinute, Precision: -1, Scale: -1}}
+		}
+		ref.Alias = alias
+		return ref
+	})
+}
+
+func exprGen(depth int) *rapid.Generator[Expr] {
+	return rapid.Custom(func(t *rapid.T) Expr {
+		if depth <= 0 {
+			return leafGen().Draw(t, "leaf")
+		}
+		sub := func() Expr { return exprGen(depth-1).Draw(t, "operand") }
+		not := rapid.Bool().Draw(t, "not")
+		switch rapid.IntRange(0, 13).Draw(t, "kind") {
+		case 0:
+			return &Unary{Op: rapid.SampledFrom([]Operator{OpNot, OpSub, OpAdd}).Draw(t, "op"), X: sub()}
+		case 1, 2, 3:
+			op := rapid.SampledFrom([]Operator{OpAnd, OpOr, OpEq, OpNe, OpLt, OpLe, OpGt, OpGe, OpAdd, OpSub, OpMul, OpDiv, OpMod, OpConcat, OpDistinct, OpSame}).Draw(t, "op")
+			return &Binary{Op: op, X: sub(), Y: sub()}
+		case 4:
+			return &Is{X: sub(), Not: not, Op: rapid.SampledFrom([]Operator{OpIsNull, OpIsTrue, OpIsFalse, OpIsUnknown}).Draw(t, "op")}
+		case 5:
+			return &Between{X: sub(), Low: sub(), High: sub(), Not: not, Symmetric: rapid.Bool().Draw(t, "symmetric")}
+		case 6:
+			return &In{X: sub(), Not: not, List: []Expr{sub(), sub()}}
+		case 7:
+			l := &Like{X: sub(), Pattern: sub(), Not: not, Similar: rapid.Bool().Draw(t, "similar")}
+			if rapid.Bool().Draw(t, "escape") {
+				l.Escape = sub()
+			}
+			return l
+		case 8:
+			c := &Case{Whens: []When{{sub(), sub()}, {sub(), sub()}}}
+			if not {
+				c.Operand = sub()
+			}
+			if rapid.Bool().Draw(t, "else") {
+				c.Else = sub()
+			}
+			return c
+		case 9:
+			return &Cast{X: sub(), Try: not, Type: &TypeName{Type: typeGen(2).Draw(t, "type")}}
+		case 10:
+			return &Call{Func: rapid.SampledFrom([]string{"F", "COUNT", "POSITION", "LEFT", "MY FUNCTION"}).Draw(t, "func"), Args: []Expr{sub(), sub()}}
+		case 11:
+			return &Extract{Unit: UnitDoy, X: sub()}
+		case 12:
+			return &RoundTo{Func: "CEIL", X: sub(), Unit: UnitMonth}
+		default:
+			n := &Trim{Side: rapid.SampledFrom([]string{"BOTH", "LEADING", "TRAILING"}).Draw(t, "side"), X: sub()}
+			if not {
+				n.Chars = sub()
+			}
+			return n
+		}
+	})
+}
+
+func leafGen() *rapid.Generator[Expr] {
+	return rapid.Custom(func(t *rapid.T) Expr {
+		switch rapid.IntRange(0, 4).Draw(t, "leaf") {
+		case 0:
+			return &ColumnName{nameGen().Draw(t, "column")}
+		case 1:
+			return &Literal{Kind: NumberLiteral, Text: rapid.SampledFrom([]string{"0", "1.50", "2e3", ".5"}).Draw(t, "number")}
+		case 2:
+			return &Literal{Kind: StringLiteral, Text: rapid.StringN(0, 8, -1).Draw(t, "string")}
+		case 3:
+			return &Interval{Text: "1-6", Negative: rapid.Bool().Draw(t, "negative"), From: UnitYear, To: UnitMonth, Precision: rapid.SampledFrom([]int{-1, 4}).Draw(t, "precision"), Scale: -1}
+		}
+		return rapid.SampledFrom([]Expr{
+			&Literal{Kind: NullLiteral}, &Literal{Kind: BoolLiteral, Text: "TRUE"}, &Literal{Kind: BytesLiteral, Text: "00FF"}, &Literal{Kind: DateLiteral, Text: "2026-02-28"},
+			&Literal{Kind: TimeLiteral, Text: "01:02:03.4"}, &Literal{Kind: TimestampLiteral, Text: "2026-02-28 01:02:03"}, &Call{Func: "CURRENT_DATE", Bare: true},
+			&Call{Func: "COUNT", Star: true},
+		}).Draw(t, "constant")
+	})
+}
+
+func typeGen(depth int) *rapid.Generator[Type] {
+	return rapid.Custom(func(t *rapid.T) Type {
+		sub := func() *Type { x := typeGen(depth-1).Draw(t, "element"); return &x }
+		kind := rapid.IntRange(0, 7).Draw(t, "kind")
+		if depth <= 0 {
+			kind %= 4
+		}
+		var out Type
+		switch kind {
+		case 0:
+			out = rapid.SampledFrom([]Type{Boolean(), Int(), BigInt(), Double(), Date(), String(), Bytes(), simple(KindTinyInt), simple(KindFloat)}).Draw(t, "simple")
+		case 1:
+			out = Decimal(rapid.IntRange(3, MaxPrecision).Draw(t, "precision"), rapid.IntRange(0, 3).Draw(t, "scale"))
+		case 2:
+			out = rapid.SampledFrom([]Type{VarChar(3), Char(1), VarBinary(9), Time(0), Timestamp(3), TimestampLTZ(9)}).Draw(t, "length")
+		case 3:
+			out = rapid.SampledFrom([]Type{
+				qualifier{UnitDay, UnitSecond, 3, 2}.intervalType(), qualifier{UnitSecond, UnitSecond, -1, 3}.intervalType(), qualifier{UnitYear, UnitMonth, -1, -1}.intervalType(),
+			}).Draw(t, "interval").WithNull()
+		case 4:
+			out = Type{Kind: KindArray, Elem: sub()}
+		case 5:
+			out = Type{Kind: KindMap, Key: sub(), Elem: sub()}
+		case 6:
+			out = Type{Kind: KindMultiset, Elem: sub()}
+		default:
+			out = Type{Kind: KindRow, Fields: []Field{{Name: "a", Type: *sub(), Comment: "it's"}, {Name: "b c", Type: *sub()}}}
+		}
+		return out.As(rapid.Bool().Draw(t, "nullable"))
+	})
+}
