@@ -32,8 +32,7 @@ type statement struct {
 
 	mu         sync.Mutex
 	r          record
-	progress   *engine.Progress // nil: not known yet in this process
-	progressAt time.Time
+	progress   *engine.Progress   // nil: not known yet in this process
 	exceptions []engine.Exception // newest first
 	running    *running           // nil: nothing runs
 }
@@ -54,20 +53,26 @@ func newStatement(e *Engine, r record) *statement { return &statement{engine: e,
 func (s *statement) show() engine.Statement {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := engine.Statement{
+	return engine.Statement{
 		Spec: engine.Spec{
 			Name: s.r.Name, SQL: s.r.SQL, Properties: maps.Clone(s.r.Properties), Labels: maps.Clone(s.r.Labels), Stopped: s.r.Stopped,
 		},
 		UID: s.r.UID, Version: strconv.FormatInt(s.r.Version, 10), Created: s.r.Created, Updated: s.r.Updated,
 		Phase: s.r.Phase, Detail: s.r.Detail, Kind: s.r.Kind, Bounded: s.r.Bounded, AppendOnly: s.r.AppendOnly,
+		Offsets: maps.Clone(s.r.Offsets), OffsetAt: s.r.OffsetAt,
 	}
-	if s.progress != nil && len(s.progress.Offsets) > 0 {
-		out.Offsets, out.OffsetAt = map[string]string{}, s.progressAt
-		for topic, offsets := range s.progress.Offsets {
-			out.Offsets[topic] = engine.FormatOffsets(offsets)
-		}
+}
+
+// setProgress notes a commit.
+func (s *statement) setProgress(p engine.Progress) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.progress = &p
+	offsets := make(map[string]string, len(p.Offsets)) // a new map: the record's may be on its way to the topic
+	for topic, at := range p.Offsets {
+		offsets[topic] = engine.FormatOffsets(at)
 	}
-	return out
+	s.r.Offsets, s.r.OffsetAt = offsets, time.Now().UTC()
 }
 
 // setPhase moves the statement to a phase. Moving where it must not is a mistake in this program and ends in FAILED, visibly.
@@ -171,11 +176,7 @@ func (s *statement) observer() run.Observer {
 				s.phaseLocked(p, detail)
 			}
 		},
-		Progress: func(p engine.Progress) {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.progress, s.progressAt = &p, time.Now().UTC()
-		},
+		Progress:  s.setProgress,
 		Exception: s.addException,
 	}
 }
@@ -357,7 +358,7 @@ func (s *statement) lastProgress(ctx context.Context) (engine.Progress, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.progress == nil {
-		s.progress, s.progressAt = &found, time.Now().UTC()
+		s.progress = &found
 	}
 	return *s.progress, nil
 }

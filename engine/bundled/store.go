@@ -48,6 +48,8 @@ type record struct {
 	Kind       string            `json:"kind"`
 	Bounded    bool              `json:"bounded"`
 	AppendOnly bool              `json:"append_only"`
+	Offsets    map[string]string `json:"offsets,omitempty"` // as of the last time that a run ended
+	OffsetAt   time.Time         `json:"offset_at,omitzero"`
 }
 
 // openStore takes the region over.

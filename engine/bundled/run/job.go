@@ -27,6 +27,9 @@ import (
 // than people want to wait for readers of the output that a dead process blocks.
 const transactionTimeout = time.Minute
 
+// abortTimeout is how long a statement that has failed tries to give up its transaction.
+const abortTimeout = 5 * time.Second
+
 // Pauses between attempts, and how long they may fail before the statement is shown as DEGRADED.
 const (
 	firstPause    = 50 * time.Millisecond
@@ -150,6 +153,7 @@ func message(err error) string {
 
 // attempt runs the statement from its last checkpoint until something ends it. committed tells whether it got as far as a checkpoint.
 func (j *Job) attempt(ctx context.Context, stop <-chan struct{}, o Observer) (committed bool, err error) {
+	alive := ctx
 	group, ctx := errgroup.WithContext(ctx)
 	w := &worker{job: j, observer: o, group: group}
 	// The worker always ends with an error, and with it the source.
@@ -162,7 +166,7 @@ func (j *Job) attempt(ctx context.Context, stop <-chan struct{}, o Observer) (co
 		})
 	})
 	err = group.Wait()
-	w.close()
+	w.close(alive)
 	if errors.Is(err, errInputEnded) {
 		err = nil
 	}
@@ -216,9 +220,15 @@ func (w *worker) open(ctx context.Context) error {
 	return nil
 }
 
-func (w *worker) close() {
+// close gives up what is not committed: readers of the output would wait for it until the transaction times out. Where that fails, or ctx has ended, they do.
+func (w *worker) close(ctx context.Context) {
 	if w.client != nil {
 		w.client.Close()
+	}
+	if w.producer != nil && w.producer.Dirty() && ctx.Err() == nil {
+		ctx, cancel := context.WithTimeout(ctx, abortTimeout)
+		defer cancel()
+		_ = w.producer.Abort(ctx)
 	}
 }
 
