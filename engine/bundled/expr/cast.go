@@ -80,7 +80,7 @@ func narrows(from, to st.Type) bool {
 		return widths[to.Kind] < widths[from.Kind]
 	case from.Kind == st.KindDecimal:
 		return to.Precision < from.Precision
-	case from.IsTimestamp():
+	case from.IsTimestamp(), from.Kind == st.KindTime:
 		return to.Precision < from.Precision
 	case from.IsString():
 		return to.Kind == st.KindChar && (from.Kind != st.KindChar || from.Length != to.Length) || to.Length < from.Length

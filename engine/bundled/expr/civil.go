@@ -1,6 +1,9 @@
 package expr
 
-import "time"
+import (
+	"time"
+	_ "time/tzdata" // one time zone database in every region, whatever the machine has
+)
 
 // The proleptic Gregorian calendar on plain integers: no time.Time in a loop over rows.
 
