@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -14,94 +15,13 @@ import (
 	"github.com/lifeboat-dr/lifeboat/linking/batch"
 )
 
-// backoff is how long a broker or its metadata is left alone after an error.
-const backoff = 100 * time.Millisecond
-
-// missingRounds is how often in a row metadata may not know a topic before its partitions end: a new topic takes time to be known.
-const missingRounds = 20
-
-// discover asks once for leaders and topic ids of the partitions that have none, and reports whether some are still without.
-func (f *Fetcher) discover(ctx context.Context) (again bool) {
-	topics := f.leaderless()
-	if len(topics) == 0 {
-		return false
-	}
-	req := kmsg.NewPtrMetadataRequest()
-	for _, name := range topics {
-		t := kmsg.NewMetadataRequestTopic()
-		t.Topic = kmsg.StringPtr(name)
-		req.Topics = append(req.Topics, t)
-	}
-	resp, err := req.RequestWith(ctx, f.cl)
-	if ctx.Err() != nil {
-		return false
-	}
-	f.failed(err)
-	if err == nil {
-		f.learn(resp)
-	}
-	return len(f.leaderless()) > 0
-}
-
-func (f *Fetcher) leaderless() []string {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	seen := map[string]bool{}
-	var topics []string
-	for _, p := range f.parts {
-		if p.leader < 0 && !seen[p.topic] {
-			seen[p.topic] = true
-			topics = append(topics, p.topic)
-		}
-	}
-	return topics
-}
-
-// learn takes leaders from a metadata answer. Partitions of topics that are not there, round after round, end.
-func (f *Fetcher) learn(resp *kmsg.MetadataResponse) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, t := range resp.Topics {
-		if t.Topic == nil {
-			continue
-		}
-		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
-			for _, p := range f.parts {
-				if p.topic != *t.Topic || p.leader >= 0 {
-					continue
-				}
-				if p.missing++; !kerr.IsRetriable(err) || errors.Is(err, kerr.UnknownTopicOrPartition) && p.missing >= missingRounds {
-					f.end(p, Chunk{HighWatermark: -1, LastStable: -1, LogStart: -1}, err)
-				}
-			}
-			continue
-		}
-		for _, tp := range t.Partitions {
-			p := f.parts[key{*t.Topic, tp.Partition}]
-			if p == nil || p.leader >= 0 || tp.Leader < 0 {
-				continue
-			}
-			if p.id != [16]byte{} && p.id != t.TopicID {
-				f.end(p, Chunk{HighWatermark: -1, LastStable: -1, LogStart: -1}, kerr.UnknownTopicID)
-				continue
-			}
-			p.leader, p.id, p.epoch, p.missing = tp.Leader, t.TopicID, tp.LeaderEpoch, 0
-		}
-	}
-}
-
-// end hands out a last chunk with an error and forgets the partition.
-func (f *Fetcher) end(p *partition, c Chunk, err error) {
-	c.Topic, c.Partition, c.TopicID, c.Offset, c.Next, c.Err = p.topic, p.number, p.id, p.next, p.next, err
-	delete(f.parts, key{p.topic, p.number})
-	f.ready = append(f.ready, c)
-	signal(f.polled)
-}
+// shortWait is what a broker may hold the first request after something changed.
+const shortWait = 2 * time.Millisecond
 
 // serve sends one broker's requests, one at a time: while it waits for the next answer, the caller works on the last one's chunks.
 func (f *Fetcher) serve(ctx context.Context, broker int32, wake chan struct{}) error {
 	for {
-		req, asked := f.request(broker)
+		req, asked, room := f.request(broker)
 		if len(asked) == 0 {
 			select {
 			case <-ctx.Done():
@@ -111,83 +31,121 @@ func (f *Fetcher) serve(ctx context.Context, broker int32, wake chan struct{}) e
 			continue
 		}
 		resp, err := f.cl.Broker(int(broker)).Request(ctx, req)
-		if ctx.Err() != nil {
-			f.abandon(asked)
-			return ctx.Err()
-		}
-		f.failed(err)
-		if err == nil {
-			fr := resp.(*kmsg.FetchResponse)
-			if err = kerr.ErrorForCode(fr.ErrorCode); err == nil {
-				if f.take(fr, asked) {
-					pause(ctx, backoff)
-				}
-				continue
-			}
+		if ctx.Err() == nil {
 			f.failed(err)
 		}
-		f.relead(asked)
-		pause(ctx, backoff)
+		var answer *kmsg.FetchResponse
+		if err == nil {
+			answer = resp.(*kmsg.FetchResponse)
+			err = kerr.ErrorForCode(answer.ErrorCode)
+		}
+		wait := f.take(answer, err, asked, room)
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if wait {
+			pause(ctx, backoff)
+		}
 	}
 }
 
-// request builds a fetch of every partition of a broker that may be fetched now. None: there is nothing to ask.
-func (f *Fetcher) request(broker int32) (*kmsg.FetchRequest, map[key]*partition) {
+// request builds a fetch of every partition of a broker that may be fetched now, and reserves room for the answer. None: there is
+// nothing to ask.
+func (f *Fetcher) request(broker int32) (req *kmsg.FetchRequest, asked map[key]*partition, room int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	room := min(int64(f.o.MaxBytes), f.o.MaxBuffered-f.buffered)
-	places := room / int64(f.o.minPartitionBytes())
-	if places <= 0 {
-		return nil, nil
+	room = min(int64(f.o.MaxBytes), f.o.MaxBuffered-f.buffered-f.reserved)
+	least := int64(min(f.o.MaxPartitionBytes, minPartitionBytes))
+	// Rather wait for a release than ask for crumbs. Only partitions of which nothing is out are not made to wait: the caller may need
+	// one of them before it can release anything of the others.
+	tight := room < min(int64(f.o.MaxBytes), f.o.MaxBuffered/4)
+	if tight {
+		room = int64(f.o.MaxBytes)
 	}
-	req := kmsg.NewPtrFetchRequest()
-	req.MaxWaitMillis = int32(f.o.MaxWait.Milliseconds())
+	if tight && !f.tight {
+		f.changed = time.Now()
+	}
+	f.tight = tight
+	asked = map[key]*partition{}
+	for k, p := range f.parts { // the order of a map changes every time: that is the rotation
+		if p.leader != broker || p.inFlight || p.lost || p.held >= heldMax || tight && p.held > 0 {
+			continue
+		}
+		if p.alone {
+			asked = map[key]*partition{k: p}
+			break
+		}
+		if int64(len(asked)) < max(1, room/least) {
+			asked[k] = p
+		}
+	}
+	if len(asked) == 0 {
+		return nil, nil, 0
+	}
+	each := max(least, min(int64(f.o.MaxPartitionBytes), room/int64(len(asked))))
+	if tight {
+		each = least
+	}
+	room = each * int64(len(asked))
+	f.reserved += room
+	req = kmsg.NewPtrFetchRequest()
+	req.MaxWaitMillis = int32(f.wait().Milliseconds())
 	req.MinBytes = 1
 	req.MaxBytes = math.MaxInt32 // the partitions' own bounds add up to the room
 	if !f.o.ReadUncommitted {
 		req.IsolationLevel = 1
 	}
-	asked := map[key]*partition{}
 	topics := map[string]int{}
-	for k, p := range f.parts { // map order changes from request to request: that is the rotation
-		if p.leader != broker || p.inFlight || p.held >= heldMax {
-			continue
-		}
-		if len(asked) == int(places) {
-			break
-		}
+	for _, p := range asked {
 		i, ok := topics[p.topic]
 		if !ok {
 			i = len(req.Topics)
 			topics[p.topic] = i
 			t := kmsg.NewFetchRequestTopic()
-			t.Topic, t.TopicID = p.topic, p.id
+			t.Topic, t.TopicID = p.topic, p.id // versions up to 12 send the name, later ones the id
 			req.Topics = append(req.Topics, t)
 		}
 		rp := kmsg.NewFetchRequestTopicPartition()
-		rp.Partition, rp.FetchOffset, rp.CurrentLeaderEpoch = p.number, p.next, p.epoch
+		rp.Partition, rp.FetchOffset, rp.CurrentLeaderEpoch, rp.PartitionMaxBytes = p.number, p.next, p.epoch, int32(each)
 		req.Topics[i].Partitions = append(req.Topics[i].Partitions, rp)
 		p.inFlight = true
-		asked[k] = p
-	}
-	each := int32(min(int64(f.o.MaxPartitionBytes), room/int64(max(1, len(asked)))))
-	for i := range req.Topics {
-		for j := range req.Topics[i].Partitions {
-			req.Topics[i].Partitions[j].PartitionMaxBytes = each
-		}
 	}
 	rand.Shuffle(len(req.Topics), func(i, j int) { req.Topics[i], req.Topics[j] = req.Topics[j], req.Topics[i] })
-	return req, asked
+	return req, asked, room
 }
 
-// take turns an answer into chunks. It reports whether some partition met an error that wants a pause.
-func (f *Fetcher) take(resp *kmsg.FetchResponse, asked map[key]*partition) (wait bool) {
+// minPartitionBytes is what a partition is asked for at least: rather fewer partitions in a request than crumbs of each.
+const minPartitionBytes = 64 << 10
+
+// wait is how long a broker may hold a request: as long as nothing has changed. A request that is held can not be added to, and
+// partitions that were added, or held back until the caller released something, wait for it: so they wait no longer than it took the
+// caller to let them go.
+func (f *Fetcher) wait() time.Duration {
+	return max(shortWait, min(time.Since(f.changed), f.o.MaxWait))
+}
+
+// take turns an answer, or the error that stands for it, into chunks. It reports whether something wants a pause.
+func (f *Fetcher) take(resp *kmsg.FetchResponse, err error, asked map[key]*partition, room int64) (pause bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.reserved -= room
 	byID := map[[16]byte]string{}
 	for _, p := range asked {
 		p.inFlight = false
 		byID[p.id] = p.topic
+	}
+	if err != nil { // the broker may be gone: find the leaders again
+		for _, p := range asked {
+			p.leader = -1
+		}
+		signal(f.refresh)
+		return true
+	}
+	size := 0
+	for i := range resp.Topics {
+		for j := range resp.Topics[i].Partitions {
+			size += len(resp.Topics[i].Partitions[j].RecordBatches)
+		}
 	}
 	for i := range resp.Topics {
 		t := &resp.Topics[i]
@@ -202,81 +160,89 @@ func (f *Fetcher) take(resp *kmsg.FetchResponse, asked map[key]*partition) (wait
 			if p == nil || f.parts[k] != p {
 				continue // removed or moved meanwhile
 			}
-			if f.takePartition(p, rp) {
-				wait = true
-			}
+			pause = f.takePartition(p, rp, size, len(asked) == 1) || pause
 		}
 	}
 	if len(f.ready) > 0 {
 		signal(f.polled)
 	}
-	return wait
+	return pause
 }
 
-func (f *Fetcher) takePartition(p *partition, rp *kmsg.FetchResponseTopicPartition) (wait bool) {
-	c := Chunk{Topic: p.topic, Partition: p.number, TopicID: p.id, Offset: p.next, Next: p.next,
-		HighWatermark: rp.HighWatermark, LastStable: rp.LastStableOffset, LogStart: rp.LogStartOffset}
-	if c.LastStable < 0 {
-		c.LastStable = c.HighWatermark
+// takePartition takes one partition's part of an answer of size bytes.
+func (f *Fetcher) takePartition(p *partition, rp *kmsg.FetchResponseTopicPartition, size int, alone bool) (pause bool) {
+	now := bounds{rp.HighWatermark, rp.LastStableOffset, rp.LogStartOffset}
+	if now.lastStable < 0 {
+		now.lastStable = now.highWatermark
 	}
 	switch err := kerr.ErrorForCode(rp.ErrorCode); {
 	case err == nil:
-	case errors.Is(err, kerr.OffsetOutOfRange), !kerr.IsRetriable(err):
-		f.end(p, c, err)
+	case errors.Is(err, kerr.OffsetOutOfRange):
+		p.lost = true
+		signal(f.refresh)
+		return false
+	case !kerr.IsRetriable(err):
+		f.end(p, now, err)
 		return false
 	default: // a new leader, a topic id not known yet: ask the metadata, which also tells of a deleted topic
 		p.leader = -1
 		signal(f.refresh)
 		return true
 	}
+	whole, next, err := wholeBatches(rp.RecordBatches, p.next)
+	if whole == 0 && errors.Is(err, batch.ErrTruncated) {
+		// It is larger than what was left of the answer. Asked for alone, it comes whole whatever its size (KIP-74).
+		if p.alone && alone {
+			f.end(p, now, fmt.Errorf("batch of %d bytes, and more to come in no answer: %w", len(rp.RecordBatches), batch.ErrCorrupt))
+		}
+		p.alone = true
+		return false
+	}
+	p.alone = false
+	if whole == 0 && err != nil {
+		f.end(p, now, err)
+		return false
+	}
+	if whole > 0 && next == p.next {
+		f.end(p, now, fmt.Errorf("batches in front of the offset asked for: %w", batch.ErrCorrupt))
+		return false
+	}
+	// An error behind whole batches comes again, at its own offset, with the next answer.
+	if whole == 0 && p.seen == now {
+		return false
+	}
+	c := Chunk{
+		Topic: p.topic, Partition: p.number, TopicID: p.id, LeaderEpoch: p.epoch, Offset: p.next, Next: next,
+		HighWatermark: now.highWatermark, LastStable: now.lastStable, LogStart: now.logStart,
+		Records: rp.RecordBatches[:whole:whole],
+	}
+	if whole < size/pinned {
+		c.Records = bytes.Clone(c.Records)
+	}
 	for _, a := range rp.AbortedTransactions {
 		c.Aborted = append(c.Aborted, batch.AbortedTxn{ProducerID: a.ProducerID, FirstOffset: a.FirstOffset})
 	}
-	rest := rp.RecordBatches
-	for {
-		b, behind, err := batch.Next(rest)
-		if err != nil && !errors.Is(err, batch.ErrTruncated) {
-			f.end(p, c, fmt.Errorf("%s-%d at %d: %w", p.topic, p.number, c.Next, err))
-			return false
-		}
-		if b == nil {
-			break
-		}
-		c.Next, rest = max(c.Next, b.NextOffset()), behind
+	p.seen, p.next = now, next
+	f.buffered += int64(whole)
+	if p.held++; p.held == heldMax {
+		f.changed = time.Now()
 	}
-	whole := len(rp.RecordBatches) - len(rest)
-	c.Records = rp.RecordBatches[:whole:whole]
-	if whole == 0 && len(rest) > 0 {
-		// The first batch alone is larger than what was left of the answer: it comes whole when its partition is first.
-		return false
-	}
-	if whole == 0 && p.seenHW == c.HighWatermark && p.seenLSO == c.LastStable && p.seenStart == c.LogStart {
-		return false
-	}
-	p.seenHW, p.seenLSO, p.seenStart = c.HighWatermark, c.LastStable, c.LogStart
-	p.next = c.Next
-	size := int64(whole)
-	p.held++
-	f.buffered += size
-	c.release = func() { f.release(p, size) }
+	c.release = func() { f.release(p, int64(whole)) }
 	f.ready = append(f.ready, c)
 	return false
 }
 
-// relead forgets the leaders of partitions whose broker did not answer.
-func (f *Fetcher) relead(asked map[key]*partition) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, p := range asked {
-		p.inFlight, p.leader = false, -1
-	}
-	signal(f.refresh)
-}
+// pinned is how many times its size a chunk may keep in memory: chunks alias their answer, and one that is small beside it is copied.
+const pinned = 8
 
-func (f *Fetcher) abandon(asked map[key]*partition) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	for _, p := range asked {
-		p.inFlight = false
+// wholeBatches finds how many bytes of an answer are whole batches, and the offset behind them. The error is of what follows.
+func wholeBatches(answer []byte, from int64) (whole int, next int64, err error) {
+	next = from
+	for rest := answer; ; {
+		b, behind, err := batch.Next(rest)
+		if b == nil {
+			return len(answer) - len(rest), next, err
+		}
+		next, rest = max(next, b.NextOffset()), behind
 	}
 }

@@ -1,8 +1,11 @@
 // Package fetch reads partitions as raw record batches, read_committed, from explicit offsets. It is the reader that the mirror and
 // the statement engine share: no consumer group, no records decoded, no position stored.
 //
-// One long-poll request per leader covers all of its partitions (KIP-74: fair, because the order rotates), the next one is sent while
-// the chunks of the last are worked on, and the bytes handed out and not yet released are bounded.
+// One long-poll request per leader covers all of its partitions (fair, because their order changes: KIP-74), the next one is sent while
+// the chunks of the last are worked on, and the bytes asked for or handed out and not yet released are bounded. Leaders are found and
+// found again, and what a retry can mend is retried; the rest ends the partition it concerns, and no other.
+//
+// It knows offsets only: finding one by time or at an edge of the log is kadm's.
 package fetch
 
 import (
@@ -21,7 +24,7 @@ type Options struct {
 	MaxBytes          int32         // of one answer [16 MiB]
 	MaxPartitionBytes int32         // of one partition in one answer [2 MiB]
 	MaxWait           time.Duration // a broker may hold a request that has nothing to answer [500 ms]
-	MaxBuffered       int64         // bytes handed out and not released; no request is sent beyond it [64 MiB]
+	MaxBuffered       int64         // bytes asked for, or handed out and not released; beyond it 64 KiB of every partition [64 MiB]
 	ReadUncommitted   bool          // read up to the high watermark instead of the last stable offset
 }
 
@@ -40,26 +43,25 @@ func (o *Options) fill() {
 	}
 }
 
-// minPartitionBytes is what a partition is asked for at least: rather fewer partitions in a request than crumbs of each.
-func (o *Options) minPartitionBytes() int32 { return min(o.MaxPartitionBytes, 64<<10) }
-
 // Chunk is what one answer holds of one partition: whole batches, possibly none where only the log's bounds moved.
 type Chunk struct {
-	Topic     string
-	Partition int32
-	TopicID   [16]byte
-	Offset    int64  // asked for; the first batch may begin before it
-	Next      int64  // behind the last whole batch: where fetching goes on
-	Records   []byte // whole batches, for batch.Next
+	Topic       string
+	Partition   int32
+	TopicID     [16]byte
+	LeaderEpoch int32  // of the leader that answered, -1 on brokers that do not tell
+	Offset      int64  // asked for; the first batch may begin before it
+	Next        int64  // behind the last whole batch: where fetching goes on
+	Records     []byte // whole batches, for batch.Next; the caller may write to them until Release
 
-	HighWatermark int64
-	LastStable    int64 // equals HighWatermark on brokers that do not tell
-	LogStart      int64 // -1 on brokers that do not tell
-	Aborted       []batch.AbortedTxn
+	HighWatermark int64              // -1 where it is not known
+	LastStable    int64              // equals HighWatermark on brokers that do not tell
+	LogStart      int64              // -1 on brokers that do not tell
+	Aborted       []batch.AbortedTxn // for batch.Aborted
 
-	// Err says that the partition can not be read on from here: kerr.OffsetOutOfRange (Kafka leaves the bounds at -1 then: ask
-	// ListOffsets), kerr.UnknownTopicOrPartition or kerr.UnknownTopicID (deleted, or deleted and created again), an authorization
-	// error. The partition is not fetched any more until it is added again. What a retry can mend never shows here.
+	// Err says that the partition can not be read on from here: kerr.OffsetOutOfRange (with the log's bounds, looked up where the answer
+	// does not tell them), kerr.UnknownTopicOrPartition or kerr.UnknownTopicID (deleted, or deleted and created again), an authorization
+	// error, batch.ErrCorrupt or batch.ErrFormat. The partition is not fetched any more until it is added again. What a retry can mend
+	// never shows here.
 	Err error
 
 	release func()
@@ -75,20 +77,24 @@ func (c *Chunk) Release() {
 
 // partition is one partition's state; the Fetcher's lock guards it.
 type partition struct {
-	topic     string
-	id        [16]byte
-	number    int32
-	leader    int32 // -1 = not known
-	epoch     int32
-	next      int64
-	inFlight  bool
-	held      int // chunks handed out and not released
-	missing   int // metadata rounds in a row that did not know the topic
-	seenHW    int64
-	seenLSO   int64
-	seenStart int64
-	gen       int // grows with every Add, so that an answer to an older position is dropped
+	topic    string
+	number   int32
+	id       [16]byte
+	leader   int32 // -1 = not known
+	epoch    int32
+	next     int64
+	inFlight bool
+	held     int       // chunks handed out and not released
+	alone    bool      // its first batch was cut off: ask for it by itself
+	lost     bool      // its offset is out of range: only its end is to be told
+	missing  time.Time // since when metadata does not know it
+	seen     bounds    // as last handed out
 }
+
+// bounds are the offsets that an answer tells of a log.
+type bounds struct{ highWatermark, lastStable, logStart int64 }
+
+var unknown = bounds{-1, -1, -1}
 
 // heldMax is how many chunks of one partition may be out: one worked on, one waiting.
 const heldMax = 2
@@ -106,11 +112,13 @@ type Fetcher struct {
 	mu       sync.Mutex
 	parts    map[key]*partition
 	brokers  map[int32]chan struct{} // running brokers' wake-ups
-	buffered int64
+	buffered int64                   // handed out, or waiting for Poll
+	reserved int64                   // room of requests in flight
+	tight    bool                    // buffered and reserved leave no room
+	changed  time.Time               // when a partition last came, or was held back, or let go
 	ready    []Chunk
 	failing  error // of the newest request, nil once one has succeeded
 	since    time.Time
-	gen      int
 
 	polled  chan struct{} // something is ready
 	refresh chan struct{} // metadata is wanted
@@ -128,10 +136,9 @@ func New(cl *kgo.Client, o Options) *Fetcher {
 func (f *Fetcher) Add(topic string, number int32, offset int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.gen++
 	f.drop(topic, number)
-	f.parts[key{topic, number}] = &partition{topic: topic, number: number, leader: -1, epoch: -1, next: offset, gen: f.gen,
-		seenHW: -1, seenLSO: -1, seenStart: -1}
+	f.parts[key{topic, number}] = &partition{topic: topic, number: number, leader: -1, epoch: -1, next: offset, seen: unknown}
+	f.changed = time.Now()
 	signal(f.refresh)
 }
 
@@ -181,41 +188,52 @@ func (f *Fetcher) Health() (error, time.Time) {
 	return f.failing, f.since
 }
 
-// Run sends requests until ctx ends, and returns its error when every request has come to its end.
+// Run sends requests until ctx ends, and returns its error when every request has come to its end. One Run at a time.
 func (f *Fetcher) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
-		for {
+		for wait := backoff; ; {
 			again := f.discover(ctx)
-			f.mu.Lock()
-			for _, p := range f.parts {
-				if _, running := f.brokers[p.leader]; !running && p.leader >= 0 {
-					wake := make(chan struct{}, 1)
-					f.brokers[p.leader] = wake
-					g.Go(func() error { return f.serve(ctx, p.leader, wake) })
-				}
+			f.explain(ctx)
+			for broker, wake := range f.newBrokers() {
+				g.Go(func() error { return f.serve(ctx, broker, wake) })
 			}
-			f.wakeAll()
-			f.mu.Unlock()
 			if again {
-				pause(ctx, backoff)
-				if ctx.Err() != nil {
-					return ctx.Err()
+				pause(ctx, wait)
+				wait = min(2*wait, maxBackoff)
+			} else {
+				wait = backoff
+				select {
+				case <-ctx.Done():
+				case <-f.refresh:
 				}
-				continue
 			}
-			select {
-			case <-ctx.Done():
+			if ctx.Err() != nil {
 				return ctx.Err()
-			case <-f.refresh:
 			}
 		}
 	})
 	err := g.Wait()
 	f.mu.Lock()
-	f.brokers = map[int32]chan struct{}{}
-	f.mu.Unlock()
+	defer f.mu.Unlock()
+	clear(f.brokers)
 	return err
+}
+
+// newBrokers wakes the brokers that are served, and returns leaders that are not.
+func (f *Fetcher) newBrokers() map[int32]chan struct{} {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.wakeAll()
+	started := map[int32]chan struct{}{}
+	for _, p := range f.parts {
+		if _, served := f.brokers[p.leader]; served || p.leader < 0 {
+			continue
+		}
+		wake := make(chan struct{}, 1)
+		f.brokers[p.leader], started[p.leader] = wake, wake
+	}
+	return started
 }
 
 // release gives a chunk's bytes back.
@@ -223,6 +241,9 @@ func (f *Fetcher) release(p *partition, bytes int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.buffered -= bytes
+	if p.held == heldMax || f.tight {
+		f.changed = time.Now()
+	}
 	p.held--
 	f.wakeAll()
 }
