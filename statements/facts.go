@@ -1,7 +1,5 @@
 package statements
 
-import "time"
-
 // Pattern is how two regions share the work.
 type Pattern string
 
@@ -39,58 +37,4 @@ const (
 type Judgement struct {
 	Verdict Verdict
 	Reason  string
-}
-
-// Horizon says how far before the moment of a failover an input must reach, so that a statement rebuilt from it gives the
-// same output from that moment on. It is a sum of terms along a path.
-type Horizon struct {
-	Terms     []Term
-	Windows   []Windowed // the windows on the path, from the statement to the input
-	Unbounded bool       // all of the input counts; Unknown says why
-	Unknown   string     // why no horizon can be told; Terms are then a lower bound
-}
-
-// Term is one summand of a horizon.
-type Term struct {
-	Duration time.Duration
-	Why      string // "TUMBLE", "watermark of flights"
-}
-
-// Windowed is a window's size and offset.
-type Windowed struct{ Size, Offset time.Duration }
-
-// Reach is what a retention verdict says.
-type Reach string
-
-// The retention verdicts.
-const (
-	Proven       Reach = "PROVEN"
-	Insufficient Reach = "INSUFFICIENT"
-	UnknownReach Reach = "UNKNOWN"
-)
-
-// RetentionVerdict says whether a topic's log reaches back far enough.
-type RetentionVerdict struct {
-	Topic   string
-	Verdict Reach
-	Need    time.Duration
-	Have    time.Duration // what is proven; Unlimited where nothing is ever deleted
-	Missing time.Duration // Need minus Have, where Insufficient
-	Detail  string
-}
-
-// LogFacts is what is known of a topic's log in the region where the statement starts.
-type LogFacts struct {
-	Topic          string
-	Now            time.Time
-	Configs        map[string]string // retention.ms, retention.bytes, cleanup.policy, min.compaction.lag.ms as the broker tells them
-	Partitions     []PartitionLog
-	BytesPerSecond float64 // measured, of the busiest partition; 0 = not measured
-}
-
-// PartitionLog is one partition's log.
-type PartitionLog struct {
-	Partition  int32
-	Start, End int64     // log start offset and log end offset; -1 = not known
-	Oldest     time.Time // timestamp of the first record; zero = not known
 }

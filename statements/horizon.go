@@ -7,6 +7,24 @@ import (
 	"time"
 )
 
+// Horizon says how far before the moment of a failover an input must reach, so that a statement rebuilt from it gives the
+// same output from that moment on. It is a sum of terms along a path.
+type Horizon struct {
+	Terms     []Term
+	Windows   []Windowed // the windows on the path, from the statement to the input
+	Unbounded bool       // all of the input counts; Unknown says why
+	Unknown   string     // why no horizon can be told; Terms are then a lower bound
+}
+
+// Term is one summand of a horizon.
+type Term struct {
+	Duration time.Duration
+	Why      string // "TUMBLE", "watermark of flights"
+}
+
+// Windowed is a window's size and offset.
+type Windowed struct{ Size, Offset time.Duration }
+
 // DefaultDelay is the tolerance of the dialect's default watermark, SOURCE_WATERMARK() on $rowtime (Confluent Cloud, 2026).
 const DefaultDelay = 180 * time.Millisecond
 

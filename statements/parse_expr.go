@@ -75,7 +75,7 @@ func (p *parser) postfix(x Expr, power int) Expr {
 			return nil
 		}
 		p.at++
-		return p.is_(x, t.Pos)
+		return p.isTest(x, t.Pos)
 	case "!=":
 		p.fail(t.Pos, "write <>", "Flink SQL has no !=")
 	case "::":
@@ -125,7 +125,7 @@ func (p *parser) postfix(x Expr, power int) Expr {
 	return l
 }
 
-func (p *parser) is_(x Expr, at Pos) Expr {
+func (p *parser) isTest(x Expr, at Pos) Expr {
 	not := p.accept("NOT")
 	if p.acceptWords("DISTINCT", "FROM") {
 		op := OpDistinct

@@ -77,6 +77,8 @@ func argumentOf(n *Call, want argument, e Expr, x Scalar) Scalar {
 // special checks what a signature can not say.
 func (r *resolver) special(n *Call, name string, op *Op) {
 	switch name {
+	case "TRIM":
+		op.Side = "BOTH"
 	case "NULLIF":
 		op.Args[0], op.Args[1] = comparable2(n.Pos, OpEq, op.Args[0], op.Args[1])
 	case "MOD":

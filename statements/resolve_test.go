@@ -262,6 +262,7 @@ func TestResolveRefusals(t *testing.T) {
 	const hourly = "TABLE(TUMBLE(TABLE flights, DESCRIPTOR($rowtime), INTERVAL '1' HOUR))"
 	for sql, want := range map[string]string{
 		"INSERT INTO out_t SELECT orign, n FROM flights":                                                                                                "1:26 sql/name there is no column `orign` in `flights` [did you mean `origin`?]",
+		"INSERT INTO out_t SELECT a, a FROM (SELECT origin AS a, n AS a FROM flights)":                                                                  "1:26 sql/name `a` names two columns of the query in FROM [give one of the two another name]",
 		"INSERT INTO out_t SELECT x.origin, n FROM flights":                                                                                             "1:26 sql/name there is no table `x` in this query; it reads `flights` []",
 		"INSERT INTO out_t SELECT origin, n FROM flihts":                                                                                                "1:41 sql/name there is no table `flihts` [did you mean `flights`?]",
 		"INSERT INTO ot_t SELECT origin, n FROM flights":                                                                                                "1:13 sql/name there is no table `ot_t` [did you mean `out_t`?]",

@@ -8,6 +8,42 @@ import (
 	"time"
 )
 
+// Reach is what a retention verdict says.
+type Reach string
+
+// The retention verdicts.
+const (
+	Proven       Reach = "PROVEN"
+	Insufficient Reach = "INSUFFICIENT"
+	UnknownReach Reach = "UNKNOWN"
+)
+
+// RetentionVerdict says whether a topic's log reaches back far enough.
+type RetentionVerdict struct {
+	Topic   string
+	Verdict Reach
+	Need    time.Duration
+	Have    time.Duration // what is proven; Unlimited where nothing is ever deleted
+	Missing time.Duration // Need minus Have, where Insufficient
+	Detail  string
+}
+
+// LogFacts is what is known of a topic's log in the region where the statement starts.
+type LogFacts struct {
+	Topic          string
+	Now            time.Time
+	Configs        map[string]string // retention.ms, retention.bytes, cleanup.policy, min.compaction.lag.ms as the broker tells them
+	Partitions     []PartitionLog
+	BytesPerSecond float64 // measured, of the busiest partition; 0 = not measured
+}
+
+// PartitionLog is one partition's log.
+type PartitionLog struct {
+	Partition  int32
+	Start, End int64     // log start offset and log end offset; -1 = not known
+	Oldest     time.Time // timestamp of the first record; zero = not known
+}
+
 // Unlimited is the reach of a log from which nothing is ever deleted.
 const Unlimited = time.Duration(math.MaxInt64)
 

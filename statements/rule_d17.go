@@ -37,36 +37,56 @@ func checkD17(in *judged) []hit {
 		}
 		return out
 	}
-	for _, s := range in.calls {
-		if !summing[s.call.Func] || len(s.call.Args) != 1 || s.via != "" {
-			continue
+	n := in.insert()
+	if n == nil {
+		return nil
+	}
+	for _, sel := range selects(n.Query) {
+		outputs := []Expr{sel.Having}
+		for _, item := range sel.Items {
+			outputs = append(outputs, item.Expr)
 		}
-		switch t, known := evidentType(s.call.Args[0]); {
-		case !known:
-			h := hit{at: s.Pos, active: report.Low, passive: report.Low, message: fmt.Sprintf("the type of %s is not known here, so whether %s is exact can not be told", clip(s.call.Args[0].SQL()), s.call.Func)}
-			h.remedy = "declare the table with CREATE TABLE, or check against the region"
-			out = append(out, h)
-		case t.IsApproximate():
-			out = append(out, sumHit(s.Pos, s.call.Func, t))
+		for _, e := range outputs {
+			walkExpr(e, func(x Expr) bool {
+				if c, ok := x.(*Call); ok && summing[c.Func] && len(c.Args) == 1 {
+					out = append(out, in.sumOf(c, sel)...)
+				}
+				return true
+			})
 		}
 	}
 	return out
+}
+
+// sumOf judges a sum in a statement that can not be resolved as a whole.
+func (in *judged) sumOf(c *Call, sel *Select) []hit {
+	t, known := in.typeWithin(c.Args[0], sel)
+	switch {
+	case !known:
+		return []hit{{at: c.Pos, active: report.Low, passive: report.Low, remedy: "declare the table with CREATE TABLE, or check against the region",
+			message: fmt.Sprintf("the type of %s is not known here, so whether %s is exact can not be told", clip(c.Args[0].SQL()), c.Func)}}
+	case t.IsApproximate():
+		return []hit{sumHit(c.Pos, c.Func, t)}
+	}
+	return nil
 }
 
 func sumHit(at Pos, f string, t Type) hit {
 	return hit{at: at, message: fmt.Sprintf("%s of %s differs in its last digits with the order of the rows", f, t.Kind)}
 }
 
-// evidentType is the type of an expression that shows without knowing the tables.
-func evidentType(e Expr) (t Type, known bool) {
-	switch n := e.(type) {
-	case *Cast:
-		return n.Type.Type, true
-	case *Literal:
-		if n.Kind == NumberLiteral {
-			t, _ = number(n)
-			return t, true
-		}
+// typeWithin is the type of an expression as far as it shows: by a cast around it, or by the table that the query reads.
+func (in *judged) typeWithin(e Expr, sel *Select) (t Type, known bool) {
+	if c, ok := e.(*Cast); ok {
+		return c.Type.Type, true
 	}
-	return Type{}, false
+	if in.facts.Tables == nil {
+		return Type{}, false
+	}
+	bad := caught(func() {
+		r := &resolver{cat: in.facts.Tables}
+		_, s := r.from(sel.From)
+		t = r.expr(e, s).Type()
+	})
+	return t, bad == nil
 }

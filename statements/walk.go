@@ -5,36 +5,22 @@ import (
 	"slices"
 )
 
-// walkExpr calls f for e and, as long as it returns true, for the expressions within e, in the order of the text. A chain of
-// operators is walked in a loop, since it may be as long as a statement.
+// walkExpr calls f for e and, as long as it returns true, for the expressions within e. A chain of operators is walked in a
+// loop, since it may be as long as a statement.
 func walkExpr(e Expr, f func(Expr) bool) {
-	for {
-		b, ok := e.(*Binary)
-		if !ok {
-			break
-		}
-		var chain []*Binary
-		for ok {
-			if !f(b) {
-				break
-			}
-			chain = append(chain, b)
-			e = b.X
-			b, ok = e.(*Binary)
-		}
-		if !ok {
-			walkExpr(e, f)
-		}
-		for i := len(chain) - 1; i >= 0; i-- {
-			walkExpr(chain[i].Y, f)
-		}
-		return
+	var right []Expr // of the chain's operators, the outermost first
+	b, ok := e.(*Binary)
+	for ; ok && f(b); b, ok = e.(*Binary) {
+		right = append(right, b.Y)
+		e = b.X
 	}
-	if e == nil || !f(e) {
-		return
+	if !ok && e != nil && f(e) {
+		for _, c := range children(e) {
+			walkExpr(c, f)
+		}
 	}
-	for _, c := range children(e) {
-		walkExpr(c, f)
+	for _, y := range slices.Backward(right) {
+		walkExpr(y, f)
 	}
 }
 
