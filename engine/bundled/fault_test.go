@@ -19,7 +19,7 @@ import (
 	"github.com/lifeboat-dr/lifeboat/testenv/each"
 )
 
-// A statement that is killed at random moments, again and again, gives what the uninterrupted run gives.
+// A statement that is killed at random moments, again and again, gives what the uninterrupted run over the same log gives.
 func TestKilledAtRandom(t *testing.T) {
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		n := newNumbers(t, env)
@@ -29,41 +29,41 @@ func TestKilledAtRandom(t *testing.T) {
 		e, kill := open(t, o)
 		n.table(e, in)
 		calmSQL, wildSQL := n.sums(e, calm, in), n.sums(e, wild, in)
-		n.fill(in, 0, 20_000)
-		bounded := []string{"sql.tables.scan.bounded.mode", "latest-offset"}
-		n.create(e, "calm", calmSQL, bounded...)
-		n.await(e, "calm", engine.Completed)
-		want, err := n.committed(t.Context(), calm)
-		if err != nil || len(want) < 1000 {
-			t.Fatalf("%d rows, %v", len(want), err)
+		n.create(e, "wild", wildSQL, "sql.tables.scan.idle-timeout", "0")
+		const rounds, step = 25, 400
+		for i := range rounds {
+			for j := range 4 { // in small pieces, so that there is a checkpoint to be killed in
+				n.fill(in, i*step+j*step/4, i*step+(j+1)*step/4)
+				if i%2 == 1 && j == 1 {
+					n.awaitCommit(e, "wild")
+				}
+			}
+			<-time.After(rand.N(15 * time.Millisecond)) // the moment of the kill is what is tested
+			kill()
+			e, kill = open(t, o)
 		}
-
-		n.create(e, "wild", wildSQL, bounded...)
-		kills := 0
-		for deadline := time.Now().Add(patience); ; {
-			st, err := e.Get(t.Context(), "wild")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if st.Phase == engine.Completed {
-				break
-			}
-			if st.Phase == engine.Failed || time.Now().After(deadline) {
-				t.Fatalf("after %d kills it is %s: %s", kills, st.Phase, st.Detail)
-			}
-			if kills < 15 {
-				<-time.After(rand.N(12 * time.Millisecond)) // the moment of the kill is what is tested
-				kill()
-				e, kill = open(t, o)
-				kills++
-			}
+		n.awaitRows(e, "wild", rounds*step)
+		if err := e.Stop(t.Context(), "wild"); err != nil {
+			t.Fatal(err)
 		}
+		n.await(e, "wild", engine.Stopped)
 		got, err := n.committed(t.Context(), wild)
 		if err != nil {
 			t.Fatal(err)
 		}
+
+		n.create(e, "calm", calmSQL, "sql.tables.scan.idle-timeout", "0")
+		n.awaitRows(e, "calm", rounds*step)
+		if err := e.Stop(t.Context(), "calm"); err != nil {
+			t.Fatal(err)
+		}
+		n.await(e, "calm", engine.Stopped)
+		want, err := n.committed(t.Context(), calm)
+		if err != nil || len(want) < 100 {
+			t.Fatalf("%d rows, %v", len(want), err)
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("after %d kills: %s", kills, diff)
+			t.Error(diff)
 		}
 	})
 }
@@ -110,6 +110,18 @@ func TestTakenOver(t *testing.T) {
 		if diff := cmp.Diff(values(0, 210), got); diff != "" {
 			t.Error(diff)
 		}
+	})
+}
+
+// awaitCommit waits until a statement has committed something in this process.
+func (n *numbers) awaitCommit(e *bundled.Engine, name string) {
+	n.t.Helper()
+	n.eventually(func(ctx context.Context) error {
+		p, err := e.Progress(ctx, name)
+		if err == nil && p.Commits == 0 {
+			err = fmt.Errorf("statement %q has committed nothing", name)
+		}
+		return err
 	})
 }
 
