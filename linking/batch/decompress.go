@@ -44,7 +44,7 @@ func (d *decompressor) decompress(c Codec, payload []byte, limit int) ([]byte, e
 	case Snappy:
 		return d.snappy(payload, limit)
 	case Zstd:
-		return d.zstdFrames(payload, limit)
+		return d.unzstd(payload, limit)
 	case LZ4:
 		d.in.Reset(payload)
 		if d.lz4 == nil {
@@ -89,33 +89,6 @@ func (d *decompressor) read(r io.Reader, limit int) ([]byte, error) {
 			return d.out, nil
 		case err != nil:
 			return nil, corrupt(err)
-		}
-	}
-}
-
-// zstdFrames decodes into the buffer and nothing else: a frame says how large it is, and is believed only as far as it was paid for
-// in bytes. Where the buffer is too small it is made larger and decoding begins again, which real records hardly ever need.
-func (d *decompressor) zstdFrames(payload []byte, limit int) ([]byte, error) {
-	if d.zstd == nil {
-		var err error
-		d.zstd, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxDecompressed), zstd.WithDecodeAllCapLimit(true))
-		if err != nil {
-			return nil, err
-		}
-	}
-	for size := max(cap(d.out), 16*len(payload), 64<<10); ; size *= 8 {
-		d.out = slices.Grow(d.out[:0], min(size, limit))
-		out, err := d.zstd.DecodeAll(payload, d.out)
-		switch {
-		case err == nil && len(out) <= limit:
-			d.out = out
-			return out, nil
-		case err == nil:
-			return nil, errTooLarge
-		case !errors.Is(err, zstd.ErrDecoderSizeExceeded):
-			return nil, corrupt(err)
-		case size >= limit:
-			return nil, errTooLarge
 		}
 	}
 }

@@ -362,15 +362,14 @@ func TestLargeBatches(t *testing.T) {
 }
 
 func TestRunLeavesNothingBehind(t *testing.T) {
-	_, client := fake(t, 2, 4)
-	cl := client()
-	fill(t, cl, 1, 3, 10)
 	before := goleak.IgnoreCurrent()
-	own, err := kgo.NewClient(kgo.SeedBrokers(cl.OptValue(kgo.SeedBrokers).([]string)...))
+	c := kfake.MustCluster(kfake.NumBrokers(2), kfake.SeedTopics(4, "t"))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.ListenAddrs()...), kgo.RecordPartitioner(kgo.ManualPartitioner()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	f := fetch.New(own, fetch.Options{MaxWait: time.Minute})
+	fill(t, cl, 1, 3, 10)
+	f := fetch.New(cl, fetch.Options{MaxWait: time.Minute})
 	for p := range int32(4) {
 		f.Add("t", p, 0)
 	}
@@ -382,10 +381,9 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("Run: %v", err)
 	}
-	own.Close()
-	// kfake's side of the connections ends when it notices.
-	goleak.VerifyNone(t, before, goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*clientConn).read"),
-		goleak.IgnoreAnyFunction("github.com/twmb/franz-go/pkg/kfake.(*clientConn).write"))
+	cl.Close()
+	c.Close()
+	goleak.VerifyNone(t, before)
 }
 
 func BenchmarkFetch(b *testing.B) {
