@@ -92,7 +92,10 @@ func inferAvro(n *avroNode, within []*avroNode) (st.Type, error) {
 	if slices.Contains(within, n) {
 		return st.Type{}, fmt.Errorf("type %q holds itself, which SQL has no type for", n.name)
 	}
-	inside := append(slices.Clip(within), n)
+	inside := within
+	if n.kind == avroRecord { // only a record can be named, and so be met again
+		inside = append(slices.Clip(within), n)
+	}
 	number := func(name string, def int) int {
 		if v, ok := n.props[name].(int64); ok {
 			return int(v)
