@@ -53,9 +53,11 @@ type Engine struct {
 	store   *store
 	log     *slog.Logger
 
-	ctx    context.Context // of all runs; ended by Open's context and by Close
-	cancel context.CancelFunc
+	ctx    context.Context // of all runs; ended by Open's context, by Close, and with run.ErrTakenOver
+	cancel context.CancelCauseFunc
 	runs   errgroup.Group // functions in it return nil
+
+	stopWatch context.CancelFunc
 
 	mu         sync.Mutex
 	statements map[string]*statement
@@ -89,9 +91,9 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		return nil, fmt.Errorf("%s: %w", o.Region, err)
 	}
 	e.admin = kadm.NewClient(e.client)
-	e.ctx, e.cancel = context.WithCancel(ctx)
+	e.ctx, e.cancel = context.WithCancelCause(ctx)
 	if err := e.load(ctx, registry); err != nil {
-		e.cancel()
+		e.cancel(nil)
 		_ = e.runs.Wait()
 		e.client.Close()
 		return nil, fmt.Errorf("%s: opening the engine: %w", o.Region, err)
@@ -132,6 +134,16 @@ func (e *Engine) load(ctx context.Context, registry *catalog.Registry) error {
 	for _, name := range slices.Sorted(maps.Keys(e.statements)) {
 		e.statements[name].goOn()
 	}
+	watching, stop := context.WithCancel(e.ctx)
+	e.stopWatch = stop
+	e.runs.Go(func() error {
+		defer stop()
+		if err := e.store.watch(watching); err != nil {
+			e.log.Warn("the engine ends its statements", "error", err)
+			e.cancel(err)
+		}
+		return nil
+	})
 	return nil
 }
 
@@ -149,10 +161,11 @@ func (e *Engine) Close(ctx context.Context) error {
 	for _, s := range all {
 		s.leave()
 	}
-	unhook := context.AfterFunc(ctx, e.cancel)
+	e.stopWatch()
+	unhook := context.AfterFunc(ctx, func() { e.cancel(nil) })
 	_ = e.runs.Wait() // its functions return nil
 	unhook()
-	e.cancel()
+	e.cancel(nil)
 	e.client.Close()
 	return ctx.Err()
 }

@@ -77,6 +77,10 @@ func TestTakenOver(t *testing.T) {
 		older, _ := open(t, o)
 		n.table(older, in)
 		n.table(older, out)
+		quiet := each.Name(t, "quiet")
+		n.table(older, quiet)
+		n.create(older, "quiet", fmt.Sprintf("INSERT INTO `%s` SELECT n FROM `%s`", out, quiet))
+		n.await(older, "quiet", engine.Running)
 		n.create(older, "copy", fmt.Sprintf("INSERT INTO `%s` SELECT n FROM `%s`", out, in))
 		n.fill(in, 0, 100)
 		n.awaitRows(older, "copy", 100)
@@ -89,6 +93,10 @@ func TestTakenOver(t *testing.T) {
 		if !strings.Contains(st.Detail, "taken over") {
 			t.Errorf("the older one says %q", st.Detail)
 		}
+		if st := n.await(older, "quiet", engine.Failed); !strings.Contains(st.Detail, "taken over") { // it had nothing to write
+			t.Errorf("the older one says %q", st.Detail)
+		}
+		n.await(newer, "quiet", engine.Running)
 		for what, err := range map[string]error{
 			"create": func() error {
 				_, err := older.Create(t.Context(), engine.Spec{Name: "more", SQL: fmt.Sprintf("INSERT INTO `%s` SELECT n FROM `%s`", out, in)})

@@ -196,12 +196,12 @@ func (s *statement) ended(err error) {
 			return // the engine is being closed
 		}
 		s.setPhase(engine.Stopped, "")
-	case s.engine.ctx.Err() != nil:
-		return
 	case errors.Is(err, run.ErrTakenOver):
 		s.setPhase(engine.Failing, err.Error())
 		s.setPhase(engine.Failed, err.Error())
 		return // what the topic says is the other process's business
+	case s.engine.ctx.Err() != nil:
+		return // cut off
 	default:
 		s.setPhase(engine.Failing, err.Error())
 		s.setPhase(engine.Failed, err.Error())

@@ -18,6 +18,9 @@ import (
 // storeTimeout is how long one write of the region's topics may stay undecided.
 const storeTimeout = 30 * time.Second
 
+// watchInterval is how soon a process notices that it has lost its region though it has nothing to write.
+const watchInterval = 2 * time.Second
+
 // store writes the region's tables and statements, and is the proof that the region is this process's: its transactional id is the
 // region's lease.
 type store struct {
@@ -100,6 +103,27 @@ func (s *store) owned(ctx context.Context) error {
 		return err
 	}
 	return s.note(s.producer.Touch(ctx, txn.Partition{Topic: s.statements}))
+}
+
+// watch returns run.ErrTakenOver when another process has taken the region, and nil when ctx ends. It costs a question a round, and writes only where
+// the answer is not ours. Brokers before 3.0 do not answer: there a process notices when it next writes.
+func (s *store) watch(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(watchInterval):
+		}
+		s.mu.Lock()
+		current, err := s.producer.Current(ctx)
+		s.mu.Unlock()
+		if err != nil || current {
+			continue
+		}
+		if err := s.owned(ctx); errors.Is(err, run.ErrTakenOver) {
+			return err
+		}
+	}
 }
 
 // settle makes the producer usable again after an error: it ends what was begun, which only the owner can, and opens it anew.

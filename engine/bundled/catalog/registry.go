@@ -56,9 +56,9 @@ func (r *Registry) ByID(ctx context.Context, id int) (*format.Schema, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema id %d: %w", id, registryError(err))
 	}
-	out := &format.Schema{ID: id, Type: srclient.Avro.String(), Text: s.Schema()}
+	out := &format.Schema{ID: id, Type: "AVRO", Text: s.Schema()}
 	if t := s.SchemaType(); t != nil && *t != "" {
-		out.Type = t.String()
+		out.Type = string(*t)
 	}
 	for _, ref := range s.References() {
 		if err := r.resolve(ctx, out, ref.Name, ref.Subject, ref.Version, map[string]bool{}); err != nil {

@@ -79,7 +79,7 @@ func (j *Job) Check(p *plan.Pipeline) (bounded bool, err error) {
 }
 
 // Keep runs a statement and keeps it running. It returns nil when a bounded input is read to its end, ErrStopped after stop was closed and a
-// last checkpoint was committed, ctx's error when ctx ended, at once and without a checkpoint, and otherwise why the statement has
+// last checkpoint was committed, ctx's cause when ctx ended, at once and without a checkpoint, and otherwise why the statement has
 // failed. prepare makes the job; it is called again only where it failed. owned says whether the region is still this process's: it is asked
 // before the transactional id is taken from whoever has it by then; ErrTakenOver says that it is not.
 func Keep(ctx context.Context, stop <-chan struct{}, name string, prepare func(context.Context) (*Job, error), owned func(context.Context) error, o Observer, log *slog.Logger) error {
@@ -100,7 +100,7 @@ func Keep(ctx context.Context, stop <-chan struct{}, name string, prepare func(c
 		case err == nil, errors.Is(err, ErrStopped):
 			return err
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 		o.Exception(engine.Exception{Name: exceptionName(err), Message: message(err), At: time.Now().UTC()})
 		if errors.Is(err, ErrTakenOver) || !passing(err) {
@@ -123,7 +123,7 @@ func Keep(ctx context.Context, stop <-chan struct{}, name string, prepare func(c
 		o.Phase(phase, fmt.Sprintf("trying again from the last checkpoint, failing since %s: %v", failing.UTC().Format(time.RFC3339), err))
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		case <-stop:
 			return ErrStopped
 		case <-time.After(pause):

@@ -257,10 +257,11 @@ func (w *worker) emit(ctx context.Context) plan.Emit {
 	}
 }
 
-// advance gives the pipeline the watermark of all partitions together. Partitions with unread records are not idle.
+// advance gives the pipeline the watermark of all partitions together. A partition with unread records is not idle, and neither is one of which
+// nothing is known yet: what the watermark lets go cannot be called back.
 func (w *worker) advance(ctx context.Context, now time.Time) error {
 	for _, p := range w.source.partitions {
-		if len(p.queue) > 0 || !p.done() && p.next < p.stable {
+		if len(p.queue) > 0 || !p.done() && (p.stable < 0 || p.next < p.stable) {
 			w.time.busy(p.number, now)
 		}
 	}

@@ -129,6 +129,26 @@ func (p *Producer) Touch(ctx context.Context, partition Partition) error {
 	return p.Abort(ctx)
 }
 
+// Current asks the coordinator whether the transactional id is still this producer's, without writing anything (KIP-664, brokers from 3.0).
+func (p *Producer) Current(ctx context.Context) (bool, error) {
+	req := kmsg.NewPtrDescribeTransactionsRequest()
+	req.TransactionalIDs = []string{p.id}
+	resp, err := req.RequestWith(ctx, p.client)
+	if err != nil {
+		return false, fmt.Errorf("transactional id %q: describing: %w", p.id, err)
+	}
+	for _, t := range resp.TransactionStates {
+		if t.TransactionalID != p.id {
+			continue
+		}
+		if err := kerr.ErrorForCode(t.ErrorCode); err != nil {
+			return false, fmt.Errorf("transactional id %q: describing: %w", p.id, err)
+		}
+		return t.ProducerID == p.pid && t.ProducerEpoch == p.epoch, nil
+	}
+	return false, fmt.Errorf("transactional id %q: describing: the broker does not answer for it", p.id)
+}
+
 // enrol adds partitions to the open transaction, or begins one. The markers of the transaction before may still be on
 // their way: the broker answers CONCURRENT_TRANSACTIONS until they are there.
 func (p *Producer) enrol(ctx context.Context, partitions []Partition) error {

@@ -137,7 +137,13 @@ func TestFencing(t *testing.T) {
 		if err := older.Write(t.Context(), one("lost")); err != nil {
 			t.Fatal(err)
 		}
+		if mine, err := older.Current(t.Context()); !mine || err != nil {
+			t.Errorf("before it is taken: %v, %v", mine, err)
+		}
 		newer := open(t, c, id)
+		if mine, err := older.Current(t.Context()); mine || err != nil {
+			t.Errorf("after it is taken: %v, %v", mine, err)
+		}
 		for what, err := range map[string]error{
 			"write":  older.Write(t.Context(), one("more")),
 			"commit": older.Commit(t.Context()),
