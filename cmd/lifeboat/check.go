@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/lifeboat-dr/lifeboat/dr"
+)
+
+func (a *app) checkCommand() *cli.Command {
+	return a.command(&cli.Command{
+		Name:  "check",
+		Usage: "pre-flight: the topology, both regions, the statements; changes nothing",
+		Flags: a.flags(
+			&cli.BoolFlag{Name: "offline", Usage: "read files only: for CI without access to a region"},
+			&cli.StringFlag{Name: "link", Usage: "the link to check; default: the one from the primary"},
+		),
+	}, 0, func(c *cli.Context) error {
+		if c.Bool("offline") {
+			if _, _, err := renderers(c); err != nil {
+				return err
+			}
+			declared, findings, err := a.load(c)
+			if err != nil {
+				return err
+			}
+			rep := dr.CheckOffline(declared, findings, time.Now())
+			if err := a.emit(c, rep); err != nil {
+				return err
+			}
+			return outcome(rep)
+		}
+		return a.world(c, func(ctx context.Context, w *dr.World) error {
+			ctx, stop := a.untilInterrupted(ctx)
+			defer stop()
+			rep, err := dr.Check(ctx, w, c.String("link"))
+			if err != nil {
+				return err
+			}
+			if err := a.emit(c, rep); err != nil {
+				return err
+			}
+			for _, name := range w.RegionNames() {
+				if err := w.Errs[name]; err != nil {
+					return err // a region that does not answer has a status of its own
+				}
+			}
+			return outcome(rep)
+		})
+	})
+}

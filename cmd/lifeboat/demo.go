@@ -1,0 +1,36 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/lifeboat-dr/lifeboat/cmd/lifeboat/demo"
+)
+
+func (a *app) demoCommand() *cli.Command {
+	return a.command(&cli.Command{
+		Name:  "demo",
+		Usage: "two regions, real data, the primary is killed, failover, proof; needs nothing installed",
+		Flags: []cli.Flag{
+			&cli.BoolFlag{Name: "kafka", Usage: "two Apache Kafka clusters as JVM processes; needs Java and Maven"},
+			&cli.StringFlag{Name: "format", Value: "human", Usage: "human, json, junit or html"},
+			&cli.StringSliceFlag{Name: "report", Value: cli.NewStringSlice("report.html"), Usage: "write the report to `FILE`; repeatable"},
+			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log what is done, to stderr"},
+		},
+	}, 0, func(c *cli.Context) error {
+		if _, _, err := renderers(c); err != nil {
+			return err
+		}
+		ctx, stop := a.untilInterrupted(c.Context)
+		defer stop()
+		rep, err := demo.Run(ctx, demo.Options{Kafka: c.Bool("kafka"), Out: a.stderr, Log: a.logger(c)})
+		if rep != nil {
+			err = errors.Join(err, a.emit(c, rep))
+		}
+		if err != nil {
+			return err
+		}
+		return outcome(rep)
+	})
+}

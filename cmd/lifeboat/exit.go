@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/lifeboat-dr/lifeboat/dr"
+	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// Exit statuses. 2 is Go's own for a panic.
+const (
+	exitDone        = 0
+	exitError       = 1
+	exitCheckFailed = 3
+	exitPartWay     = 4
+	exitPending     = 5
+	exitUnreachable = 10
+	exitLeaseHeld   = 11
+	exitStale       = 12
+	exitUsage       = 64
+	exitInterrupted = 130
+)
+
+// usageError is a mistake in the command line.
+type usageError struct{ error }
+
+func (e usageError) Unwrap() error { return e.error }
+
+// withHint is an error with what to type next.
+type withHint struct {
+	error
+	hint string
+}
+
+func (e withHint) Unwrap() error { return e.error }
+
+// status is an exit status that a verb decided on after it has written its report.
+type status int
+
+func (s status) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
+
+// exit writes an error with its hint to stderr and returns the status that stands for it.
+func (a *app) exit(err error) int {
+	code, hint := explain(err)
+	var s status
+	if err == nil || errors.As(err, &s) {
+		return code
+	}
+	fmt.Fprintf(a.stderr, "lifeboat: %v\n", err)
+	if hint != "" {
+		fmt.Fprintf(a.stderr, "  next: %s\n", hint)
+	}
+	return code
+}
+
+// explain is the one place where an error becomes a status and a hint.
+func explain(err error) (code int, hint string) {
+	var (
+		s           status
+		usage       usageError
+		hinted      withHint
+		unreachable *linking.UnreachableError
+		auth        *linking.AuthError
+		mirror      *linking.MirrorError
+		held        *dr.LeaseHeldError
+		interrupted *dr.InterruptedError
+		step        *dr.StepError
+		blocked     *dr.BlockedError
+		stale       *plans.StaleError
+		secret      *plans.MissingSecretError
+	)
+	if errors.As(err, &hinted) {
+		hint = hinted.hint
+	}
+	or := func(h string) string {
+		if hint != "" {
+			return hint
+		}
+		return h
+	}
+	switch {
+	case err == nil:
+		return exitDone, ""
+	case errors.As(err, &s):
+		return int(s), ""
+	case errors.As(err, &usage):
+		return exitUsage, or("lifeboat help")
+	case errors.Is(err, dr.ErrInterrupted), errors.Is(err, errSignal), errors.Is(err, context.Canceled):
+		return exitInterrupted, or("lifeboat resume")
+	case errors.As(err, &held):
+		return exitLeaseHeld, or("wait for it, or see what it does: lifeboat runs show " + held.Run)
+	case errors.Is(err, dr.ErrLeaseLost):
+		return exitLeaseHeld, or("lifeboat runs list")
+	case errors.As(err, &interrupted):
+		return exitPartWay, or("lifeboat resume " + interrupted.Run)
+	case errors.As(err, &stale):
+		return exitStale, or("plan again: lifeboat plan failover -o plan.json")
+	case errors.As(err, &unreachable):
+		return exitUnreachable, or("check regions." + unreachable.Region + ".kafka.bootstrap in lifeboat.yaml, the network, and the brokers")
+	case errors.As(err, &step):
+		return exitPartWay, or("lifeboat resume " + step.Run)
+	case errors.As(err, &blocked):
+		return exitCheckFailed, or("lifeboat check")
+	case errors.As(err, &mirror):
+		return exitPartWay, or(mirror.Hint)
+	case errors.As(err, &auth):
+		return exitError, or("check regions." + auth.Region + ".kafka.sasl in lifeboat.yaml and the secret it names")
+	case errors.As(err, &secret):
+		return exitError, or("set it, then run the command again")
+	default:
+		return exitError, hint
+	}
+}

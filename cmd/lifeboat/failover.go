@@ -1,0 +1,103 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/lifeboat-dr/lifeboat/dr"
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+func (a *app) failoverCommand() *cli.Command {
+	return a.command(&cli.Command{
+		Name:  "failover",
+		Usage: "make the link's destination the primary: plan, show, ask, go",
+		Flags: a.flags(append(kindFlags(), a.runFlags(&cli.StringFlag{Name: "link", Usage: "the link to use; default: the one from the primary"})...)...),
+	}, 0, func(c *cli.Context) error {
+		planned, err := failoverKind(c)
+		if err != nil {
+			return err
+		}
+		return a.world(c, func(ctx context.Context, w *dr.World) error {
+			p, err := dr.Plan(ctx, w, plans.OpFailover, plans.Options{Planned: planned, Link: c.String("link"), Pipeline: c.String("pipeline")})
+			if err != nil {
+				return err
+			}
+			return a.carryOut(c, p, func() (*report.Report, error) { return dr.Execute(ctx, w, p) })
+		})
+	})
+}
+
+func (a *app) applyCommand() *cli.Command {
+	return a.command(&cli.Command{
+		Name: "apply", Usage: "carry out a plan written by `plan -o`", ArgsUsage: "PLAN.json", Flags: a.flags(a.runFlags()...),
+	}, 1, func(c *cli.Context) error {
+		if c.NArg() == 0 {
+			return usageError{withHint{errors.New("which plan?"), "lifeboat apply plan.json"}}
+		}
+		p, err := readPlan(c.Args().First())
+		if err != nil {
+			return err
+		}
+		return a.world(c, func(ctx context.Context, w *dr.World) error {
+			return a.carryOut(c, p, func() (*report.Report, error) { return dr.Apply(ctx, w, p) })
+		})
+	})
+}
+
+func (a *app) resumeCommand() *cli.Command {
+	return a.command(&cli.Command{
+		Name: "resume", Usage: "go on with a run that stopped part-way; default: the newest", ArgsUsage: "[RUN]",
+		Flags: a.flags(&cli.BoolFlag{Name: "fenced", Usage: "a manual fence stands: the writers are stopped"}),
+	}, 1, func(c *cli.Context) error {
+		return a.world(c, func(ctx context.Context, w *dr.World) error {
+			rep, err := dr.Resume(ctx, w, c.Args().First())
+			return a.ended(c, rep, err)
+		})
+	})
+}
+
+func (a *app) runFlags(own ...cli.Flag) []cli.Flag {
+	return append(own,
+		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
+		&cli.BoolFlag{Name: "dry-run", Usage: "compute and show, do not execute"},
+		&cli.BoolFlag{Name: "fenced", Usage: "a manual fence stands: the writers are stopped"},
+	)
+}
+
+// carryOut shows a plan, asks, and runs it.
+func (a *app) carryOut(c *cli.Context, p *plans.Plan, run func() (*report.Report, error)) error {
+	if c.Bool("dry-run") || report.Blocked(p.Findings) {
+		rep := dr.PlanReport(p)
+		if err := a.emit(c, rep); err != nil {
+			return err
+		}
+		return outcome(rep)
+	}
+	fmt.Fprintln(a.stderr, p.Text())
+	if !c.Bool("yes") {
+		ok, err := a.confirm("Carry it out?")
+		if err != nil {
+			return err
+		}
+		if !ok {
+			return withHint{errors.New("not carried out: nobody said yes"), c.Command.HelpName + " --yes"}
+		}
+	}
+	rep, err := run()
+	return a.ended(c, rep, err)
+}
+
+// ended writes a run's report, also that of a run that stopped part-way.
+func (a *app) ended(c *cli.Context, rep *report.Report, err error) error {
+	if rep != nil {
+		if werr := a.emit(c, rep); werr != nil {
+			return errors.Join(err, werr)
+		}
+	}
+	return err
+}

@@ -1,0 +1,179 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/lifeboat-dr/lifeboat/dr"
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/linking"
+)
+
+func (a *app) linkCommand() *cli.Command {
+	which := &cli.StringFlag{Name: "link", Usage: "which link; default: the one from the primary"}
+	return a.group(&cli.Command{
+		Name:  "link",
+		Usage: "mirror one region into another: topics, group offsets, schemas",
+		Subcommands: []*cli.Command{
+			a.command(&cli.Command{
+				Name: "run", Usage: "mirror until interrupted",
+				Flags: a.flags(which, &cli.BoolFlag{Name: "once", Usage: "end when lag is zero: for scripts and tests"}),
+			}, 0, a.runLink),
+			a.command(&cli.Command{
+				Name: "status", Usage: "state and lag of every mirrored partition", Flags: a.flags(which),
+			}, 0, func(c *cli.Context) error {
+				return a.world(c, func(ctx context.Context, w *dr.World) error {
+					ctx, stop := a.untilInterrupted(ctx)
+					defer stop()
+					rep, err := dr.LinkStatus(ctx, w, c.String("link"))
+					if err != nil {
+						return err
+					}
+					if err := a.emit(c, rep); err != nil {
+						return err
+					}
+					return outcome(rep)
+				})
+			}),
+			a.command(&cli.Command{
+				Name: "promote", Usage: "turn mirror topics into writable topics, at lag zero", ArgsUsage: "[TOPIC,TOPIC…]",
+				Flags: a.flags(which, &cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"}),
+			}, 1, a.promoteLink),
+		},
+	})
+}
+
+// runLink mirrors until the first signal. SIGTERM is how a service is stopped and ends with 0, SIGINT with 130.
+func (a *app) runLink(c *cli.Context) error {
+	return a.world(c, func(ctx context.Context, w *dr.World) error {
+		ctx, stop := a.untilInterrupted(ctx)
+		defer stop()
+		decl, err := w.Link(c.String("link"))
+		if err != nil {
+			return err
+		}
+		for _, name := range []string{decl.From, decl.To} {
+			if err := w.Errs[name]; err != nil {
+				return err
+			}
+		}
+		l, err := w.OpenLink(decl)
+		if err != nil {
+			return err
+		}
+		begun := time.Now()
+		line := &progressLine{app: a, name: decl.Name}
+		err = l.Run(ctx, linking.RunOptions{Once: c.Bool("once"), Progress: line.show})
+		line.end()
+		if errors.Is(err, context.Canceled) || errors.Is(err, errSignal) {
+			err = a.stopped()
+		}
+		var mirror *linking.MirrorError
+		if err != nil && !errors.As(err, &mirror) {
+			return err
+		}
+		status, serr := dr.LinkStatus(context.WithoutCancel(ctx), w, decl.Name)
+		if serr != nil {
+			return errors.Join(err, serr)
+		}
+		status.Command, status.Start, status.End = "link run", begun, time.Now()
+		return errors.Join(err, a.emit(c, status))
+	})
+}
+
+// stopped is how a verb that runs until interrupted ends.
+func (a *app) stopped() error {
+	if a.signal == syscall.SIGTERM {
+		return nil
+	}
+	return errSignal
+}
+
+func (a *app) promoteLink(c *cli.Context) error {
+	return a.world(c, func(ctx context.Context, w *dr.World) error {
+		ctx, stop := a.untilInterrupted(ctx)
+		defer stop()
+		decl, err := w.Link(c.String("link"))
+		if err != nil {
+			return err
+		}
+		l, err := w.OpenLink(decl)
+		if err != nil {
+			return err
+		}
+		var topics []string
+		if c.NArg() > 0 {
+			topics = strings.Split(c.Args().First(), ",")
+		}
+		if !c.Bool("yes") {
+			ok, err := a.confirm(fmt.Sprintf("Promote %s in %s? The link stops mirroring them; this can not be taken back.", orAll(topics), decl.To))
+			if err != nil {
+				return err
+			}
+			if !ok {
+				return withHint{errors.New("not promoted: nobody said yes"), "lifeboat link promote --yes"}
+			}
+		}
+		begun := time.Now()
+		promoted, err := l.Promote(ctx, linking.PromoteOptions{Topics: topics})
+		if err != nil {
+			return err
+		}
+		rep := &report.Report{Command: "link promote", Title: "link " + decl.Name, Outcome: report.Done, Start: begun, End: time.Now(),
+			Summary: fmt.Sprintf("%d topics are STOPPED: writable in %s, no longer mirrored", len(promoted), decl.To)}
+		for _, p := range promoted {
+			rep.Steps = append(rep.Steps, report.Step{ID: "promote:" + p.Topic, Kind: "promote", Goal: p.Topic + " is writable", Outcome: report.Done, Detail: p.State})
+		}
+		return a.emit(c, rep)
+	})
+}
+
+func orAll(topics []string) string {
+	if len(topics) == 0 {
+		return "every topic of the link"
+	}
+	return strings.Join(topics, ", ")
+}
+
+// progressLine shows one line that is redrawn on a terminal, and a plain line every ten seconds elsewhere.
+type progressLine struct {
+	app   *app
+	name  string
+	last  time.Time
+	drawn bool
+}
+
+func (l *progressLine) show(p linking.Progress) {
+	every := 10 * time.Second
+	if l.app.terminal {
+		every = 200 * time.Millisecond
+	}
+	now := time.Now()
+	if now.Sub(l.last) < every {
+		return
+	}
+	l.last = now
+	text := fmt.Sprintf("link %s: %d partitions, lag %d records (%.1f s), %d records, %.1f MB mirrored", l.name, p.Partitions, p.LagRecords,
+		max(0, p.LagSeconds), p.Records, float64(p.Bytes)/1e6)
+	if p.Failed > 0 {
+		text += fmt.Sprintf(", %d FAILED", p.Failed)
+	}
+	if l.app.terminal {
+		fmt.Fprintf(l.app.stderr, "\r\x1b[K%s", text)
+		l.drawn = true
+		return
+	}
+	fmt.Fprintln(l.app.stderr, text)
+}
+
+func (l *progressLine) end() {
+	if l.drawn {
+		fmt.Fprintln(l.app.stderr)
+	}
+}

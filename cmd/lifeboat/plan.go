@@ -1,0 +1,108 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/lifeboat-dr/lifeboat/dr"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+func (a *app) planCommand() *cli.Command {
+	own := []cli.Flag{
+		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the plan to `FILE`, for `lifeboat apply FILE`", TakesFile: true},
+		&cli.StringFlag{Name: "link", Usage: "the link to use; default: the one from the primary"},
+		&cli.BoolFlag{Name: "detailed-exitcode", Usage: "exit 5 when the plan has changes to make"},
+	}
+	show := func(c *cli.Context, op plans.Operation, o plans.Options) error {
+		return a.world(c, func(ctx context.Context, w *dr.World) error {
+			ctx, stop := a.untilInterrupted(ctx)
+			defer stop()
+			o.Link = c.String("link")
+			p, err := dr.Plan(ctx, w, op, o)
+			if err != nil {
+				return err
+			}
+			if path := c.String("out"); path != "" {
+				if err := writePlan(path, p); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stderr, "plan written to %s; carry it out with: lifeboat apply %s\n", path, path)
+			}
+			rep := dr.PlanReport(p)
+			if err := a.emit(c, rep); err != nil {
+				return err
+			}
+			if err := outcome(rep); err != nil {
+				return err
+			}
+			if c.Bool("detailed-exitcode") && len(p.Steps) > 0 {
+				return status(exitPending)
+			}
+			return nil
+		})
+	}
+	return a.group(&cli.Command{
+		Name:  "plan",
+		Usage: "compute and show a plan; changes nothing",
+		Subcommands: []*cli.Command{
+			a.command(&cli.Command{Name: "failover", Usage: "make the link's destination the primary", Flags: a.flags(append(own, kindFlags()...)...)}, 0,
+				func(c *cli.Context) error {
+					planned, err := failoverKind(c)
+					if err != nil {
+						return err
+					}
+					return show(c, plans.OpFailover, plans.Options{Planned: planned, Pipeline: c.String("pipeline")})
+				}),
+			a.command(&cli.Command{Name: "link", Usage: "mirror one region into another", Flags: a.flags(own...)}, 0,
+				func(c *cli.Context) error { return show(c, plans.OpLink, plans.Options{}) }),
+		},
+	})
+}
+
+func kindFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "planned", Usage: "the primary is alive: fence it, drain it, lose nothing"},
+		&cli.BoolFlag{Name: "unplanned", Usage: "the primary is lost: go on with what has arrived"},
+		&cli.StringFlag{Name: "pipeline", Usage: "move only this pipeline's statements"},
+	}
+}
+
+// failoverKind wants one of --planned and --unplanned: the difference is data, so there is no default.
+func failoverKind(c *cli.Context) (planned bool, err error) {
+	if c.Bool("planned") == c.Bool("unplanned") {
+		return false, usageError{withHint{fmt.Errorf("say --planned (the primary is alive and is drained) or --unplanned (it is lost)"),
+			c.Command.HelpName + " --unplanned"}}
+	}
+	return c.Bool("planned"), nil
+}
+
+func writePlan(path string, p *plans.Plan) error {
+	b, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return fmt.Errorf("encoding the plan: %w", err)
+	}
+	if err := os.WriteFile(path, append(b, '\n'), 0o644); err != nil {
+		return fmt.Errorf("writing the plan: %w", err)
+	}
+	return nil
+}
+
+func readPlan(path string) (*plans.Plan, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("reading the plan: %w", err)
+	}
+	p := new(plans.Plan)
+	if err := json.Unmarshal(b, p); err != nil {
+		return nil, fmt.Errorf("reading the plan %s: %w", path, err)
+	}
+	if p.Kind != "Plan" {
+		return nil, fmt.Errorf("reading the plan %s: its kind is %q, not Plan", path, p.Kind)
+	}
+	return p, nil
+}

@@ -1,0 +1,81 @@
+package main
+
+import (
+	"context"
+	"errors"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/lifeboat-dr/lifeboat/dr"
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
+
+func (a *app) runsCommand() *cli.Command {
+	verb := func(name, usage, args string, own []cli.Flag, do func(*cli.Context, context.Context, *dr.World) (*report.Report, error)) *cli.Command {
+		n := 0
+		if args != "" {
+			n = 1
+		}
+		return a.command(&cli.Command{Name: name, Usage: usage, ArgsUsage: args, Flags: a.flags(own...)}, n, func(c *cli.Context) error {
+			return a.world(c, func(ctx context.Context, w *dr.World) error {
+				ctx, stop := a.untilInterrupted(ctx)
+				defer stop()
+				rep, err := do(c, ctx, w)
+				if err != nil {
+					return err
+				}
+				return a.emit(c, rep)
+			})
+		})
+	}
+	return a.group(&cli.Command{
+		Name:  "runs",
+		Usage: "look at past and unfinished runs",
+		Subcommands: []*cli.Command{
+			verb("list", "every run in the journals of the reachable regions", "", nil,
+				func(_ *cli.Context, ctx context.Context, w *dr.World) (*report.Report, error) {
+					return dr.ListRuns(ctx, w)
+				}),
+			verb("show", "a run's journal, entry by entry", "[RUN]", nil,
+				func(c *cli.Context, ctx context.Context, w *dr.World) (*report.Report, error) {
+					return dr.ShowRun(ctx, w, c.Args().First())
+				}),
+			verb("report", "a run's report", "RUN", nil,
+				func(c *cli.Context, ctx context.Context, w *dr.World) (*report.Report, error) {
+					if c.NArg() == 0 {
+						return nil, usageError{withHint{errors.New("which run?"), "lifeboat runs list"}}
+					}
+					return dr.RunReport(ctx, w, c.Args().First())
+				}),
+			verb("abandon", "end a run that stopped part-way without going on with it", "RUN",
+				[]cli.Flag{&cli.StringFlag{Name: "reason", Required: true, Usage: "why, for the journal"}},
+				func(c *cli.Context, ctx context.Context, w *dr.World) (*report.Report, error) {
+					if c.NArg() == 0 {
+						return nil, usageError{withHint{errors.New("which run?"), "lifeboat runs list"}}
+					}
+					return dr.Abandon(ctx, w, c.Args().First(), c.String("reason"))
+				}),
+		},
+	})
+}
+
+func (a *app) verifyCommand() *cli.Command {
+	return a.command(&cli.Command{
+		Name:  "verify",
+		Usage: "compare both regions: records by digest, groups, schemas; measure what was lost",
+		Flags: a.flags(&cli.StringFlag{Name: "link", Usage: "the link to verify; default: the one from the primary"}),
+	}, 0, func(c *cli.Context) error {
+		return a.world(c, func(ctx context.Context, w *dr.World) error {
+			ctx, stop := a.untilInterrupted(ctx)
+			defer stop()
+			rep, err := dr.Verify(ctx, w, c.String("link"))
+			if err != nil {
+				return err
+			}
+			if err := a.emit(c, rep); err != nil {
+				return err
+			}
+			return outcome(rep)
+		})
+	})
+}

@@ -1,0 +1,77 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/lifeboat-dr/lifeboat/dr"
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// load reads the topology and its SQL files. Mistakes in them are written as a report, and end the command with status 3.
+func (a *app) load(c *cli.Context) (*plans.Declared, []report.Finding, error) {
+	path := c.String("file")
+	declared, findings, err := plans.Load(os.ReadFile, path, time.Now())
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			return nil, nil, withHint{fmt.Errorf("reading the topology: %w", err), "pass the topology with -f, or write lifeboat.yaml: lifeboat schema"}
+		}
+		return nil, nil, err
+	}
+	if report.Blocked(findings) {
+		rep := &report.Report{Command: c.Command.Name, Title: "reading " + path, Outcome: report.Failed, Findings: findings,
+			Summary: fmt.Sprintf("%s can not be used: %d mistakes", path, len(findings)), Next: []string{"mend them, then: lifeboat check --offline -f " + path}}
+		if err := a.emit(c, rep); err != nil {
+			return nil, nil, err
+		}
+		return nil, nil, status(exitCheckFailed)
+	}
+	return declared, findings, nil
+}
+
+// world loads the topology, opens its regions and calls run with them.
+func (a *app) world(c *cli.Context, run func(ctx context.Context, w *dr.World) error) error {
+	if _, _, err := renderers(c); err != nil {
+		return err
+	}
+	declared, _, err := a.load(c)
+	if err != nil {
+		return err
+	}
+	w, err := dr.Open(c.Context, declared, a.options(c))
+	if err != nil {
+		return err
+	}
+	defer w.Close()
+	return run(c.Context, w)
+}
+
+func (a *app) options(c *cli.Context) dr.Options {
+	return dr.Options{
+		Log: a.logger(c), Timeout: c.Duration("timeout"), StateDir: c.String("state-dir"), Interrupted: a.interrupted, Events: a.event,
+		Confirm: func(_ context.Context, question string) (bool, error) {
+			if c.Bool("fenced") {
+				return true, nil
+			}
+			return a.confirm(question)
+		},
+	}
+}
+
+// event shows a step as it begins and ends, one line each.
+func (a *app) event(e dr.Event) {
+	switch e.State {
+	case dr.EntryBegin:
+		fmt.Fprintf(a.stderr, "%s  …  %-28s %s\n", e.At.Format("15:04:05"), e.Step.ID, e.Step.Goal)
+	case dr.EntryDone:
+		fmt.Fprintf(a.stderr, "%s  ok %-28s %s\n", e.At.Format("15:04:05"), e.Step.ID, e.Detail)
+	case dr.EntryFailed:
+		fmt.Fprintf(a.stderr, "%s  !! %-28s %s\n", e.At.Format("15:04:05"), e.Step.ID, e.Detail)
+	}
+}

@@ -1,0 +1,24 @@
+package dr
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
+
+func checkRegions(_ context.Context, c *checkup) []report.Check {
+	var out []report.Check
+	for _, name := range c.world.RegionNames() {
+		line := report.Check{Name: name + " answers", Outcome: report.Passed}
+		if err := c.world.Errs[name]; err != nil {
+			line.Outcome, line.Detail = report.Failed, err.Error()
+			line.Why = "nothing can be mirrored, checked or failed over to while a region does not answer"
+			line.Remedy = "check the address in lifeboat.yaml, the network, and the brokers"
+		} else {
+			line.Detail = fmt.Sprintf("cluster %s, %d topics", c.seen.Regions[name].ClusterID, len(c.seen.Regions[name].Topics))
+		}
+		out = append(out, line)
+	}
+	return out
+}

@@ -1,0 +1,62 @@
+package dr
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
+
+// checkRegistry compares the mirrored subjects: every version with the same id.
+func checkRegistry(_ context.Context, c *checkup) []report.Check {
+	from, to := c.seen.Regions[c.decl.From], c.seen.Regions[c.decl.To]
+	var out []report.Check
+	for _, name := range []string{c.decl.From, c.decl.To} {
+		st := c.seen.Regions[name]
+		if !st.Reachable || st.Registry == "" {
+			continue
+		}
+		line := report.Check{Name: "registry of " + name + " answers", Outcome: report.Passed, Detail: fmt.Sprintf("%d subjects, mode %s", len(st.Subjects), st.Mode)}
+		if st.Registry != "ok" {
+			line.Outcome, line.Detail = report.Failed, st.Registry
+			line.Why, line.Remedy = "records whose schema is missing can not be read", "check regions."+name+".registry in lifeboat.yaml"
+		}
+		out = append(out, line)
+	}
+	if from.Registry != "ok" || to.Registry != "ok" {
+		return out
+	}
+	var missing, other []string
+	n := 0
+	for _, subject := range sortedKeys(from.Subjects) {
+		if !c.decl.Subjects.Match(subject) {
+			continue
+		}
+		n++
+		src, dst := from.Subjects[subject], to.Subjects[subject]
+		for i, v := range src.Versions {
+			at := -1
+			if dst != nil {
+				at = slices.Index(dst.Versions, v)
+			}
+			switch {
+			case at < 0:
+				missing = append(missing, fmt.Sprintf("%s v%d", subject, v))
+			case dst.IDs[at] != src.IDs[i]:
+				other = append(other, fmt.Sprintf("%s v%d: id %d, not %d", subject, v, dst.IDs[at], src.IDs[i]))
+			}
+		}
+	}
+	line := report.Check{Name: "schemas have the same ids in " + c.decl.To, Outcome: report.Passed, Detail: fmt.Sprintf("%d subjects", n)}
+	switch {
+	case len(other) > 0:
+		line.Outcome, line.Detail = report.Failed, strings.Join(other, ", ")
+		line.Why, line.Remedy = "records name their schema by id: another id there means garbage or an error", "delete those subjects in "+c.decl.To+" and mirror them again"
+	case len(missing) > 0:
+		line.Outcome, line.Detail = report.Failed, "missing: "+strings.Join(missing, ", ")
+		line.Why, line.Remedy = "records whose schema is missing can not be read", "lifeboat link run"
+	}
+	return append(out, line)
+}

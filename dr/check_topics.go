@@ -1,0 +1,41 @@
+package dr
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
+
+// checkTopics compares the link's topics in both regions: there, with as many partitions, and with enough replicas to be written.
+func checkTopics(_ context.Context, c *checkup) []report.Check {
+	from, to := c.seen.Regions[c.decl.From], c.seen.Regions[c.decl.To]
+	if !from.Reachable || !to.Reachable {
+		return []report.Check{{Name: "mirrored topics are the same in both regions", Outcome: report.Unknown, Detail: "a region does not answer"}}
+	}
+	var out []report.Check
+	for _, name := range sortedKeys(from.Topics) {
+		if !c.decl.Topics.Match(name) {
+			continue
+		}
+		src, dst := from.Topics[name], to.Topics[name]
+		line := report.Check{Name: fmt.Sprintf("topic %s is mirrored in %s", name, c.decl.To), Outcome: report.Passed,
+			Detail: fmt.Sprintf("%d partitions", len(src.Partitions))}
+		switch {
+		case dst == nil:
+			line.Outcome, line.Detail = report.Failed, fmt.Sprintf("topic %q does not exist in %s", name, c.decl.To)
+			line.Why, line.Remedy = "its records would be lost with "+c.decl.From, "lifeboat link run"
+		case len(dst.Partitions) != len(src.Partitions):
+			line.Outcome = report.Failed
+			line.Detail = fmt.Sprintf("%d partitions in %s, %d in %s", len(src.Partitions), c.decl.From, len(dst.Partitions), c.decl.To)
+			line.Why = "offsets and key order hold per partition: counts must be equal"
+			line.Remedy = fmt.Sprintf("let the link add partitions, or delete topic %q in %s and mirror it again", name, c.decl.To)
+		}
+		out = append(out, line)
+	}
+	if len(out) == 0 {
+		out = append(out, report.Check{Name: "the link mirrors something", Outcome: report.Failed,
+			Detail: fmt.Sprintf("no topic of %s matches link %s", c.decl.From, c.decl.Name), Remedy: "check links[].topics.include in lifeboat.yaml"})
+	}
+	return out
+}

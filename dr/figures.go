@@ -1,0 +1,128 @@
+package dr
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// figures fills the report's numbers from what its steps and topics say.
+func (r *run) figures() {
+	r.rep.Figures = nil
+	type phase struct {
+		name  string
+		spent time.Duration
+	}
+	var phases []phase
+	var restored time.Time
+	for i, s := range r.rep.Steps {
+		if s.End.IsZero() {
+			continue
+		}
+		if r.plan.Steps[i].Kind != plans.StepMeasure && s.Outcome == report.Done {
+			restored = s.End
+		}
+		if n := len(phases); n == 0 || phases[n-1].name != s.Phase {
+			phases = append(phases, phase{name: s.Phase})
+		}
+		phases[len(phases)-1].spent += s.End.Sub(s.Start)
+	}
+	complete := !slices.ContainsFunc(r.rep.Steps, func(s report.Step) bool { return s.Outcome != report.Done })
+	if complete && !restored.IsZero() {
+		rto := report.Figure{Name: "RTO", Value: restored.Sub(r.begun).Seconds(), Unit: "s",
+			Note: "from the run's begin to the last statement past the failover point"}
+		withObjective(&rto, time.Duration(r.plan.Objectives.RTO).Seconds())
+		r.rep.Figures = append(r.rep.Figures, rto)
+	}
+	for _, p := range phases {
+		r.rep.Figures = append(r.rep.Figures, report.Figure{Name: "RTO phase", Phase: p.name, Value: p.spent.Seconds(), Unit: "s"})
+	}
+	r.rep.Figures = append(r.rep.Figures, lossFigures(r.rep.Topics, r.plan.Objectives)...)
+}
+
+// lossFigures sums what topics lost: records, bytes, and the worst topic's seconds against the RPO.
+func lossFigures(topics []report.Topic, o plans.Objectives) []report.Figure {
+	if len(topics) == 0 {
+		return nil
+	}
+	var records, bytes int64
+	var seconds float64
+	measured, known := true, true
+	for _, t := range topics {
+		measured = measured && t.Measured
+		known = known && t.LostRecords >= 0
+		records, bytes, seconds = records+max(0, t.LostRecords), bytes+max(0, t.LostBytes), max(seconds, t.LostSeconds)
+	}
+	note := "measured on the old primary"
+	switch {
+	case !known:
+		note = "not known for every topic"
+	case !measured:
+		note = "a forecast from the last contact with the old primary"
+	}
+	figures := []report.Figure{{Name: "records lost", Value: float64(records), Unit: "records", Note: note}}
+	if measured {
+		rpo := report.Figure{Name: "RPO", Value: seconds, Unit: "s", Note: note}
+		withObjective(&rpo, time.Duration(o.RPO).Seconds())
+		figures = append(figures, report.Figure{Name: "bytes lost", Value: float64(bytes), Unit: "bytes", Note: note}, rpo)
+	}
+	return figures
+}
+
+func withObjective(f *report.Figure, objective float64) {
+	if objective == 0 {
+		return
+	}
+	f.Objective, f.Outcome = objective, report.Passed
+	if f.Value > objective {
+		f.Outcome = report.Failed
+	}
+}
+
+// sampleLag adds one point to the report's lag plot, at most a few a second.
+func (r *run) sampleLag(p linking.Progress) {
+	at := r.world.now()
+	for i := range r.rep.Series {
+		s := &r.rep.Series[i]
+		if s.Name == "lag" {
+			if last := s.Points[len(s.Points)-1]; at.Sub(last.At) >= 100*time.Millisecond || p.LagRecords == 0 {
+				s.Points = append(s.Points, report.Point{At: at, Value: float64(p.LagRecords)})
+			}
+			return
+		}
+	}
+	r.rep.Series = append(r.rep.Series, report.Series{Name: "lag", Unit: "records",
+		Points: []report.Point{{At: at, Value: float64(p.LagRecords)}}})
+}
+
+// summary is what an SRE reads aloud at the end of a run that reached its goal.
+func (r *run) summary() string {
+	text := fmt.Sprintf("%s is the primary now: %d topics promoted, %d statements running", r.plan.To, len(r.plan.Topics), len(r.rep.Statements))
+	for _, f := range r.rep.Figures {
+		switch {
+		case f.Name == "RTO":
+			text += fmt.Sprintf(", RTO %.1f s", f.Value)
+		case f.Name == "records lost" && f.Note == "measured on the old primary":
+			text += fmt.Sprintf(", %.0f records lost", f.Value)
+		case f.Name == "records lost":
+			text += fmt.Sprintf(", %.0f records lost by forecast (not measured: %s is not reachable)", f.Value, r.plan.From)
+		}
+	}
+	return text + "."
+}
+
+func (r *run) next() []string {
+	next := []string{fmt.Sprintf("point producers and consumers at %s", r.plan.To)}
+	if r.plan.Planned {
+		if f := r.fence(); f.By == "acl" {
+			next = append(next, fmt.Sprintf("the fence on %s stays: DENY WRITE for %v on its topics, until you remove those ACLs", r.plan.From, f.Principals))
+		}
+	} else {
+		next = append(next, fmt.Sprintf("keep %s away from its producers when it returns; then `lifeboat verify` measures what it still has", r.plan.From))
+	}
+	return append(next, "lifeboat runs report "+r.id+" --report report.html")
+}

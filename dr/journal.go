@@ -1,0 +1,240 @@
+package dr
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/lifeboat-dr/lifeboat/linking"
+)
+
+// EntryKind says what an entry of the journal records.
+type EntryKind string
+
+const (
+	EntryPlan    EntryKind = "plan"    // a run begins; Data is its plans.Plan
+	EntryLease   EntryKind = "lease"   // the holder is alive
+	EntryBegin   EntryKind = "begin"   // a step is about to be applied
+	EntryDone    EntryKind = "done"    // a step's goal was seen
+	EntryFailed  EntryKind = "failed"  // a step did not reach its goal; Detail says why
+	EntryFact    EntryKind = "fact"    // something a later step needs and could no longer read; Step is its name
+	EntryRelease EntryKind = "release" // the holder stopped part-way and let go; `resume` goes on
+	EntryEnd     EntryKind = "end"     // the run is over; Data is its report.Report
+)
+
+// Entry is one line of a run's journal: a record of the topic _lifeboat.REGION.runs and a line of the local copy.
+type Entry struct {
+	Run    string          `json:"run"`
+	At     time.Time       `json:"at"`
+	Who    string          `json:"who"`
+	Kind   EntryKind       `json:"kind"`
+	Step   string          `json:"step,omitempty"`
+	Detail string          `json:"detail,omitempty"`
+	Data   json.RawMessage `json:"data,omitempty"`
+}
+
+// RunsTopic is the topic of a region's journal: one partition, never compacted, kept for ever.
+func RunsTopic(region string) string { return "_lifeboat." + region + ".runs" }
+
+// Journal is the memory of one run and, at the same time, its lease: entries are written in transactions of one
+// transactional id per region, so that whoever takes the lease over fences the former holder's next entry (KIP-98).
+type Journal struct {
+	Run string
+
+	region string
+	who    string
+	now    func() time.Time
+
+	mu    sync.Mutex
+	cl    *kgo.Client
+	local *os.File
+}
+
+// ErrLeaseLost is returned by a journal write after another process has taken the lease over.
+var ErrLeaseLost = errors.New("another process has taken over this run's lease")
+
+// openJournal ensures the topic, fences whoever held the region's lease before, and returns the journal of run, positioned to
+// write. The caller has decided from ReadJournal that nobody alive holds the lease, and reads it again afterwards.
+func openJournal(ctx context.Context, r *linking.Region, run, who, stateDir string, now func() time.Time) (*Journal, error) {
+	if err := ensureRunsTopic(ctx, r); err != nil {
+		return nil, err
+	}
+	opts := append(slices.Clone(r.Client.Opts()),
+		kgo.TransactionalID("lifeboat."+r.Name+".runs"),
+		kgo.DefaultProduceTopic(RunsTopic(r.Name)),
+		kgo.TransactionTimeout(30*time.Second),
+		kgo.RecordDeliveryTimeout(20*time.Second),
+	)
+	cl, err := kgo.NewClient(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: journal client: %w", r.Name, err)
+	}
+	if _, _, err := cl.ProducerID(ctx); err != nil {
+		cl.Close()
+		return nil, fmt.Errorf("%s: taking the lease (transactional id lifeboat.%s.runs): %w", r.Name, r.Name, err)
+	}
+	local, err := openLocal(stateDir, run)
+	if err != nil {
+		cl.Close()
+		return nil, err
+	}
+	return &Journal{Run: run, region: r.Name, who: who, now: now, cl: cl, local: local}, nil
+}
+
+func ensureRunsTopic(ctx context.Context, r *linking.Region) error {
+	topic := RunsTopic(r.Name)
+	configs := map[string]*string{"cleanup.policy": new("delete"), "retention.ms": new("-1"), "retention.bytes": new("-1")}
+	resp, err := r.Admin.CreateTopic(ctx, 1, -1, configs, topic)
+	if err == nil {
+		err = resp.Err
+	}
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return fmt.Errorf("%s: topic %q: creating it for the journal: %w", r.Name, topic, err)
+	}
+	return nil
+}
+
+// Write appends one entry, in the region first and then in the local copy, and returns when it is committed there.
+func (j *Journal) Write(ctx context.Context, kind EntryKind, step, detail string, data any) error {
+	e := Entry{Run: j.Run, At: j.now().UTC(), Who: j.who, Kind: kind, Step: step, Detail: detail}
+	if data != nil {
+		b, err := json.Marshal(data)
+		if err != nil {
+			return fmt.Errorf("journal: encoding %s of %s: %w", kind, step, err)
+		}
+		e.Data = b
+	}
+	line, err := json.Marshal(e)
+	if err != nil {
+		return fmt.Errorf("journal: encoding %s of %s: %w", kind, step, err)
+	}
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err := j.commit(ctx, line); err != nil {
+		return err
+	}
+	if _, err := j.local.Write(append(line, '\n')); err != nil {
+		return fmt.Errorf("journal: local copy %s: %w", j.local.Name(), err)
+	}
+	return nil
+}
+
+func (j *Journal) commit(ctx context.Context, line []byte) error {
+	fail := func(err error) error {
+		if fenced(err) {
+			return fmt.Errorf("%s: journal of run %s: %w", j.region, j.Run, ErrLeaseLost)
+		}
+		return fmt.Errorf("%s: journal of run %s: %w", j.region, j.Run, err)
+	}
+	if err := j.cl.BeginTransaction(); err != nil {
+		return fail(err)
+	}
+	err := j.cl.ProduceSync(ctx, &kgo.Record{Key: []byte(j.Run), Value: line}).FirstErr()
+	if err != nil {
+		_ = j.cl.EndTransaction(ctx, kgo.TryAbort) // the produce error is the one to tell
+		return fail(err)
+	}
+	if err := j.cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+func fenced(err error) bool {
+	return errors.Is(err, kerr.ProducerFenced) || errors.Is(err, kerr.InvalidProducerEpoch) || errors.Is(err, kerr.InvalidProducerIDMapping)
+}
+
+// Close lets the clients go. It writes nothing: letting go of the lease is an entry of its own.
+func (j *Journal) Close() {
+	j.cl.Close()
+	j.local.Close()
+}
+
+// ReadJournal returns every committed entry of a region's journal, oldest first, and the position after the last one. A region
+// without a journal has no entries.
+func ReadJournal(ctx context.Context, r *linking.Region) ([]Entry, int64, error) {
+	topic := RunsTopic(r.Name)
+	ends, err := r.Admin.ListCommittedOffsets(ctx, topic)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%s: topic %q: log end: %w", r.Name, topic, err)
+	}
+	end, ok := ends.Lookup(topic, 0)
+	if !ok || errors.Is(end.Err, kerr.UnknownTopicOrPartition) {
+		return nil, 0, nil
+	}
+	if end.Err != nil {
+		return nil, 0, fmt.Errorf("%s: topic %q: log end: %w", r.Name, topic, end.Err)
+	}
+	var entries []Entry
+	err = readRange(ctx, r, map[string]map[int32]span{topic: {0: {0, end.Offset}}}, func(rec *kgo.Record) error {
+		var e Entry
+		if err := json.Unmarshal(rec.Value, &e); err != nil {
+			return fmt.Errorf("%s: topic %q offset %d: not a journal entry: %w", r.Name, topic, rec.Offset, err)
+		}
+		entries = append(entries, e)
+		return nil
+	})
+	return entries, end.Offset, err
+}
+
+// openLocal opens the local copy of a run's journal for appending.
+func openLocal(dir, run string) (*os.File, error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("journal: local copy: %w", err)
+	}
+	f, err := os.OpenFile(filepath.Join(dir, run+".jsonl"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("journal: local copy: %w", err)
+	}
+	return f, nil
+}
+
+// ReadLocal returns the entries of a run's local copy. A last line cut short by a crash is dropped: it was not acknowledged.
+func ReadLocal(dir, run string) ([]Entry, error) {
+	b, err := os.ReadFile(filepath.Join(dir, run+".jsonl"))
+	if err != nil {
+		return nil, fmt.Errorf("journal: local copy: %w", err)
+	}
+	var entries []Entry
+	for line := range slices.Values(splitLines(b)) {
+		var e Entry
+		if json.Unmarshal(line, &e) != nil {
+			break
+		}
+		entries = append(entries, e)
+	}
+	return entries, nil
+}
+
+func splitLines(b []byte) [][]byte {
+	var lines [][]byte
+	for len(b) > 0 {
+		i := slices.Index(b, '\n')
+		if i < 0 {
+			i = len(b) - 1
+		}
+		lines, b = append(lines, b[:i+1]), b[i+1:]
+	}
+	return lines
+}
+
+// DefaultStateDir is where local copies live: $XDG_STATE_HOME/lifeboat/runs, else ~/.local/state/lifeboat/runs.
+func DefaultStateDir(getenv func(string) (string, bool)) string {
+	if d, ok := getenv("XDG_STATE_HOME"); ok && d != "" {
+		return filepath.Join(d, "lifeboat", "runs")
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		home = os.TempDir()
+	}
+	return filepath.Join(home, ".local", "state", "lifeboat", "runs")
+}

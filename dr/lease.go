@@ -1,0 +1,140 @@
+package dr
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/linking"
+)
+
+// Renewal is how often a running operation writes that it is alive; a holder silent for LeaseTTL is taken for dead.
+const (
+	Renewal  = 2 * time.Second
+	LeaseTTL = 10 * time.Second
+)
+
+// LeaseHeldError says that another run is under way in the surviving region.
+type LeaseHeldError struct {
+	Region, Run, Who string
+	Operation        string
+	Since, Seen      time.Time
+}
+
+func (e *LeaseHeldError) Error() string {
+	return fmt.Sprintf("%s: run %s (%s) by %s holds the lease since %s, last seen %s", e.Region, e.Run, e.Operation, e.Who,
+		e.Since.Format(time.RFC3339), e.Seen.Format(time.RFC3339))
+}
+
+// InterruptedError says that an earlier run stopped part-way and must be resumed or given up before another begins.
+type InterruptedError struct {
+	Region, Run, Who string
+	Operation        string
+	Since            time.Time
+}
+
+func (e *InterruptedError) Error() string {
+	return fmt.Sprintf("%s: run %s (%s) by %s, begun %s, stopped part-way", e.Region, e.Run, e.Operation, e.Who, e.Since.Format(time.RFC3339))
+}
+
+// open returns the runs of a journal that have not ended, oldest first.
+func openRuns(entries []Entry) []*pastRun {
+	var open []*pastRun
+	for _, r := range foldRuns(entries) {
+		if r.ended == nil {
+			open = append(open, r)
+		}
+	}
+	return open
+}
+
+// acquire takes the region's lease for run and returns its journal. A new run is refused while another one is alive
+// (*LeaseHeldError) or stopped part-way (*InterruptedError); a run that is resumed waits until its former holder has been silent
+// for ttl. Clocks are compared only to refuse early: a holder counts as dead after ttl of silence seen by this process.
+func acquire(ctx context.Context, r *linking.Region, run, who, stateDir string, ttl time.Duration, now func() time.Time) (*Journal, []Entry, error) {
+	entries, end, err := ReadJournal(ctx, r)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, other := range openRuns(entries) {
+		if other.released {
+			if other.id != run {
+				return nil, nil, other.interrupted(r.Name)
+			}
+			continue
+		}
+		if other.id != run && now().Sub(other.seen) < ttl {
+			return nil, nil, other.held(r.Name)
+		}
+		silent, err := silence(ctx, r, end, ttl)
+		switch {
+		case err != nil:
+			return nil, nil, err
+		case !silent:
+			return nil, nil, other.held(r.Name)
+		case other.id != run:
+			return nil, nil, other.interrupted(r.Name)
+		}
+	}
+	j, err := openJournal(ctx, r, run, who, stateDir, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Somebody may have been quicker between the first reading and the fencing: whatever they wrote is in the log by now.
+	again, endAgain, err := ReadJournal(ctx, r)
+	if err == nil && endAgain != end {
+		for _, other := range openRuns(again) {
+			if other.id != run && !other.released {
+				err = other.held(r.Name)
+			}
+		}
+	}
+	if err == nil {
+		err = j.Write(ctx, EntryLease, "", "", nil)
+	}
+	if err != nil {
+		j.Close()
+		return nil, nil, err
+	}
+	return j, again, nil
+}
+
+// silence reports whether the journal does not grow for ttl.
+func silence(ctx context.Context, r *linking.Region, end int64, ttl time.Duration) (bool, error) {
+	deadline := time.NewTimer(ttl)
+	defer deadline.Stop()
+	tick := time.NewTicker(min(ttl/4, 500*time.Millisecond))
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return false, context.Cause(ctx)
+		case <-deadline.C:
+			return true, nil
+		case <-tick.C:
+			ends, err := r.Admin.ListCommittedOffsets(ctx, RunsTopic(r.Name))
+			if err != nil {
+				return false, fmt.Errorf("%s: watching the lease: %w", r.Name, err)
+			}
+			if o, ok := ends.Lookup(RunsTopic(r.Name), 0); ok && o.Err == nil && o.Offset > end {
+				return false, nil
+			}
+		}
+	}
+}
+
+// renew writes that the run is alive until ctx ends; a write that fails because the lease was taken over is returned.
+func renew(ctx context.Context, j *Journal, every time.Duration) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+			if err := j.Write(ctx, EntryLease, "", "", nil); err != nil && ctx.Err() == nil {
+				return err
+			}
+		}
+	}
+}

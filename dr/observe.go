@@ -1,0 +1,248 @@
+package dr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// Observe looks at every region of the world: what a plan is computed from. A region that does not answer is observed as
+// unreachable; a part that can not be read (a registry, an engine) carries its error. Anything else is an error.
+func Observe(ctx context.Context, w *World) (*plans.Observed, error) {
+	o := &plans.Observed{At: w.now().UTC(), Regions: map[string]*plans.RegionState{}, Mirrors: map[string][]plans.MirrorState{}}
+	for _, name := range w.RegionNames() {
+		o.Regions[name] = &plans.RegionState{}
+	}
+	var g errgroup.Group
+	for name, state := range o.Regions {
+		r := w.Regions[name]
+		if r == nil {
+			state.Error = w.Errs[name].Error()
+			continue
+		}
+		state.Reachable = true
+		g.Go(func() error { return observeTopics(ctx, r, state) })
+		g.Go(func() error { return observeGroups(ctx, w, r, state) })
+		g.Go(func() error { observeSubjects(ctx, r, state); return nil })
+		g.Go(func() error { observeStatements(ctx, w, name, state); return nil })
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	for _, decl := range w.Declared.Topology.Links {
+		if w.Regions[decl.To] == nil {
+			continue
+		}
+		l, err := w.OpenLink(decl)
+		if err != nil {
+			return nil, err
+		}
+		states, err := l.States(ctx)
+		if err != nil {
+			return nil, err
+		}
+		o.Mirrors[decl.Name] = states
+	}
+	return o, nil
+}
+
+func observeTopics(ctx context.Context, r *linking.Region, state *plans.RegionState) error {
+	meta, err := r.Admin.Metadata(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: listing topics: %w", r.Name, err)
+	}
+	state.ClusterID = meta.Cluster
+	var names []string
+	for name, t := range meta.Topics {
+		if !strings.HasPrefix(name, "__") && !strings.HasPrefix(name, "_lifeboat.") && t.Err == nil {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	state.Topics = make(map[string]*plans.TopicState, len(names))
+	for _, name := range names {
+		t := meta.Topics[name]
+		ts := &plans.TopicState{ID: t.ID.String(), Partitions: make([]plans.PartitionState, len(t.Partitions)), Configs: map[string]string{}}
+		for p := range ts.Partitions {
+			ts.Partitions[p] = plans.PartitionState{Start: -1, End: -1, Stable: -1, Oldest: -1, Newest: -1}
+		}
+		state.Topics[name] = ts
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	configs, err := r.Admin.DescribeTopicConfigs(ctx, names...)
+	if err != nil {
+		return fmt.Errorf("%s: describing topic configs: %w", r.Name, err)
+	}
+	for _, c := range configs {
+		if c.Err != nil {
+			return fmt.Errorf("%s: topic %q: describing configs: %w", r.Name, c.Name, c.Err)
+		}
+		for _, kv := range c.Configs {
+			state.Topics[c.Name].Configs[kv.Key] = kv.MaybeValue()
+		}
+	}
+	return observeOffsets(ctx, r, state, names)
+}
+
+// observeOffsets reads the log ends and times of every partition. Times are what ListOffsets answers: a marker counts with its own
+// time, so Oldest is never later than the oldest record's.
+func observeOffsets(ctx context.Context, r *linking.Region, state *plans.RegionState, names []string) error {
+	type look struct {
+		what string
+		list func() (kadm.ListedOffsets, error)
+		put  func(*plans.PartitionState, kadm.ListedOffset)
+	}
+	looks := []look{
+		{"log starts", func() (kadm.ListedOffsets, error) { return r.Admin.ListStartOffsets(ctx, names...) },
+			func(p *plans.PartitionState, o kadm.ListedOffset) { p.Start = plans.Offset(o.Offset) }},
+		{"log ends", func() (kadm.ListedOffsets, error) { return r.Admin.ListEndOffsets(ctx, names...) },
+			func(p *plans.PartitionState, o kadm.ListedOffset) { p.End = plans.Offset(o.Offset) }},
+		{"last stable offsets", func() (kadm.ListedOffsets, error) { return r.Admin.ListCommittedOffsets(ctx, names...) },
+			func(p *plans.PartitionState, o kadm.ListedOffset) { p.Stable = plans.Offset(o.Offset) }},
+		{"oldest times", func() (kadm.ListedOffsets, error) { return r.Admin.ListOffsetsAfterMilli(ctx, 0, names...) },
+			func(p *plans.PartitionState, o kadm.ListedOffset) { p.Oldest = o.Timestamp }},
+		{"newest times", func() (kadm.ListedOffsets, error) { return r.Admin.ListMaxTimestampOffsets(ctx, names...) },
+			func(p *plans.PartitionState, o kadm.ListedOffset) { p.Newest = o.Timestamp }},
+	}
+	var g errgroup.Group
+	answers := make([]kadm.ListedOffsets, len(looks))
+	for i, l := range looks {
+		g.Go(func() (err error) {
+			if answers[i], err = l.list(); err != nil {
+				return fmt.Errorf("%s: reading %s: %w", r.Name, l.what, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	for i, l := range looks {
+		var errs []error
+		answers[i].Each(func(o kadm.ListedOffset) {
+			t := state.Topics[o.Topic]
+			if t == nil || int(o.Partition) >= len(t.Partitions) {
+				return
+			}
+			if o.Err != nil {
+				errs = append(errs, fmt.Errorf("%s: %s-%d: reading %s: %w", r.Name, o.Topic, o.Partition, l.what, o.Err))
+				return
+			}
+			l.put(&t.Partitions[o.Partition], o)
+		})
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func observeGroups(ctx context.Context, w *World, r *linking.Region, state *plans.RegionState) error {
+	listed, err := r.Admin.ListGroups(ctx)
+	if err != nil {
+		return fmt.Errorf("%s: listing groups: %w", r.Name, err)
+	}
+	wanted := func(name string) bool {
+		return slices.ContainsFunc(w.Declared.Topology.Links, func(l *plans.Link) bool {
+			return (l.From == r.Name || l.To == r.Name) && l.Groups.Match(name)
+		})
+	}
+	var names []string
+	for _, g := range listed.Sorted() {
+		if wanted(g.Group) {
+			names = append(names, g.Group)
+		}
+	}
+	state.Groups = make(map[string]*plans.GroupState, len(names))
+	if len(names) == 0 {
+		return nil
+	}
+	for _, g := range listed.Sorted() {
+		if slices.Contains(names, g.Group) {
+			state.Groups[g.Group] = &plans.GroupState{State: g.State, Positions: plans.Positions{}}
+		}
+	}
+	for name, resp := range r.Admin.FetchManyOffsets(ctx, names...) {
+		if resp.Err != nil {
+			return fmt.Errorf("%s: group %q: fetching offsets: %w", r.Name, name, resp.Err)
+		}
+		resp.Fetched.Each(func(o kadm.OffsetResponse) {
+			if o.Err != nil && !errors.Is(o.Err, kerr.UnknownTopicOrPartition) || o.At < 0 {
+				return
+			}
+			pos := state.Groups[name].Positions
+			if pos[o.Topic] == nil {
+				pos[o.Topic] = map[int32]plans.Offset{}
+			}
+			pos[o.Topic][o.Partition] = plans.Offset(o.At)
+		})
+	}
+	return nil
+}
+
+func observeSubjects(ctx context.Context, r *linking.Region, state *plans.RegionState) {
+	if r.Registry == nil {
+		return
+	}
+	mode := r.Registry.Mode(ctx)
+	if len(mode) == 1 && mode[0].Err == nil {
+		state.Mode = mode[0].Mode.String()
+	}
+	schemas, err := r.Registry.AllSchemas(ctx)
+	if err != nil {
+		state.Registry = err.Error()
+		return
+	}
+	state.Registry = "ok"
+	state.Subjects = map[string]*plans.SubjectState{}
+	for _, s := range schemas {
+		st := state.Subjects[s.Subject]
+		if st == nil {
+			st = &plans.SubjectState{}
+			state.Subjects[s.Subject] = st
+		}
+		st.Versions, st.IDs = append(st.Versions, s.Version), append(st.IDs, s.ID)
+	}
+	for _, m := range r.Registry.Mode(ctx, subjectNames(state)...) {
+		if st := state.Subjects[m.Subject]; st != nil && m.Err == nil {
+			st.Mode = m.Mode.String()
+		}
+	}
+}
+
+func subjectNames(state *plans.RegionState) []string {
+	var names []string
+	for name := range state.Subjects {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func observeStatements(ctx context.Context, w *World, name string, state *plans.RegionState) {
+	b := w.Engines[name]
+	if b == nil {
+		return
+	}
+	list, err := b.List(ctx)
+	if err != nil {
+		state.Engine = err.Error()
+		return
+	}
+	state.Engine = "ok"
+	state.Statements = make(map[string]plans.StatementState, len(list))
+	for _, s := range list {
+		state.Statements[s.Name] = plans.StatementState{Phase: string(s.Phase), Detail: s.Detail, SQL: s.SQL}
+	}
+}

@@ -1,0 +1,287 @@
+package dr
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// run is one plan being carried out by this process.
+type run struct {
+	id      string
+	world   *World
+	plan    *plans.Plan
+	decl    *plans.Link
+	link    *linking.Link
+	from    *linking.Region // nil: not reachable
+	to      *linking.Region
+	journal *Journal
+	facts   map[string]json.RawMessage
+	rep     *report.Report
+	begun   time.Time // of the run, by its first entry
+
+	// seen holds what this process itself has established and would not believe from a journal: that a fence stands, that
+	// offsets were synced. It dies with the process on purpose.
+	seen map[string]bool
+}
+
+// action is how one kind of step sees and reaches its goal. Both are safe to repeat after a crash at any point.
+type action struct {
+	// done says whether the goal holds now, and what was seen.
+	done func(context.Context, *run, plans.Step) (bool, string, error)
+	// apply works towards the goal and returns when it believes to have reached it.
+	apply func(context.Context, *run, plans.Step) error
+}
+
+var actions = map[plans.StepKind]action{
+	plans.StepFence:       {fenceDone, fenceApply},
+	plans.StepVerifyFence: {verifyFenceDone, verifyFenceApply},
+	plans.StepStopSource:  {stopSourceDone, stopSourceApply},
+	plans.StepDrain:       {drainDone, drainApply},
+	plans.StepOffsets:     {offsetsDone, offsetsApply},
+	plans.StepPromote:     {promoteDone, promoteApply},
+	plans.StepRegistry:    {registryDone, registryApply},
+	plans.StepCanary:      {canaryDone, canaryApply},
+	plans.StepStart:       {startDone, startApply},
+	plans.StepWatermark:   {watermarkDone, watermarkApply},
+	plans.StepMeasure:     {measureDone, measureApply},
+}
+
+// StepError is a step that did not reach its goal. The run has let go of its lease; resuming goes on at this step.
+type StepError struct {
+	Run  string
+	Step plans.Step
+	Err  error
+}
+
+func (e *StepError) Error() string {
+	return fmt.Sprintf("run %s: step %s: %v", e.Run, e.Step.ID, e.Err)
+}
+func (e *StepError) Unwrap() error { return e.Err }
+
+// ErrInterrupted ends a run at the operator's wish, between two steps.
+var ErrInterrupted = errors.New("interrupted")
+
+// Execute carries out a plan as a new run and returns its report. The plan must still fit what is declared and observed
+// (*plans.StaleError). The report is returned with every error that happens after the run has begun.
+func Execute(ctx context.Context, w *World, p *plans.Plan) (*report.Report, error) {
+	if report.Blocked(p.Findings) {
+		return nil, &BlockedError{Findings: p.Findings}
+	}
+	return execute(ctx, w, p, newRunID(w.now()))
+}
+
+// Resume goes on with a run that stopped part-way: the one with the given id, or the newest unfinished one.
+func Resume(ctx context.Context, w *World, id string) (*report.Report, error) {
+	past, _, err := findRun(ctx, w, id)
+	if err != nil {
+		return nil, err
+	}
+	if past.ended != nil {
+		return past.ended, nil
+	}
+	if past.plan == nil {
+		return nil, fmt.Errorf("run %s: its plan is not in the journal: %w", past.id, ErrNoRun)
+	}
+	return execute(ctx, w, past.plan, past.id)
+}
+
+// BlockedError says that a plan must not be carried out.
+type BlockedError struct{ Findings []report.Finding }
+
+func (e *BlockedError) Error() string {
+	for _, f := range e.Findings {
+		if f.Severity == report.Block && f.Waived == "" {
+			return fmt.Sprintf("the plan is blocked: %s: %s", f.Rule, f.Message)
+		}
+	}
+	return "the plan is blocked"
+}
+
+func newRunID(now time.Time) string {
+	b := make([]byte, 2)
+	_, _ = rand.Read(b) // never fails (crypto/rand)
+	return now.UTC().Format("20060102-150405") + "-" + hex.EncodeToString(b)
+}
+
+func execute(ctx context.Context, w *World, p *plans.Plan, id string) (*report.Report, error) {
+	decl, err := w.Link(p.Link)
+	if err != nil {
+		return nil, err
+	}
+	link, err := w.OpenLink(decl)
+	if err != nil {
+		return nil, err
+	}
+	to := w.Regions[p.To]
+	j, entries, err := acquire(ctx, to, id, w.opts.Who, w.opts.StateDir, w.opts.LeaseTTL, w.now)
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	r := &run{id: id, world: w, plan: p, decl: decl, link: link, from: w.Regions[p.From], to: to, journal: j,
+		facts: map[string]json.RawMessage{}, seen: map[string]bool{}, begun: w.now()}
+	r.rep = newRunReport(id, p, r.begun)
+	known := false
+	for _, past := range foldRuns(entries) {
+		if past.id == id && past.plan != nil {
+			r.facts, r.begun, known = past.facts, past.began, true
+			r.rep.Start = past.began
+		}
+	}
+	if !known {
+		if err := j.Write(ctx, EntryPlan, "", operationName(p), p); err != nil {
+			return nil, err
+		}
+	}
+	err = r.hold(ctx)
+	return r.finish(ctx, err)
+}
+
+// hold executes the steps while a second goroutine keeps the lease alive; losing the lease ends the steps.
+func (r *run) hold(ctx context.Context) error {
+	g, gctx := errgroup.WithContext(ctx)
+	renewing, stop := context.WithCancel(gctx)
+	g.Go(func() error { return renew(renewing, r.journal, r.world.opts.Renewal) })
+	g.Go(func() error {
+		defer stop()
+		return r.steps(gctx)
+	})
+	return g.Wait()
+}
+
+func (r *run) steps(ctx context.Context) error {
+	for i, s := range r.plan.Steps {
+		select {
+		case <-r.world.opts.Interrupted:
+			return ErrInterrupted
+		default:
+		}
+		if err := ctx.Err(); err != nil {
+			return context.Cause(ctx)
+		}
+		if err := r.step(ctx, s, &r.rep.Steps[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// step runs one step's loop: done? → journal begin → apply → done! → journal done.
+func (r *run) step(ctx context.Context, s plans.Step, out *report.Step) error {
+	act, ok := actions[s.Kind]
+	if !ok {
+		return &StepError{r.id, s, fmt.Errorf("this lifeboat does not know steps of kind %q: use the version that computed the plan", s.Kind)}
+	}
+	out.Start = r.world.now()
+	fail := func(err error) error {
+		out.Outcome, out.Detail, out.End = report.Failed, err.Error(), r.world.now()
+		r.tell(s, EntryFailed, err.Error())
+		if errors.Is(err, ErrLeaseLost) {
+			return err
+		}
+		if jerr := r.journal.Write(context.WithoutCancel(ctx), EntryFailed, s.ID, err.Error(), nil); jerr != nil {
+			err = errors.Join(err, jerr)
+		}
+		return &StepError{r.id, s, err}
+	}
+	done, detail, err := act.done(ctx, r, s)
+	if err != nil {
+		return fail(err)
+	}
+	if !done {
+		if err := r.journal.Write(ctx, EntryBegin, s.ID, "", nil); err != nil {
+			return fail(err)
+		}
+		r.tell(s, EntryBegin, s.Goal)
+		if err := act.apply(ctx, r, s); err != nil {
+			return fail(err)
+		}
+		if done, detail, err = act.done(ctx, r, s); err != nil {
+			return fail(err)
+		}
+		if !done {
+			return fail(fmt.Errorf("the goal was not seen afterwards: %s", detail))
+		}
+	}
+	if err := r.journal.Write(ctx, EntryDone, s.ID, detail, nil); err != nil {
+		return fail(err)
+	}
+	out.Outcome, out.Detail, out.End = report.Done, detail, r.world.now()
+	r.tell(s, EntryDone, detail)
+	return nil
+}
+
+func (r *run) tell(s plans.Step, state EntryKind, detail string) {
+	r.world.opts.Events(Event{Run: r.id, Step: s, State: state, Detail: detail, At: r.world.now()})
+}
+
+// learn journals a fact that a later step needs. A fact is written once; later ones under the same name replace it.
+func (r *run) learn(ctx context.Context, name string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	if err := r.journal.Write(ctx, EntryFact, name, "", v); err != nil {
+		return err
+	}
+	r.facts[name] = b
+	return nil
+}
+
+// recall reads a journaled fact into v and says whether there is one.
+func (r *run) recall(name string, v any) (bool, error) {
+	b, ok := r.facts[name]
+	if !ok {
+		return false, nil
+	}
+	if err := json.Unmarshal(b, v); err != nil {
+		return false, fmt.Errorf("run %s: fact %q in the journal: %w", r.id, name, err)
+	}
+	return true, nil
+}
+
+// finish completes the report and the journal after the steps ended with err.
+func (r *run) finish(ctx context.Context, err error) (*report.Report, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
+	defer cancel()
+	r.rep.End = r.world.now()
+	r.figures()
+	switch {
+	case err == nil:
+		r.rep.Outcome = report.Done
+		r.rep.Summary = r.summary()
+		r.rep.Next = r.next()
+		return r.rep, r.journal.Write(ctx, EntryEnd, "", r.rep.Summary, r.rep)
+	case errors.Is(err, ErrLeaseLost):
+		r.rep.Outcome = report.Stopped
+		r.rep.Summary = "another process took this run over; it goes on there"
+		r.rep.Next = []string{"lifeboat runs show " + r.id}
+		return r.rep, err
+	default:
+		r.rep.Outcome = report.Stopped
+		r.rep.Summary = "stopped part-way: " + err.Error()
+		r.rep.Next = []string{"lifeboat resume " + r.id, "lifeboat runs abandon " + r.id + "  (only if another way was chosen)"}
+		return r.rep, errors.Join(err, r.journal.Write(ctx, EntryRelease, "", err.Error(), nil))
+	}
+}
+
+// newRunReport lays out a run's report with every step pending.
+func newRunReport(id string, p *plans.Plan, begun time.Time) *report.Report {
+	rep := &report.Report{Command: string(p.Operation), Run: id, Title: operationName(p), Start: begun, Outcome: report.Pending,
+		Findings: p.Findings}
+	for _, s := range p.Steps {
+		rep.Steps = append(rep.Steps, report.Step{ID: s.ID, Kind: string(s.Kind), Goal: s.Goal, Phase: s.Phase, Irreversible: s.Irreversible, Outcome: report.Pending})
+	}
+	return rep
+}

@@ -1,0 +1,283 @@
+package dr
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// pastRun is one run, folded from its journal entries.
+type pastRun struct {
+	id       string
+	who      string // of the last entry
+	plan     *plans.Plan
+	began    time.Time
+	seen     time.Time
+	released bool // its last holder let go of the lease
+	ended    *report.Report
+	steps    map[string]Entry // step id → its last begin, done or failed entry
+	facts    map[string]json.RawMessage
+	entries  []Entry
+}
+
+// foldRuns groups entries by run, in the order in which the runs began.
+func foldRuns(entries []Entry) []*pastRun {
+	var runs []*pastRun
+	byID := map[string]*pastRun{}
+	for _, e := range entries {
+		r := byID[e.Run]
+		if r == nil {
+			r = &pastRun{id: e.Run, began: e.At, steps: map[string]Entry{}, facts: map[string]json.RawMessage{}}
+			byID[e.Run] = r
+			runs = append(runs, r)
+		}
+		r.who, r.seen, r.released = e.Who, e.At, false
+		r.entries = append(r.entries, e)
+		switch e.Kind {
+		case EntryPlan:
+			r.plan = new(plans.Plan)
+			if json.Unmarshal(e.Data, r.plan) != nil {
+				r.plan = nil
+			}
+		case EntryBegin, EntryDone, EntryFailed:
+			r.steps[e.Step] = e
+		case EntryFact:
+			r.facts[e.Step] = e.Data
+		case EntryRelease:
+			r.released = true
+		case EntryEnd:
+			r.ended = new(report.Report)
+			if json.Unmarshal(e.Data, r.ended) != nil {
+				r.ended = &report.Report{Run: e.Run, Outcome: report.Unknown, Summary: "the run's report can not be read"}
+			}
+		}
+	}
+	return runs
+}
+
+func (r *pastRun) operation() string {
+	if r.plan == nil {
+		return "unknown operation"
+	}
+	return operationName(r.plan)
+}
+
+func (r *pastRun) held(region string) error {
+	return &LeaseHeldError{Region: region, Run: r.id, Who: r.who, Operation: r.operation(), Since: r.began, Seen: r.seen}
+}
+
+func (r *pastRun) interrupted(region string) error {
+	return &InterruptedError{Region: region, Run: r.id, Who: r.who, Operation: r.operation(), Since: r.began}
+}
+
+func (r *pastRun) outcome() report.Outcome {
+	switch {
+	case r.ended != nil:
+		return r.ended.Outcome
+	case r.released:
+		return report.Stopped
+	default:
+		return report.Unknown // alive, or killed: only its lease tells
+	}
+}
+
+func operationName(p *plans.Plan) string {
+	if p.Operation != plans.OpFailover {
+		return string(p.Operation)
+	}
+	kind := "unplanned"
+	if p.Planned {
+		kind = "planned"
+	}
+	return fmt.Sprintf("%s failover %s → %s", kind, p.From, p.To)
+}
+
+// ErrNoRun is returned when a run that was asked for is in no journal.
+var ErrNoRun = errors.New("no such run")
+
+// ListRuns reports every run in the journals of the reachable regions, the newest last.
+func ListRuns(ctx context.Context, w *World) (*report.Report, error) {
+	rep := &report.Report{Command: "runs list", Outcome: report.Done, Start: w.now()}
+	var errs []error
+	for _, name := range w.RegionNames() {
+		r := w.Regions[name]
+		if r == nil {
+			errs = append(errs, w.Errs[name])
+			continue
+		}
+		entries, _, err := ReadJournal(ctx, r)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for _, p := range foldRuns(entries) {
+			line := report.Run{ID: p.id, Operation: p.operation(), Outcome: p.outcome(), Who: p.who, Start: p.began, End: p.seen}
+			switch {
+			case p.ended != nil:
+				line.Detail = p.ended.Summary
+			case p.released:
+				line.Detail = "stopped part-way: lifeboat resume " + p.id
+			default:
+				line.Detail = "running, or killed: last seen " + p.seen.Format(time.RFC3339)
+			}
+			rep.Runs = append(rep.Runs, line)
+		}
+	}
+	slices.SortStableFunc(rep.Runs, func(a, b report.Run) int { return a.Start.Compare(b.Start) })
+	rep.Summary = fmt.Sprintf("%d runs", len(rep.Runs))
+	if len(errs) == len(w.RegionNames()) {
+		return nil, errors.Join(errs...)
+	}
+	for _, err := range errs {
+		rep.Findings = append(rep.Findings, report.Finding{Rule: "region/unreachable", Severity: report.Medium, Message: err.Error(),
+			Why: "runs journaled only there are not in this list"})
+	}
+	rep.End = w.now()
+	return rep, nil
+}
+
+// findRun returns a run by id, or the newest that has not ended if id is "", with the region whose journal holds it.
+func findRun(ctx context.Context, w *World, id string) (*pastRun, *linking.Region, error) {
+	var found *pastRun
+	var where *linking.Region
+	var errs []error
+	for _, name := range w.RegionNames() {
+		r := w.Regions[name]
+		if r == nil {
+			errs = append(errs, w.Errs[name])
+			continue
+		}
+		entries, _, err := ReadJournal(ctx, r)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		for _, p := range foldRuns(entries) {
+			if p.id == id || id == "" && p.ended == nil && (found == nil || p.began.After(found.began)) {
+				found, where = p, r
+			}
+		}
+	}
+	if found == nil {
+		what := "no run is unfinished"
+		if id != "" {
+			what = fmt.Sprintf("run %q is in no region's journal", id)
+		}
+		return nil, nil, errors.Join(append([]error{fmt.Errorf("%s: %w", what, ErrNoRun)}, errs...)...)
+	}
+	return found, where, nil
+}
+
+// RunReport returns a past run's report: the one it ended with, or what its journal says so far.
+func RunReport(ctx context.Context, w *World, id string) (*report.Report, error) {
+	p, _, err := findRun(ctx, w, id)
+	if err != nil {
+		return nil, err
+	}
+	if p.ended != nil {
+		return p.ended, nil
+	}
+	if p.plan == nil {
+		return nil, fmt.Errorf("run %s: its plan is not in the journal: %w", p.id, ErrNoRun)
+	}
+	rep := newRunReport(p.id, p.plan, p.began)
+	rep.Outcome, rep.End = p.outcome(), p.seen
+	rep.Summary = fmt.Sprintf("%s, not ended; last journal entry %s", p.operation(), p.seen.Format(time.RFC3339))
+	for i, s := range rep.Steps {
+		e, ok := p.steps[s.ID]
+		if !ok {
+			continue
+		}
+		rep.Steps[i].Detail = e.Detail
+		switch e.Kind {
+		case EntryDone:
+			rep.Steps[i].Outcome = report.Done
+		case EntryFailed:
+			rep.Steps[i].Outcome = report.Failed
+		case EntryBegin:
+			rep.Steps[i].Outcome = report.Stopped
+		}
+		rep.Steps[i].Start, rep.Steps[i].End = p.times(s.ID)
+	}
+	rep.Next = []string{"lifeboat resume " + p.id}
+	return rep, nil
+}
+
+// times returns a step's first begin and last done or failed entry.
+func (r *pastRun) times(step string) (start, end time.Time) {
+	for _, e := range r.entries {
+		if e.Step != step {
+			continue
+		}
+		switch e.Kind {
+		case EntryBegin:
+			if start.IsZero() {
+				start = e.At
+			}
+		case EntryDone, EntryFailed:
+			end = e.At
+		}
+	}
+	if start.IsZero() {
+		start = end
+	}
+	return start, end
+}
+
+// ShowRun returns a past run's journal as text, entry by entry.
+func ShowRun(ctx context.Context, w *World, id string) (*report.Report, error) {
+	p, r, err := findRun(ctx, w, id)
+	if err != nil {
+		return nil, err
+	}
+	rep, err := RunReport(ctx, w, p.id)
+	if err != nil {
+		return nil, err
+	}
+	shown := *rep
+	shown.Command, shown.Title = "runs show", fmt.Sprintf("run %s, journal of %s", p.id, r.Name)
+	for _, e := range p.entries {
+		if e.Kind == EntryLease {
+			continue
+		}
+		line := fmt.Sprintf("%s  %-8s %-28s %s", e.At.Format("15:04:05.000"), e.Kind, e.Step, e.Detail)
+		if e.Kind == EntryFact {
+			line += string(e.Data)
+		}
+		shown.Text += line + "\n"
+	}
+	return &shown, nil
+}
+
+// Abandon ends a run that stopped part-way without going on with it, so that another may begin.
+func Abandon(ctx context.Context, w *World, id, reason string) (*report.Report, error) {
+	p, r, err := findRun(ctx, w, id)
+	if err != nil {
+		return nil, err
+	}
+	if p.ended != nil {
+		return p.ended, nil
+	}
+	j, _, err := acquire(ctx, r, p.id, w.opts.Who, w.opts.StateDir, w.opts.LeaseTTL, w.now)
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	rep, err := RunReport(ctx, w, p.id)
+	if err != nil {
+		rep = &report.Report{Run: p.id, Start: p.began}
+	}
+	rep.Outcome, rep.End, rep.Next = report.Failed, w.now(), nil
+	rep.Summary = fmt.Sprintf("abandoned by %s: %s", w.opts.Who, reason)
+	if err := j.Write(ctx, EntryEnd, "", rep.Summary, rep); err != nil {
+		return nil, err
+	}
+	return rep, nil
+}

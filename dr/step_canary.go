@@ -1,0 +1,120 @@
+package dr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// The canary writes once idempotently and once in a transaction, and reads both back as a read_committed consumer. Brokers have
+// acknowledged writes after a promotion and dropped them; this sees it.
+
+// CanaryTopic is where a region's canaries go: one partition, seven days.
+func CanaryTopic(region string) string { return "_lifeboat." + region + ".canary" }
+
+func canaryDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
+	found, err := r.canaries(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	if found["idempotent"] && found["transactional"] {
+		return true, "an idempotent and a transactional write were read back", nil
+	}
+	return false, fmt.Sprintf("read back: idempotent %t, transactional %t", found["idempotent"], found["transactional"]), nil
+}
+
+func canaryApply(ctx context.Context, r *run, s plans.Step) error {
+	topic := CanaryTopic(r.to.Name)
+	resp, err := r.to.Admin.CreateTopic(ctx, 1, -1, map[string]*string{"cleanup.policy": new("delete"), "retention.ms": new("604800000")}, topic)
+	if err == nil {
+		err = resp.Err
+	}
+	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
+		return fmt.Errorf("%s: topic %q: creating it for the canary: %w", r.to.Name, topic, err)
+	}
+	found, err := r.canaries(ctx)
+	if err != nil {
+		return err
+	}
+	if !found["idempotent"] {
+		if err := r.canary(ctx, "idempotent"); err != nil {
+			return err
+		}
+	}
+	if !found["transactional"] {
+		if err := r.canary(ctx, "transactional", kgo.TransactionalID("lifeboat."+r.to.Name+".canary")); err != nil {
+			return err
+		}
+	}
+	// A commit is answered before its marker is in the log, and a new topic is known to every broker a little later.
+	ctx, cancel := context.WithTimeoutCause(ctx, canaryWithin, fmt.Errorf("%s: topic %q: the canaries were acknowledged and could not be read back within %s", r.to.Name, topic, canaryWithin))
+	defer cancel()
+	for {
+		found, err := r.canaries(ctx)
+		if err != nil || found["idempotent"] && found["transactional"] {
+			return err
+		}
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// canaryWithin is how long acknowledged canaries may take to be readable.
+const canaryWithin = 15 * time.Second
+
+func (r *run) canary(ctx context.Context, kind string, opts ...kgo.Opt) error {
+	cl, err := kgo.NewClient(slices.Concat(r.to.Client.Opts(), opts)...)
+	if err != nil {
+		return fmt.Errorf("%s: canary: %w", r.to.Name, err)
+	}
+	defer cl.Close()
+	if len(opts) > 0 {
+		if err := cl.BeginTransaction(); err != nil {
+			return fmt.Errorf("%s: %s canary: %w", r.to.Name, kind, err)
+		}
+	}
+	rec := &kgo.Record{Topic: CanaryTopic(r.to.Name), Key: []byte(r.id), Value: []byte(kind)}
+	if err := cl.ProduceSync(ctx, rec).FirstErr(); err != nil {
+		return fmt.Errorf("%s: %s canary write: %w", r.to.Name, kind, err)
+	}
+	if len(opts) > 0 {
+		if err := cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
+			return fmt.Errorf("%s: %s canary commit: %w", r.to.Name, kind, err)
+		}
+	}
+	return nil
+}
+
+// canaries says which kinds of this run's canary a read_committed consumer sees.
+func (r *run) canaries(ctx context.Context) (map[string]bool, error) {
+	topic := CanaryTopic(r.to.Name)
+	found := map[string]bool{}
+	ends, err := r.to.Admin.ListCommittedOffsets(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("%s: topic %q: log end: %w", r.to.Name, topic, err)
+	}
+	end, ok := ends.Lookup(topic, 0)
+	if !ok || errors.Is(end.Err, kerr.UnknownTopicOrPartition) {
+		return found, nil
+	}
+	starts, err := logStarts(ctx, r.to, []string{topic})
+	if err != nil {
+		return nil, err
+	}
+	spans := map[string]map[int32]span{topic: {0: {int64(starts[topic][0]), end.Offset}}}
+	err = readRange(ctx, r.to, spans, func(rec *kgo.Record) error {
+		if string(rec.Key) == r.id {
+			found[string(rec.Value)] = true
+		}
+		return nil
+	})
+	return found, err
+}

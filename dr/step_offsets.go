@@ -1,0 +1,64 @@
+package dr
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// Group positions are copied a last time while the old primary can be read; otherwise those that the link wrote last stand.
+
+func offsetsDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
+	if r.from == nil {
+		n, err := r.groupsLastSynced(ctx)
+		if err != nil {
+			return false, "", err
+		}
+		return true, fmt.Sprintf("%s is not reachable: %d group positions stand as the link last wrote them", r.plan.From, n), nil
+	}
+	return r.seen[s.ID], fmt.Sprintf("%d group positions copied", len(r.rep.Groups)), nil
+}
+
+func offsetsApply(ctx context.Context, r *run, s plans.Step) error {
+	synced, err := r.link.SyncGroups(ctx)
+	if err != nil {
+		return err
+	}
+	r.rep.Groups = groupReport(synced)
+	r.seen[s.ID] = true
+	return nil
+}
+
+// groupReport sums a sync's partitions to one line per group and topic.
+func groupReport(synced []linking.GroupSync) []report.Group {
+	var lines []report.Group
+	at := map[[2]string]int{}
+	for _, g := range synced {
+		key := [2]string{g.Group, g.Topic}
+		i, ok := at[key]
+		if !ok {
+			i = len(lines)
+			at[key] = i
+			lines = append(lines, report.Group{Name: g.Group, Topic: g.Topic, State: g.State})
+		}
+		lines[i].Clamped += g.Clamped
+		lines[i].ReReads += g.Clamped
+		if g.Skipped != "" {
+			lines[i].Explanation = g.Skipped
+		}
+	}
+	return lines
+}
+
+// groupsLastSynced fills the report from what the destination holds and what the link last saw of the source.
+func (r *run) groupsLastSynced(ctx context.Context) (int, error) {
+	known, err := r.link.LastGroups(ctx)
+	if err != nil {
+		return 0, err
+	}
+	r.rep.Groups = groupReport(known)
+	return len(known), nil
+}

@@ -1,0 +1,90 @@
+package dr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/engine"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// One statement is started in the destination, by name: creating it again finds it there.
+
+// startWithin bounds the wait for a statement to leave PENDING.
+const startWithin = 2 * time.Minute
+
+func (r *run) statement(name string) (plans.StatementPlan, engine.Backend, error) {
+	b := r.world.Engines[r.plan.To]
+	if b == nil {
+		return plans.StatementPlan{}, nil, fmt.Errorf("%s declares no engine, so statement %q can not be started there", r.plan.To, name)
+	}
+	for _, s := range r.plan.Statements {
+		if s.Name == name {
+			return s, b, nil
+		}
+	}
+	return plans.StatementPlan{}, nil, fmt.Errorf("the plan has no statement %q", name)
+}
+
+func startDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
+	sp, b, err := r.statement(s.Subject)
+	if err != nil {
+		return false, "", err
+	}
+	st, err := b.Get(ctx, sp.Name)
+	if errors.Is(err, engine.ErrNotFound) {
+		return false, "", nil
+	}
+	if err != nil {
+		return false, "", fmt.Errorf("%s: statement %q: %w", r.plan.To, sp.Name, err)
+	}
+	if !sameSQL(st.SQL, sp.SQL) {
+		return false, "", fmt.Errorf("%s: statement %q exists with other SQL: delete it there, or rename the file", r.plan.To, sp.Name)
+	}
+	switch st.Phase {
+	case engine.Running, engine.Completed:
+		return true, string(st.Phase), nil
+	case engine.Failed:
+		return false, "", fmt.Errorf("%s: statement %q is FAILED: %s", r.plan.To, sp.Name, st.Detail)
+	default:
+		return false, string(st.Phase), nil
+	}
+}
+
+func startApply(ctx context.Context, r *run, s plans.Step) error {
+	sp, b, err := r.statement(s.Subject)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, startWithin, fmt.Errorf("%s: statement %q did not leave PENDING within %s", r.plan.To, sp.Name, startWithin))
+	defer cancel()
+	st, err := b.Create(ctx, engine.Spec{Name: sp.Name, SQL: sp.SQL, Properties: sp.Properties})
+	if errors.Is(err, engine.ErrExists) {
+		if st, err = b.Get(ctx, sp.Name); err == nil && st.Phase == engine.Stopped {
+			err = b.Resume(ctx, sp.Name)
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("%s: statement %q (%s): %w", r.plan.To, sp.Name, sp.File, err)
+	}
+	for wait := 5 * time.Millisecond; st.Phase != engine.Running && st.Phase != engine.Completed; wait = min(2*wait, 250*time.Millisecond) {
+		if err := sleep(ctx, wait); err != nil {
+			return err
+		}
+		if st, err = b.Get(ctx, sp.Name); err != nil {
+			return fmt.Errorf("%s: statement %q: %w", r.plan.To, sp.Name, err)
+		}
+		if st.Phase == engine.Failed || st.Phase == engine.Failing {
+			return fmt.Errorf("%s: statement %q is %s: %s", r.plan.To, sp.Name, st.Phase, st.Detail)
+		}
+	}
+	return nil
+}
+
+func sameSQL(a, b string) bool {
+	norm := func(s string) string { return strings.TrimSpace(strings.TrimRight(strings.TrimSpace(s), ";")) }
+	return norm(a) == norm(b)
+}

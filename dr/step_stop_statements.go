@@ -1,0 +1,63 @@
+package dr
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/engine"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// In a planned failover the pipeline's statements stop in the old primary, keeping their state, before its topics are drained.
+
+func stopSourceDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
+	running, err := r.runningInSource(ctx)
+	if err != nil {
+		return false, "", err
+	}
+	if len(running) > 0 {
+		return false, "still running: " + strings.Join(running, ", "), nil
+	}
+	return true, fmt.Sprintf("no statement of the plan runs in %s", r.plan.From), nil
+}
+
+func stopSourceApply(ctx context.Context, r *run, s plans.Step) error {
+	for {
+		running, err := r.runningInSource(ctx)
+		if err != nil || len(running) == 0 {
+			return err
+		}
+		for _, name := range running {
+			if err := r.world.Engines[r.plan.From].Stop(ctx, name); err != nil && !errors.Is(err, engine.ErrNotFound) {
+				return fmt.Errorf("%s: statement %q: stopping: %w", r.plan.From, name, err)
+			}
+		}
+		if err := sleep(ctx, 200*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// runningInSource lists the plan's INSERT statements that are not terminal in the old primary.
+func (r *run) runningInSource(ctx context.Context) ([]string, error) {
+	b := r.world.Engines[r.plan.From]
+	if b == nil {
+		return nil, nil
+	}
+	list, err := b.List(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%s: listing statements: %w", r.plan.From, err)
+	}
+	var running []string
+	for _, st := range list {
+		ours := slices.ContainsFunc(r.plan.Statements, func(p plans.StatementPlan) bool { return p.Name == st.Name })
+		if ours && !st.Phase.Terminal() && st.Phase != engine.Deleting {
+			running = append(running, st.Name)
+		}
+	}
+	return running, nil
+}

@@ -1,0 +1,182 @@
+package dr
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+
+	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// A fence is proved by log ends that stand still, with no transaction left open. A writer that bypasses it is named by the
+// partition that grew and the producer ids seen there.
+
+// stillFor is how long log ends must not move, stillWithin how long open transactions may take to end.
+const (
+	stillFor    = 2 * time.Second
+	stillWithin = 90 * time.Second
+)
+
+const factFenceEnds = "fence-ends"
+
+func verifyFenceDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
+	if !r.seen[s.ID] {
+		return false, "", nil
+	}
+	var ends plans.Positions
+	if _, err := r.recall(factFenceEnds, &ends); err != nil {
+		return false, "", err
+	}
+	grown, err := r.grownSince(ctx, ends)
+	if err != nil {
+		return false, "", err
+	}
+	if len(grown) > 0 {
+		return false, "still written: " + strings.Join(grown, ", "), nil
+	}
+	return true, fmt.Sprintf("log ends of %d topics stood still for %s, no transaction open", len(ends), stillFor), nil
+}
+
+func verifyFenceApply(ctx context.Context, r *run, s plans.Step) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, stillWithin, fmt.Errorf("%s: transactions were still open after %s", r.plan.From, stillWithin))
+	defer cancel()
+	for {
+		ends, err := logEnds(ctx, r.from, r.topicNames())
+		if err != nil {
+			return err
+		}
+		if err := sleep(ctx, stillFor); err != nil {
+			return err
+		}
+		grown, err := r.grownSince(ctx, ends)
+		if err != nil {
+			return err
+		}
+		if len(grown) > 0 {
+			return fmt.Errorf("%s: the fence does not hold, still written: %s", r.plan.From, strings.Join(grown, ", "))
+		}
+		open, err := openTransactions(ctx, r.from, r.topicNames(), ends)
+		if err != nil {
+			return err
+		}
+		if len(open) > 0 {
+			r.world.opts.Log.Warn("waiting for open transactions", "region", r.from.Name, "partitions", open)
+			continue // they end by commit, abort or their own timeout; their markers move the log end
+		}
+		if err := r.learn(ctx, factFenceEnds, ends); err != nil {
+			return err
+		}
+		r.seen[s.ID] = true
+		return nil
+	}
+}
+
+// grownSince lists the source partitions whose log end has moved beyond ends, with the producers seen there.
+func (r *run) grownSince(ctx context.Context, ends plans.Positions) ([]string, error) {
+	now, err := logEnds(ctx, r.from, r.topicNames())
+	if err != nil {
+		return nil, err
+	}
+	var grown []string
+	for topic, parts := range now {
+		for p, end := range parts {
+			if before := ends[topic][p]; end > before {
+				grown = append(grown, fmt.Sprintf("%s-%d %v→%v%s", topic, p, before, end, producersOf(ctx, r.from, topic, p)))
+			}
+		}
+	}
+	slices.Sort(grown)
+	return grown, nil
+}
+
+// producersOf names the active producers of a partition, "" where the broker does not tell.
+func producersOf(ctx context.Context, r *linking.Region, topic string, partition int32) string {
+	set := kadm.TopicsSet{}
+	set.Add(topic, partition)
+	described, err := r.Admin.DescribeProducers(ctx, set)
+	if err != nil {
+		return ""
+	}
+	var ids []string
+	for _, t := range described {
+		for _, p := range t.Partitions {
+			for _, a := range p.ActiveProducers {
+				ids = append(ids, fmt.Sprint(a.ProducerID))
+			}
+		}
+	}
+	if len(ids) == 0 {
+		return ""
+	}
+	return " (producer ids " + strings.Join(ids, ", ") + ")"
+}
+
+// logEnds returns the high watermark of every partition of the topics.
+func logEnds(ctx context.Context, r *linking.Region, topics []string) (plans.Positions, error) {
+	listed, err := r.Admin.ListEndOffsets(ctx, topics...)
+	return positionsOf(r, "log ends", listed, err)
+}
+
+// stableEnds returns the last stable offset of every partition of the topics.
+func stableEnds(ctx context.Context, r *linking.Region, topics []string) (plans.Positions, error) {
+	listed, err := r.Admin.ListCommittedOffsets(ctx, topics...)
+	return positionsOf(r, "last stable offsets", listed, err)
+}
+
+// logStarts returns the log start of every partition of the topics.
+func logStarts(ctx context.Context, r *linking.Region, topics []string) (plans.Positions, error) {
+	listed, err := r.Admin.ListStartOffsets(ctx, topics...)
+	return positionsOf(r, "log starts", listed, err)
+}
+
+func positionsOf(r *linking.Region, what string, listed kadm.ListedOffsets, err error) (plans.Positions, error) {
+	if err == nil {
+		err = listed.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: reading %s: %w", r.Name, what, err)
+	}
+	pos := plans.Positions{}
+	listed.Each(func(o kadm.ListedOffset) {
+		if pos[o.Topic] == nil {
+			pos[o.Topic] = map[int32]plans.Offset{}
+		}
+		pos[o.Topic][o.Partition] = plans.Offset(o.Offset)
+	})
+	return pos, nil
+}
+
+// openTransactions lists the partitions whose last stable offset is behind their log end.
+func openTransactions(ctx context.Context, r *linking.Region, topics []string, ends plans.Positions) ([]string, error) {
+	stable, err := stableEnds(ctx, r, topics)
+	if err != nil {
+		return nil, err
+	}
+	var open []string
+	for topic, parts := range ends {
+		for p, end := range parts {
+			if s := stable[topic][p]; s < end {
+				open = append(open, fmt.Sprintf("%s-%d %v of %v", topic, p, s, end))
+			}
+		}
+	}
+	slices.Sort(open)
+	return open, nil
+}
+
+// sleep waits for d or for ctx to end.
+func sleep(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}
