@@ -48,6 +48,7 @@ func Run(t *testing.T, subject func(t *testing.T) Subject) {
 		{"Window", testWindow},
 		{"Aborted", testAborted},
 		{"StopAndResume", testStopAndResume},
+		{"CreatedStopped", testCreatedStopped},
 		{"Restart", testRestart},
 		{"StartOffsets", testStartOffsets},
 		{"StartupModes", testStartupModes},

@@ -140,18 +140,19 @@ func testRefusals(t *testing.T, s *suite) {
 		name, sql    string
 		properties   map[string]string
 		line, column int
-		message      string
+		message      string // names this
+		hint         string // and hints at this
 	}{
-		{"no SQL", "", nil, 0, 0, ""},
-		{"syntax", "INSERT INTO `" + out + "`\nSELECT n name FROM FROM x", nil, 2, 0, "FROM"},
-		{"an unknown table", "INSERT INTO `" + out + "`\n  SELECT n, name FROM `" + near + "`", nil, 2, 0, near},
-		{"an unknown column", "INSERT INTO `" + out + "` SELECT n,\n nmae FROM `" + in + "`", nil, 2, 2, "nmae"},
-		{"types that do not fit", "INSERT INTO `" + out + "` SELECT name, name FROM `" + in + "`", nil, 1, 0, ""},
-		{"not supported", "SELECT * FROM `" + in + "`", nil, 1, 1, ""},
-		{"an unknown property", copyOf(in, out), map[string]string{"sql.tables.scan.startup.mod": "x"}, 0, 0, "sql.tables.scan.startup.mod"},
-		{"a bad start", copyOf(in, out), map[string]string{engine.PropStart + in: "0:1"}, 0, 0, engine.PropStart},
-		{"a start in a partition that is not there", copyOf(in, out), map[string]string{engine.PropStart + in: "partition:2,offset:0"}, 0, 0, "partition 2"},
-		{"too long", copyOf(in, out) + strings.Repeat(" ", 128<<10), nil, 0, 0, "131072"},
+		{"no SQL", "", nil, 0, 0, "", ""},
+		{"syntax", "INSERT INTO `" + out + "`\nSELECT n name FROM FROM x", nil, 2, 0, "FROM", ""},
+		{"an unknown table", "INSERT INTO `" + out + "`\n  SELECT n, name FROM `" + near + "`", nil, 2, 0, near, in},
+		{"an unknown column", "INSERT INTO `" + out + "` SELECT n,\n nmae FROM `" + in + "`", nil, 2, 2, "nmae", ""},
+		{"types that do not fit", "INSERT INTO `" + out + "` SELECT name, name FROM `" + in + "`", nil, 1, 0, "", ""},
+		{"not supported", "SELECT * FROM `" + in + "`", nil, 1, 1, "", ""},
+		{"an unknown property", copyOf(in, out), map[string]string{"sql.tables.scan.startup.mod": "x"}, 0, 0, "sql.tables.scan.startup.mod", "sql.tables.scan.startup.mode"},
+		{"a bad start", copyOf(in, out), map[string]string{engine.PropStart + in: "0:1"}, 0, 0, engine.PropStart, ""},
+		{"a start in a partition that is not there", copyOf(in, out), map[string]string{engine.PropStart + in: "partition:2,offset:0"}, 0, 0, "partition 2", ""},
+		{"too long", copyOf(in, out) + strings.Repeat(" ", 128<<10), nil, 0, 0, "131072", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			name := s.Name("refused")
@@ -165,6 +166,9 @@ func testRefusals(t *testing.T, s *suite) {
 			}
 			if !strings.Contains(invalid.Message, tc.message) {
 				t.Errorf("%q does not name %q", invalid.Message, tc.message)
+			}
+			if !strings.Contains(invalid.Hint, tc.hint) {
+				t.Errorf("the hint %q does not name %q", invalid.Hint, tc.hint)
 			}
 			if _, err := s.Backend.Get(t.Context(), name); !errors.Is(err, engine.ErrNotFound) {
 				t.Errorf("a refused statement is kept: %v", err)

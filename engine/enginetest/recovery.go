@@ -40,6 +40,27 @@ func testStopAndResume(t *testing.T, s *suite) {
 	s.expect(t, out, minutesOf(0, 3*step, 0, anyTime))
 }
 
+// A statement may be created stopped: its state is nothing then, and its start the beginning.
+func testCreatedStopped(t *testing.T, s *suite) {
+	in, out := s.numbers(t, "avro-registry")
+	name := s.Name("later")
+	want := s.fill(t, in, 0, 4)
+	st, err := s.Backend.Create(t.Context(), engine.Spec{Name: name, SQL: copyOf(in, out), Stopped: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !st.Stopped || st.Phase != engine.Stopped {
+		t.Errorf("created as %s, stopped %v", st.Phase, st.Stopped)
+	}
+	if p, err := s.Backend.Progress(t.Context(), name); err != nil || p.RowsIn != 0 {
+		t.Errorf("progress %+v, %v", p, err)
+	}
+	if err := s.Backend.Resume(t.Context(), name); err != nil {
+		t.Fatal(err)
+	}
+	s.expect(t, out, want)
+}
+
 func testRestart(t *testing.T, s *suite) {
 	if s.Restart == nil {
 		t.Skip("this backend cannot be restarted")

@@ -60,7 +60,7 @@ func codecOf(name string) (batch.Codec, error) {
 }
 
 // emit encodes rows. A row with a key goes to the partition that Kafka's default partitioner gives it, one without a key to that of
-// the hash of its value: so a row has the same partition in every region, whatever order rows come in.
+// spread.
 func (s *sink) emit(ctx context.Context, rows *vec.Batch) error {
 	s.records.Reset()
 	if err := s.writer.Append(&s.records, rows); err != nil {
@@ -71,7 +71,7 @@ func (s *sink) emit(ctx context.Context, rows *vec.Batch) error {
 	for i := range s.records.Len() {
 		p, keyed := s.records.Partition(i, partitions)
 		if !keyed {
-			p = int32(xxh3.Hash(s.records.Value(i)) % uint64(partitions))
+			p = spread(s.records.Value(i), partitions)
 		}
 		at, ok := s.records.Timestamp(i)
 		if !ok {
@@ -91,6 +91,15 @@ func (s *sink) emit(ctx context.Context, rows *vec.Batch) error {
 		return nil
 	}
 	return s.send(ctx)
+}
+
+// spread gives a record without a key its partition: by the hash of its value, so that a row has the same one in every region and after every
+// restart, whatever order rows come in. The schema id in front of the value does not count: regions may differ in it.
+func spread(value []byte, partitions int32) int32 {
+	if len(value) > 5 && value[0] == 0 {
+		value = value[5:]
+	}
+	return int32(xxh3.Hash(value) % uint64(partitions))
 }
 
 func (s *sink) closeBatch(p int32) error {
