@@ -270,7 +270,7 @@ func (c *computation) promoteReason() string {
 	if c.plan.Planned {
 		return "everything has arrived: from here on producers write to " + c.link.To + ", and the logs diverge"
 	}
-	return "now: what has arrived is what there is, and lost is " + forecastLine(c.plan.Forecast) + ". From here on the logs diverge"
+	return "now: what has arrived is what there is, and lost is " + forecastLine(c.plan.Forecast, c.plan.Planned) + ". From here on the logs diverge"
 }
 
 func (c *computation) registryReason() string {

@@ -23,7 +23,7 @@ func (p *Plan) Text() string {
 	}
 	if p.Operation == OpFailover {
 		w.blank()
-		w.line(0, "What is lost: %s.", forecastLine(p.Forecast))
+		w.line(0, "What is lost: %s.", forecastLine(p.Forecast, p.Planned))
 		for _, t := range p.Forecast {
 			if t.LostRecords > 0 {
 				w.line(2, "%s", topicLoss(t))
@@ -79,7 +79,7 @@ func (p *Plan) objectivesLine() string {
 }
 
 // forecastLine says in a few words what is lost.
-func forecastLine(topics []report.Topic) string {
+func forecastLine(topics []report.Topic, planned bool) string {
 	var records int64
 	var worst float64
 	var unknown []string
@@ -89,7 +89,7 @@ func forecastLine(topics []report.Topic) string {
 			unknown = append(unknown, t.Name)
 			continue
 		}
-		if t.LostRecords > 0 && (asOf.IsZero() || t.AsOf.Before(asOf)) {
+		if asOf.IsZero() || t.AsOf.Before(asOf) {
 			asOf = t.AsOf
 		}
 		records += t.LostRecords
@@ -101,7 +101,12 @@ func forecastLine(topics []report.Topic) string {
 		if worst >= 0.05 {
 			line += fmt.Sprintf(", the last %s", seconds(worst))
 		}
-		line += ", and what was written after " + asOf.UTC().Format("15:04:05Z")
+	}
+	if !planned && !asOf.IsZero() {
+		if records == 0 {
+			line = "nothing that the link knew of"
+		}
+		line += ", and what was written after " + asOf.UTC().Format("15:04:05Z") + ", which nobody has seen"
 	}
 	if len(unknown) > 0 {
 		of := "of " + short(unknown, "topic") + " it is not known"

@@ -75,10 +75,22 @@ func sumHit(at Pos, f string, t Type) hit {
 	return hit{at: at, message: fmt.Sprintf("%s of %s differs in its last digits with the order of the rows", f, t.Kind)}
 }
 
-// typeWithin is the type of an expression as far as it shows: by a cast around it, or by the table that the query reads.
+// typeWithin is the type of an expression as far as it shows: by a cast around it or around every branch of a CASE, or by the table that
+// the query reads.
 func (in *judged) typeWithin(e Expr, sel *Select) (t Type, known bool) {
-	if c, ok := e.(*Cast); ok {
+	switch c := e.(type) {
+	case *Cast:
 		return c.Type.Type, true
+	case *Case:
+		for _, w := range c.Whens {
+			if t, known = in.typeWithin(w.Then, sel); !known || t.IsApproximate() {
+				return t, known
+			}
+		}
+		if c.Else != nil {
+			return in.typeWithin(c.Else, sel)
+		}
+		return t, known
 	}
 	if in.facts.Tables == nil {
 		return Type{}, false
