@@ -14,6 +14,7 @@ const (
 	CodeSourceRecreated     = "SOURCE_TOPIC_ID_CHANGED"
 	CodeTruncated           = "UNEXPECTED_TRUNCATION"
 	CodeOverrun             = "SOURCE_RETENTION_OVERRAN_MIRROR"
+	CodeDestinationGone     = "DESTINATION_TOPIC_DELETED"
 	CodeForeignWriter       = "FOREIGN_WRITER"
 	CodeFormat              = "UNSUPPORTED_MESSAGE_FORMAT"
 	CodeCorrupt             = "CORRUPT_SOURCE_BATCH"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -184,74 +185,75 @@ func (l *Link) position(name, topic string, p int32, seen *groupRecord, present 
 	return g
 }
 
+// groupSync copies positions for one run and remembers, where they changed, what the source said: after its death that is what tells how
+// much a group will read again.
+type groupSync struct {
+	l *Link
+	s *store
+
+	mu   sync.Mutex // one pass at a time
+	last map[string]*groupRecord
+}
+
+// pass copies the positions once. topics is what is mirrored.
+func (g *groupSync) pass(ctx context.Context, topics map[string]*topicRecord) ([]GroupSync, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	seen, err := g.l.sourceGroups(ctx)
+	if err != nil {
+		return nil, err
+	}
+	synced, err := g.l.applyGroups(ctx, seen, topics, true)
+	changed := map[string]any{}
+	for name, rec := range seen {
+		old := g.last[name]
+		if old == nil || !maps.EqualFunc(old.Source, rec.Source, func(a, b map[int32]plans.Offset) bool { return maps.Equal(a, b) }) {
+			changed[linkKey(g.s.link, "group", name)] = rec
+		}
+	}
+	if werr := g.s.write(ctx, changed); werr != nil {
+		return synced, errors.Join(err, werr)
+	}
+	maps.Copy(g.last, seen)
+	return synced, err
+}
+
 // followGroups copies positions again and again. A pass that fails is tried again: positions are no reason to stop data.
 func (r *runner) followGroups(ctx context.Context) error {
+	if len(r.l.decl.Groups.Include) == 0 {
+		return nil
+	}
 	for {
 		if err := wait(ctx, groupsEvery); err != nil {
 			return err
 		}
-		if len(r.l.decl.Groups.Include) == 0 {
-			continue
-		}
 		if err, _ := r.fetcher.Health(); err != nil {
 			continue
 		}
-		pass, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
-		seen, err := r.l.sourceGroups(pass)
-		cancel()
-		if err != nil {
-			if ctx.Err() == nil {
-				r.l.o.Log.Warn("reading group positions", "link", r.l.decl.Name, "error", err)
-			}
-			continue
-		}
-		applied := make(chan struct{})
+		var topics map[string]*topicRecord
+		asked := make(chan struct{})
 		select {
-		case r.results <- func(ctx context.Context) error {
-			defer close(applied)
-			_, err := r.l.recordGroups(ctx, r.s, seen)
-			if errors.Is(err, ErrTakenOver) {
-				return err
-			}
-			if err != nil && ctx.Err() == nil {
-				r.l.o.Log.Warn("copying group positions", "link", r.l.decl.Name, "error", err)
-			}
+		case r.results <- func(context.Context) error {
+			topics = maps.Clone(r.memory.topics)
+			close(asked)
 			return nil
 		}:
-			select {
-			case <-applied:
-			case <-ctx.Done():
-				return context.Cause(ctx)
-			}
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-	}
-}
-
-// syncGroupsOnce is one whole pass for the loop.
-func (l *Link) syncGroupsOnce(ctx context.Context, s *store) ([]GroupSync, error) {
-	seen, err := l.sourceGroups(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return l.recordGroups(ctx, s, seen)
-}
-
-// recordGroups commits positions in the destination and remembers, where they changed, what the source said: after its death that is
-// what tells how much a group will read again.
-func (l *Link) recordGroups(ctx context.Context, s *store, seen map[string]*groupRecord) ([]GroupSync, error) {
-	synced, err := l.applyGroups(ctx, seen, s.memory.topics, true)
-	changed := map[string]any{}
-	for name, rec := range seen {
-		old := s.memory.groups[name]
-		if old == nil || !maps.EqualFunc(old.Source, rec.Source, func(a, b map[int32]plans.Offset) bool { return maps.Equal(a, b) }) {
-			changed[linkKey(s.link, "group", name)] = rec
-			s.memory.groups[name] = rec
+		select {
+		case <-asked:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		pass, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
+		_, err := r.groups.pass(pass, topics)
+		cancel()
+		if errors.Is(err, ErrTakenOver) {
+			return err
+		}
+		if err != nil && ctx.Err() == nil {
+			r.l.o.Log.Warn("copying group positions", "link", r.l.decl.Name, "error", err)
 		}
 	}
-	if len(changed) > 0 {
-		err = errors.Join(err, s.write(ctx, changed))
-	}
-	return synced, err
 }

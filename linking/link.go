@@ -56,10 +56,13 @@ type Progress struct {
 // ErrTakenOver. A mirror that fails is recorded and left; with Once its *MirrorError is returned when the others are done.
 func (l *Link) Run(ctx context.Context, o RunOptions) error {
 	if l.from == nil {
-		return fmt.Errorf("link %s: its source %s is not reachable", l.decl.Name, l.decl.From)
+		return l.noSource()
 	}
 	if o.Owner == "" {
-		host, _ := os.Hostname()
+		host, err := os.Hostname()
+		if err != nil {
+			host = "unknown host"
+		}
 		o.Owner = fmt.Sprintf("link run, pid %d on %s", os.Getpid(), host)
 	}
 	s, err := openStore(ctx, l.to, l.decl.Name, o.Owner)
@@ -74,10 +77,17 @@ func (l *Link) Run(ctx context.Context, o RunOptions) error {
 	defer gaps.close()
 	r := newRunner(l, o, s, gaps)
 	err = r.run(ctx)
-	if errors.Is(err, errLagZero) {
+	switch {
+	case errors.Is(err, ErrTakenOver):
+		return err
+	case errors.Is(err, errLagZero):
 		err = nil
 	}
 	return errors.Join(append([]error{err}, r.failures()...)...)
+}
+
+func (l *Link) noSource() error {
+	return fmt.Errorf("link %s: its source %s is not reachable", l.decl.Name, l.decl.From)
 }
 
 // States returns what the link has recorded of its mirrors, by topic.

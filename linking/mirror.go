@@ -3,6 +3,7 @@ package linking
 import (
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/lifeboat-dr/lifeboat/linking/batch"
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
@@ -12,24 +13,26 @@ import (
 type mirror struct {
 	topic     string
 	partition int32
-	toID      [16]byte
+	limit     int // bytes that a merged batch may have
 
 	written int64 // the destination's log end, as acknowledged
 	read    int64 // behind the last source offset that is queued
+	asked   int64 // where the fetcher goes on
 	seq     int32 // of the next record
 	queue   []item
-	busy    bool // queue[:sent] is on its way
+	busy    bool // something of it is on its way: queue[:sent], or a look at its logs
 	sent    int
 	aborted batch.Aborted
 
 	stable    int64 // source's last stable offset, -1 = not known
-	start     int64 // source's log start, -1 = not known
+	start     int64 // source's log start
 	hidden    int64 // destination's log start, as far as this process has moved it
 	newest    int64 // newest record time written, ms
-	records   int64
-	bytes     int64
-	rejected  int   // answers in a row that were mended by reading the log again
-	condition error // why it waits, where it does
+	fresh     bool  // it was just aligned: nothing of the source is in it
+	rejected  int   // answers in a row that made the log be read again
+	notBefore time.Time
+	condition error        // why it waits, where it does
+	ending    *MirrorError // it fails with this once its queue is written
 	failed    *MirrorError
 }
 
@@ -41,12 +44,20 @@ type item struct {
 	release   func()
 }
 
+func (m *mirror) key() partitionKey { return partitionKey{m.topic, m.partition} }
+
+// idle says that something may be sent for it now.
+func (m *mirror) idle(now time.Time) bool {
+	return !m.busy && m.failed == nil && len(m.queue) > 0 && !now.Before(m.notBefore)
+}
+
 func (m *mirror) name() string { return fmt.Sprintf("%s-%d", m.topic, m.partition) }
 
 // take queues what a chunk holds behind what was read already: batches that a read_committed consumer sees as they are, everything else
 // as gaps. The chunk's memory is held until its last item is written.
 func (m *mirror) take(c *fetch.Chunk) error {
-	m.stable, m.start = c.LastStable, max(m.start, c.LogStart)
+	m.stable, m.start, m.asked = c.LastStable, max(m.start, c.LogStart), c.Next
+	m.fresh = m.fresh && len(c.Records) == 0
 	m.aborted.Add(c.Aborted)
 	before := len(m.queue)
 	for rest := c.Records; len(rest) > 0; {
@@ -123,32 +134,44 @@ func (m *mirror) gap(end int64) {
 	m.read = end
 }
 
-// pop drops the first n items, which are in the destination's log now.
-func (m *mirror) pop(n int) {
+// pop drops the first n items, which are in the destination's log now, and returns how many records and bytes they are.
+func (m *mirror) pop(n int) (records, bytes int64) {
 	for _, it := range m.queue[:n] {
 		m.written = it.end
 		if it.data != nil {
-			m.records += it.end - it.base
-			m.bytes += int64(len(it.data))
+			records += it.end - it.base
+			bytes += int64(len(it.data))
 			m.newest = max(m.newest, it.time)
 		}
 		if it.release != nil {
 			it.release()
 		}
 	}
+	clear(m.queue[:n])
 	m.queue = m.queue[n:]
 	if len(m.queue) == 0 {
 		m.queue = nil
 	}
+	return records, bytes
 }
 
-// next appends to dst the bytes of the next produce: the first batch, joined with the uncompressed small neighbours behind it up to limit
-// bytes. It returns how many items they are and the sequence behind them.
-func (m *mirror) next(dst []byte, id identity, limit int) ([]byte, int, int32, error) {
+// discard forgets what is queued and gives its memory back.
+func (m *mirror) discard() {
+	for _, it := range m.queue {
+		if it.release != nil {
+			it.release()
+		}
+	}
+	m.queue, m.sent = nil, 0
+}
+
+// next appends to dst the bytes of the next produce: the first batch, joined with the uncompressed small neighbours behind it as far as
+// the limit goes. It returns how many items they are and the sequence behind them.
+func (m *mirror) next(dst []byte, id identity) ([]byte, int, int32, error) {
 	first := m.queue[0].data
 	stamp := batch.Identity{ProducerID: id.ProducerID, Epoch: id.Epoch, Sequence: m.seq}
 	size, n := len(first), 1
-	for n < len(m.queue) && m.queue[n].data != nil && m.queue[n-1].end == m.queue[n].base && size+len(m.queue[n].data) <= limit &&
+	for n < len(m.queue) && m.queue[n].data != nil && m.queue[n-1].end == m.queue[n].base && size+len(m.queue[n].data) <= m.limit &&
 		mergeable(m.queue[n-1], m.queue[n]) {
 		size += len(m.queue[n].data)
 		n++

@@ -1,12 +1,14 @@
 package linking
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -16,51 +18,52 @@ const (
 	maxRequests     = 4       // produce requests in flight
 	maxRequestBytes = 8 << 20 // of one request
 	mergeBytes      = 900 << 10
+	produceTimeout  = 30 * time.Second
 )
 
 // sending is one partition's part of a produce request.
 type sending struct {
-	m     *mirror
-	items int
-	after int32 // sequence behind it
+	m         *mirror
+	items     int
+	base, end int64
+	after     int32 // sequence behind it
 }
 
 // schedule sends whatever can be sent: packed produce requests, one per destination leader, and markers for gaps.
-func (r *runner) schedule(ctx context.Context) error {
-	r.scheduleGaps()
+func (r *runner) schedule(ctx context.Context) {
+	now := time.Now()
+	r.scheduleGaps(ctx, now)
+	if r.renewing {
+		r.renewIdentity(ctx)
+		return
+	}
 	for r.requests < maxRequests {
 		byLeader := map[int32][]*mirror{}
 		for k, m := range r.mirrors {
-			if m.busy || m.failed != nil || len(m.queue) == 0 || m.queue[0].data == nil || !r.schemas.open(m) {
+			if !m.idle(now) || m.queue[0].data == nil || r.gated(m) {
 				continue
 			}
-			leader, ok := r.leaders[k]
-			if !ok {
-				if err := r.findLeaders(ctx); err != nil {
-					m.condition = err
-					r.later(m, 200*time.Millisecond)
-					continue
-				}
-				leader = r.leaders[k]
+			if leader, ok := r.leaders[k]; ok {
+				byLeader[leader] = append(byLeader[leader], m)
+			} else {
+				r.findLeaders(ctx, now)
 			}
-			byLeader[leader] = append(byLeader[leader], m)
 		}
 		if len(byLeader) == 0 {
-			return nil
+			return
 		}
 		for leader, ready := range byLeader {
 			if r.requests < maxRequests {
-				r.send(leader, ready)
+				r.send(ctx, leader, ready)
 			}
 		}
 	}
-	return nil
 }
 
 // send packs the next batch of as many partitions as a request holds, each once: a broker drops one of two silently.
-func (r *runner) send(leader int32, ready []*mirror) {
+func (r *runner) send(ctx context.Context, leader int32, ready []*mirror) {
 	req := kmsg.NewPtrProduceRequest()
-	req.Acks, req.TimeoutMillis = -1, 30_000
+	req.Acks, req.TimeoutMillis = -1, int32(produceTimeout.Milliseconds())
 	topics := map[string]int{}
 	sent := map[partitionKey]sending{}
 	size := 0
@@ -68,7 +71,7 @@ func (r *runner) send(leader int32, ready []*mirror) {
 		if size > 0 && size+len(m.queue[0].data) > maxRequestBytes {
 			break
 		}
-		body, n, after, err := m.next(nil, r.id, mergeBytes)
+		body, n, after, err := m.next(nil, r.id)
 		if err != nil {
 			r.fail(m, &MirrorError{Code: CodeCorrupt, First: m.queue[0].base, End: m.queue[0].end, Detail: "the source's bytes can not be mirrored", Err: err})
 			continue
@@ -80,174 +83,196 @@ func (r *runner) send(leader int32, ready []*mirror) {
 			i = len(req.Topics)
 			topics[m.topic] = i
 			t := kmsg.NewProduceRequestTopic()
-			t.Topic, t.TopicID = m.topic, m.toID
+			t.Topic, t.TopicID = m.topic, r.topicIDs[m.topic]
 			req.Topics = append(req.Topics, t)
 		}
 		p := kmsg.NewProduceRequestTopicPartition()
 		p.Partition, p.Records = m.partition, body
 		req.Topics[i].Partitions = append(req.Topics[i].Partitions, p)
-		sent[partitionKey{m.topic, m.partition}] = sending{m, n, after}
+		sent[m.key()] = sending{m, n, m.queue[0].base, m.queue[n-1].end, after}
 	}
 	if len(sent) == 0 {
 		return
 	}
 	r.requests++
-	r.group.Go(func() error {
-		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, produceTimeout+5*time.Second)
 		defer cancel()
 		resp, err := r.l.to.Client.Broker(int(leader)).Request(ctx, req)
-		select {
-		case r.results <- func(ctx context.Context) error { return r.answered(sent, resp, err) }:
-		case <-r.ended:
-		}
-		return nil
+		return func(ctx context.Context) error { return r.answered(ctx, req, sent, resp, err) }
 	})
 }
 
 // answered takes a produce answer. Anything but the expected base offset is looked into before the partition goes on.
-func (r *runner) answered(sent map[partitionKey]sending, resp kmsg.Response, err error) error {
+func (r *runner) answered(ctx context.Context, req *kmsg.ProduceRequest, sent map[partitionKey]sending, resp kmsg.Response, err error) error {
 	r.requests--
+	r.destination(err)
 	seen := map[partitionKey]bool{}
 	if err == nil {
-		ids := map[[16]byte]string{}
-		for k, s := range sent {
-			ids[s.m.toID] = k.topic
+		names := map[[16]byte]string{}
+		for _, t := range req.Topics {
+			names[t.TopicID] = t.Topic
 		}
 		for _, t := range resp.(*kmsg.ProduceResponse).Topics {
 			name := t.Topic
 			if name == "" {
-				name = ids[t.TopicID]
+				name = names[t.TopicID]
 			}
 			for _, p := range t.Partitions {
 				k := partitionKey{name, p.Partition}
 				if s, ok := sent[k]; ok {
 					seen[k] = true
-					r.partitionAnswered(s, p)
+					r.partitionAnswered(ctx, s, p)
 				}
 			}
 		}
+		err = errors.New("the answer does not name the partition")
 	}
 	for k, s := range sent {
 		if !seen[k] {
-			if err == nil {
-				err = errors.New("the answer does not name the partition")
-			}
-			r.unsure(s, err) // sent or not: only the log can tell
+			r.unsure(ctx, s, err) // written or not: only the log can tell
 		}
 	}
 	return nil
 }
 
-func (r *runner) partitionAnswered(s sending, p kmsg.ProduceResponseTopicPartition) {
+func (r *runner) partitionAnswered(ctx context.Context, s sending, p kmsg.ProduceResponseTopicPartition) {
 	m := s.m
-	first, last := m.queue[0], m.queue[s.items-1]
+	if m.failed != nil {
+		return
+	}
+	refused := func(code, detail, hint string, err error) {
+		r.fail(m, &MirrorError{Code: code, First: s.base, End: s.end, Detail: detail, Hint: hint, Err: err})
+	}
 	switch err := kerr.ErrorForCode(p.ErrorCode); {
-	case err == nil && p.BaseOffset == first.base:
-		m.seq, m.busy, m.sent, m.rejected, m.condition = s.after, false, 0, 0, nil
-		m.pop(s.items)
+	case err == nil && p.BaseOffset == s.base:
+		r.written(s)
 	case err == nil:
-		r.fail(m, &MirrorError{Code: CodeForeignWriter, First: first.base, End: max(p.BaseOffset, first.base+1),
-			Detail: fmt.Sprintf("offsets @%d–@%d were written at @%d in %s: somebody else writes to the mirror", first.base, last.end-1, p.BaseOffset, r.l.to.Name),
-			Hint:   "stop the writer; then delete the mirror topic and mirror it again"})
-		m.busy = false
-	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.InvalidRecord), errors.Is(err, kerr.InvalidTimestamp), errors.Is(err, kerr.CorruptMessage):
-		m.busy = false
-		r.fail(m, &MirrorError{Code: CodeRefused, First: first.base, End: last.end, Detail: fmt.Sprintf("%s refuses the batch", r.l.to.Name), Err: err,
-			Hint: "compare the topic's max.message.bytes and message.timestamp configs in both regions"})
+		r.fail(m, r.foreign(min(s.base, p.BaseOffset), max(p.BaseOffset, s.base+1),
+			fmt.Sprintf("the source's offsets @%d–@%d were written at @%d in %s: somebody else writes to the mirror", s.base, s.end-1, p.BaseOffset, r.l.to.Name)))
+	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.InvalidRecord), errors.Is(err, kerr.InvalidTimestamp):
+		refused(CodeRefused, r.l.to.Name+" refuses the batch", "compare the topic's max.message.bytes and message.timestamp configs in both regions", err)
+	case errors.Is(err, kerr.CorruptMessage):
+		refused(CodeCorrupt, "the batch is damaged", "run the link again; if it fails at the same offset, check the source's log with kafka-dump-log", err)
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
-		m.busy = false
-		r.fail(m, &MirrorError{Code: CodeAuthorization, First: first.base, End: last.end, Detail: "writing is refused in " + r.l.to.Name, Err: err,
-			Hint: "grant WRITE on the topic to the link's principal, then run the link again"})
-	case errors.Is(err, kerr.UnknownTopicOrPartition) && m.rejected > 20, errors.Is(err, kerr.UnknownTopicID):
-		m.busy = false
-		r.fail(m, &MirrorError{Code: CodeTruncated, First: 0, End: m.written, Detail: "the mirror topic is not in " + r.l.to.Name + " any more", Err: err,
-			Hint: "run the link again to mirror it from its beginning"})
+		refused(CodeAuthorization, "writing is refused in "+r.l.to.Name, "grant WRITE on the topic to the link's principal, then run the link again", err)
 	default:
-		r.unsure(s, err)
+		r.unsure(ctx, s, err)
+	}
+}
+
+// written moves a mirror on behind what was sent.
+func (r *runner) written(s sending) {
+	m := s.m
+	m.seq, m.busy, m.sent, m.rejected, m.condition = s.after, false, 0, 0, nil
+	r.pop(m, s.items)
+}
+
+// pop drops what is in the destination's log now; a mirror that was only to write what it had ends here.
+func (r *runner) pop(m *mirror, items int) {
+	records, bytes := m.pop(items)
+	r.records += records
+	r.bytes += bytes
+	if m.ending != nil && len(m.queue) == 0 {
+		r.fail(m, m.ending)
 	}
 }
 
 // unsure reads the destination's log before anything is sent again: what was sent may be in it, nobody else's may be.
-func (r *runner) unsure(s sending, cause error) {
+func (r *runner) unsure(ctx context.Context, s sending, cause error) {
 	m := s.m
+	if m.failed != nil {
+		return
+	}
+	m.busy, m.sent = true, 0
 	m.rejected++
 	m.condition = cause
-	r.forgetLeaders()
+	clear(r.leaders)
 	r.l.o.Log.Info("reading the mirror's log again", "mirror", m.name(), "because", cause)
-	pauseFor := min(time.Duration(m.rejected)*50*time.Millisecond, 2*time.Second)
-	r.spawn(func() func(context.Context) error {
-		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-		defer cancel()
-		_ = wait(ctx, pauseFor) // never ends early: the context has 20 s
-		at, err := readTail(ctx, r.l.to, m.topic, m.partition, r.id)
-		return func(context.Context) error {
-			if err != nil {
-				r.l.o.Log.Warn("reading the mirror's log", "mirror", m.name(), "error", err)
-				if m.failed == nil {
-					r.unsure(s, err)
-				}
-				return nil
-			}
-			m.busy, m.sent = false, 0
-			first, last := m.queue[0], m.queue[s.items-1]
-			switch {
-			case at.end == first.base: // nothing was written
-				if at.known {
-					m.seq = at.next
-				} else if errors.Is(cause, kerr.OutOfOrderSequenceNumber) {
-					return r.renewIdentity(m)
-				}
-			case at.end == last.end && (!at.known || at.next == s.after): // it had arrived
-				m.seq, m.rejected, m.condition = s.after, 0, nil
-				m.pop(s.items)
-			default:
-				r.fail(m, &MirrorError{Code: CodeForeignWriter, First: first.base, End: at.end,
-					Detail: fmt.Sprintf("the mirror ended at @%d and ends at @%d now, not by this link's batch: somebody else writes to it", first.base, at.end), Err: cause,
-					Hint: "stop the writer; then delete the mirror topic and mirror it again"})
-			}
-			return nil
-		}
-	})
-}
-
-// renewIdentity begins a new sequence for everybody: the broker has lost this producer's state, or never tells it.
-func (r *runner) renewIdentity(m *mirror) error {
-	r.spawn(func() func(context.Context) error {
-		return func(ctx context.Context) error {
-			for _, other := range r.mirrors {
-				if other.busy {
-					r.later(m, 50*time.Millisecond) // not while something is on its way under the old one
-					m.busy = false
+	pause := min(time.Duration(m.rejected)*50*time.Millisecond, 2*time.Second)
+	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
+		_ = wait(ctx, pause) // ctx is looked at again below
+		if fenced(cause) {
+			if err := r.s.confirm(ctx); err != nil {
+				return func(ctx context.Context) error {
+					if errors.Is(err, ErrTakenOver) {
+						return err
+					}
+					r.unsure(ctx, s, err)
 					return nil
 				}
 			}
-			if err := r.identify(ctx, true); err != nil {
+		}
+		look, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
+		defer cancel()
+		all, err := readStandings(look, r.l.to, []partitionKey{m.key()}, r.id)
+		return func(ctx context.Context) error { r.sure(ctx, s, cause, all[m.key()], err); return nil }
+	})
+}
+
+// sure decides what an uncertain answer meant, by where the partition stands now.
+func (r *runner) sure(ctx context.Context, s sending, cause error, at standing, err error) {
+	m := s.m
+	if m.failed != nil {
+		return
+	}
+	err = cmp.Or(err, at.err)
+	r.destination(err)
+	if err != nil {
+		r.unsure(ctx, s, err)
+		return
+	}
+	m.busy = false
+	switch next, known := at.sequence(last{}, r.id); {
+	case at.end == s.base && (at.newer || fenced(cause) || !known && errors.Is(cause, kerr.OutOfOrderSequenceNumber)):
+		r.renewing = true
+	case at.end == s.base: // nothing was written
+		if known {
+			m.seq = next
+		}
+	case at.end == s.end && at.listed && next == s.after: // it had arrived
+		r.written(s)
+	default: // it had arrived, or an older process of this link wrote, or somebody else: the records tell
+		r.reopen(ctx, m)
+	}
+}
+
+// renewIdentity gets a new epoch, with which sequences begin at 0 everywhere, once nothing is on its way under the old one.
+func (r *runner) renewIdentity(ctx context.Context) {
+	if r.requests > 0 || r.filling > 0 || r.initing {
+		return
+	}
+	r.initing = true
+	old := r.id
+	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
+		defer cancel()
+		id, err := r.identify(ctx, &old)
+		return func(context.Context) error {
+			r.initing = false
+			if errors.Is(err, ErrTakenOver) {
 				return err
 			}
-			for _, other := range r.mirrors {
-				other.seq = 0
+			r.destination(err)
+			if err != nil {
+				r.l.o.Log.Warn("renewing the link's identity", "link", r.l.decl.Name, "error", err)
+				return nil // scheduled again
+			}
+			r.id, r.renewing = id, false
+			for _, m := range r.mirrors {
+				m.seq = 0
 			}
 			return nil
 		}
 	})
-	return nil
 }
 
-// later makes the loop look at a mirror again after a while.
-func (r *runner) later(m *mirror, d time.Duration) {
-	m.busy = true
-	r.spawn(func() func(context.Context) error {
-		ctx, cancel := context.WithTimeout(context.Background(), d)
-		defer cancel()
-		<-ctx.Done()
-		return func(context.Context) error { m.busy = false; return nil }
-	})
-}
-
-func (r *runner) forgetLeaders() { clear(r.leaders) }
-
-// findLeaders asks the destination for the leaders and topic ids of the mirrors.
-func (r *runner) findLeaders(ctx context.Context) error {
+// findLeaders asks for the leaders and topic ids of the mirrors, beside the loop.
+func (r *runner) findLeaders(ctx context.Context, now time.Time) {
+	if r.finding || now.Before(r.findNext) {
+		return
+	}
+	r.finding = true
 	req := kmsg.NewPtrMetadataRequest()
 	seen := map[string]bool{}
 	for k := range r.mirrors {
@@ -258,28 +283,83 @@ func (r *runner) findLeaders(ctx context.Context) error {
 			req.Topics = append(req.Topics, t)
 		}
 	}
-	resp, err := req.RequestWith(ctx, r.l.to.Client)
-	if err != nil {
-		return fmt.Errorf("%s: looking for leaders: %w", r.l.to.Name, err)
-	}
+	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
+		defer cancel()
+		resp, err := req.RequestWith(ctx, r.l.to.Client)
+		return func(context.Context) error {
+			r.finding = false
+			r.findNext = time.Now().Add(100 * time.Millisecond)
+			r.destination(err)
+			if err == nil {
+				r.learnLeaders(resp)
+			}
+			return nil
+		}
+	})
+}
+
+func (r *runner) learnLeaders(resp *kmsg.MetadataResponse) {
 	for _, t := range resp.Topics {
 		if t.Topic == nil || t.ErrorCode != 0 {
 			continue
 		}
+		r.topicIDs[*t.Topic] = t.TopicID
 		for _, p := range t.Partitions {
-			k := partitionKey{*t.Topic, p.Partition}
-			if m := r.mirrors[k]; m != nil {
-				m.toID = t.TopicID
-				if p.Leader >= 0 {
-					r.leaders[k] = p.Leader
-				}
+			if k := (partitionKey{*t.Topic, p.Partition}); p.Leader >= 0 && r.mirrors[k] != nil {
+				r.leaders[k] = p.Leader
 			}
 		}
 	}
-	for k := range r.mirrors {
-		if _, ok := r.leaders[k]; !ok {
-			return fmt.Errorf("%s: %s-%d has no leader", r.l.to.Name, k.topic, k.partition)
+}
+
+// produceOne writes one batch to one partition and returns its base offset. txid is empty for a batch outside a transaction.
+func produceOne(ctx context.Context, cl *kgo.Client, region string, k partitionKey, txid string, body []byte) (int64, error) {
+	fail := func(err error) (int64, error) {
+		return -1, fmt.Errorf("%s: %s-%d: writing: %w", region, k.topic, k.partition, err)
+	}
+	meta := kmsg.NewPtrMetadataRequest()
+	mt := kmsg.NewMetadataRequestTopic()
+	mt.Topic = kmsg.StringPtr(k.topic)
+	meta.Topics = append(meta.Topics, mt)
+	found, err := meta.RequestWith(ctx, cl)
+	if err != nil {
+		return fail(err)
+	}
+	leader, id := int32(-1), [16]byte{}
+	for _, t := range found.Topics {
+		id = t.TopicID
+		for _, p := range t.Partitions {
+			if p.Partition == k.partition {
+				leader = p.Leader
+			}
 		}
 	}
-	return nil
+	if leader < 0 {
+		return fail(kerr.LeaderNotAvailable)
+	}
+	req := kmsg.NewPtrProduceRequest()
+	req.Acks, req.TimeoutMillis = -1, int32(produceTimeout.Milliseconds())
+	if txid != "" {
+		req.TransactionID = &txid
+	}
+	t := kmsg.NewProduceRequestTopic()
+	t.Topic, t.TopicID = k.topic, id
+	p := kmsg.NewProduceRequestTopicPartition()
+	p.Partition, p.Records = k.partition, body
+	t.Partitions = append(t.Partitions, p)
+	req.Topics = append(req.Topics, t)
+	resp, err := cl.Broker(int(leader)).Request(ctx, req)
+	if err != nil {
+		return fail(err)
+	}
+	for _, t := range resp.(*kmsg.ProduceResponse).Topics {
+		for _, p := range t.Partitions {
+			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
+				return fail(err)
+			}
+			return p.BaseOffset, nil
+		}
+	}
+	return fail(errors.New("the answer names no partition"))
 }

@@ -2,11 +2,8 @@ package linking
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"maps"
 	"slices"
-	"time"
 
 	"github.com/lifeboat-dr/lifeboat/linking/batch"
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
@@ -40,7 +37,7 @@ func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error
 		return nil, err
 	}
 	defer s.close()
-	g, err := openGaps(ctx, l.to, l.decl)
+	g, err := openGaps(ctx, l.to, l.decl) // no older process writes another marker
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +58,7 @@ func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error
 		}
 	}
 	if len(todo) > 0 {
-		if err := l.stop(ctx, s, g, todo); err != nil {
+		if err := l.stop(ctx, s, todo); err != nil {
 			return nil, err
 		}
 	}
@@ -81,7 +78,7 @@ func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error
 }
 
 // stop takes topics from mirroring to STOPPED.
-func (l *Link) stop(ctx context.Context, s *store, g *gapWriter, topics []*topicRecord) error {
+func (l *Link) stop(ctx context.Context, s *store, topics []*topicRecord) error {
 	var names []string
 	for _, t := range topics {
 		names = append(names, t.Topic)
@@ -109,34 +106,39 @@ func (l *Link) stop(ctx context.Context, s *store, g *gapWriter, topics []*topic
 	if err := s.saveTopics(ctx, topics...); err != nil {
 		return err
 	}
-	data := "lifeboat." + l.decl.Name + ".data"
-	pid, epoch, err := g.initProducer(ctx, data)
+	// One empty transaction of the data identity: its marker carries a new epoch, and the broker refuses the older one's batches on
+	// every partition from there on.
+	t, err := newTransactor(l.to, l.decl.Name, "data")
 	if err != nil {
 		return err
 	}
-	id := identity{ProducerID: pid, Epoch: epoch, BulkID: -1}
+	defer t.close()
+	if err := t.init(ctx); err != nil {
+		return err
+	}
+	id := identity{ProducerID: t.pid, Epoch: t.epoch, BulkID: -1}
 	if old := s.memory.identity; old != nil {
 		id.BulkID = old.BulkID
 	}
-	if err := s.saveIdentity(ctx, id); err != nil {
+	if err := s.saveIdentity(ctx, id); err != nil { // what is still mirrored goes on with it
 		return err
 	}
-	// One empty transaction: its marker carries the new epoch, and the broker refuses the older one's batches on every partition.
 	for chunk := range slices.Chunk(parts, 500) {
-		if err := g.round(ctx, data, pid, epoch, chunk); err != nil {
+		if err := t.markers(ctx, chunk); err != nil {
 			return err
 		}
 	}
-	ends, err := l.fences(ctx, pid, topics)
+	ends, err := l.fences(ctx, t.pid, topics)
 	if err != nil {
 		return err
 	}
-	for _, t := range topics {
-		t.Ends = ends[t.Topic]
-		if err := l.alterTopic(ctx, t.Topic, afterwards(t.Configs, l.decl.Topics.Configs)); err != nil {
+	for _, rec := range topics {
+		rec.Ends = ends[rec.Topic]
+		set, unset := afterwards(rec.Configs, l.decl.Topics.Configs)
+		if err := l.alterTopic(ctx, rec.Topic, set, unset); err != nil {
 			return err
 		}
-		t.State = Stopped
+		rec.State = Stopped
 	}
 	return s.saveTopics(ctx, topics...)
 }
@@ -144,47 +146,30 @@ func (l *Link) stop(ctx context.Context, s *store, g *gapWriter, topics []*topic
 // fences finds the first marker of the data identity on every partition, from where the log ended before: what was mirrored ends there.
 // The identity writes markers at promotion only.
 func (l *Link) fences(ctx context.Context, pid int64, topics []*topicRecord) (map[string]map[int32]plans.Offset, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, awaitMarkers, fmt.Errorf("%s: link %s: the fencing markers were not in the logs after %s", l.to.Name, l.decl.Name, awaitMarkers))
+	ctx, cancel := context.WithTimeoutCause(ctx, awaitMarkers, fmt.Errorf("the fencing markers were not in the logs after %s", awaitMarkers))
 	defer cancel()
-	f := fetch.New(l.to.Client, fetch.Options{ReadUncommitted: true, MaxWait: 50 * time.Millisecond})
-	done := make(chan error, 1)
-	run, stop := context.WithCancel(ctx)
-	go func() { done <- f.Run(run) }()
-	defer func() {
-		stop()
-		<-done
-	}()
-	ends := map[string]map[int32]plans.Offset{}
-	left := 0
+	ends, at := map[string]map[int32]plans.Offset{}, map[partitionKey]int64{}
 	for _, t := range topics {
 		ends[t.Topic] = map[int32]plans.Offset{}
 		for p := range int32(t.Partitions) {
-			f.Add(t.Topic, p, int64(t.Before[p]))
-			left++
+			at[partitionKey{t.Topic, p}] = int64(t.Before[p])
 		}
 	}
-	for left > 0 {
-		chunks, err := f.Poll(ctx)
-		if err != nil {
-			return nil, errors.Join(err, context.Cause(ctx))
+	return ends, readFrom(ctx, l.to, at, func(k partitionKey, c *fetch.Chunk) (bool, error) {
+		if c.Err != nil {
+			return false, fmt.Errorf("looking for the fencing marker: %w", c.Err)
 		}
-		for _, c := range chunks {
-			if c.Err != nil {
-				return nil, fmt.Errorf("%s: %s-%d: looking for the fencing marker: %w", l.to.Name, c.Topic, c.Partition, c.Err)
+		for rest := c.Records; len(rest) > 0; {
+			b, behind, err := batch.Next(rest)
+			if err != nil {
+				return false, err
 			}
-			for rest := c.Records; len(rest) > 0; {
-				var b batch.Batch
-				if b, rest, err = batch.Next(rest); err != nil {
-					return nil, fmt.Errorf("%s: %s-%d: looking for the fencing marker: %w", l.to.Name, c.Topic, c.Partition, err)
-				}
-				if _, have := ends[c.Topic][c.Partition]; !have && b.Control() && b.ProducerID() == pid {
-					ends[c.Topic][c.Partition] = plans.Offset(b.BaseOffset())
-					f.Remove(c.Topic, c.Partition)
-					left--
-				}
+			if b.Control() && b.ProducerID() == pid && b.BaseOffset() >= at[k] {
+				ends[k.topic][k.partition] = plans.Offset(b.BaseOffset())
+				return true, nil
 			}
-			c.Release()
+			rest = behind
 		}
-	}
-	return maps.Clone(ends), nil
+		return false, nil
+	})
 }

@@ -33,10 +33,11 @@ import (
 
 // Region is one region's clients.
 type Region struct {
-	Name     string
-	Client   *kgo.Client
-	Admin    *kadm.Client
-	Registry *sr.Client // nil: none declared
+	Name      string
+	Addresses []string // bootstrap, as declared
+	Client    *kgo.Client
+	Admin     *kadm.Client
+	Registry  *sr.Client // nil: none declared
 }
 
 // Options say how regions are opened and links run. The zero value is good for a command.
@@ -125,7 +126,7 @@ func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Reg
 	if err != nil {
 		return nil, fmt.Errorf("%s: kafka client: %w", name, err)
 	}
-	r := &Region{Name: name, Client: cl, Admin: kadm.NewClient(cl)}
+	r := &Region{Name: name, Addresses: decl.Kafka.Bootstrap, Client: cl, Admin: kadm.NewClient(cl)}
 	begun := time.Now()
 	first, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()

@@ -10,11 +10,11 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lifeboat-dr/lifeboat/linking/batch"
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
-	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
 // errLagZero ends a run with Once.
@@ -22,11 +22,12 @@ var errLagZero = errors.New("lag is zero")
 
 // How often the runner looks at what does not come by itself.
 const (
-	recordEvery   = time.Second            // states to the links topic
-	discoverEvery = 3 * time.Second        // new topics and partitions
-	groupsEvery   = time.Second            // group positions
-	schemasEvery  = 5 * time.Second        // subjects without records yet
-	progressEvery = 200 * time.Millisecond // the caller's Progress
+	recordEvery  = time.Second            // states to the links topic
+	lookEvery    = 3 * time.Second        // new topics and partitions, changed configs, foreign writes
+	groupsEvery  = time.Second            // group positions
+	schemasEvery = 5 * time.Second        // subjects without records yet
+	tickEvery    = 100 * time.Millisecond // the caller's Progress; mirrors that wait
+	lastRecord   = 2 * time.Second        // how long a run that ends tries to record its states
 )
 
 type partitionKey struct {
@@ -34,40 +35,67 @@ type partitionKey struct {
 	partition int32
 }
 
-// runner is one run of a link. Its loop owns every mirror; what takes time happens in goroutines that send their results back.
+// runner is one run of a link. Its loop owns every mirror; what takes time happens beside it, in goroutines whose results the loop
+// applies.
 type runner struct {
-	l    *Link
-	o    RunOptions
-	s    *store
-	gaps *gapWriter
-	id   identity
+	l      *Link
+	o      RunOptions
+	s      *store
+	memory *memory // what is remembered, as of the last look
+	gaps   *gapWriter
+	id     identity
+	group  *errgroup.Group
 
-	fetcher *fetch.Fetcher
-	mirrors map[partitionKey]*mirror
-	failed  map[string]error // topics that failed as a whole
+	fetcher   *fetch.Fetcher
+	mirrors   map[partitionKey]*mirror
+	opening   map[partitionKey]bool
+	topicErrs map[string]*MirrorError // topics that failed as a whole
+	schemas   *schemaGate
+	groups    *groupSync
 
 	leaders  map[partitionKey]int32
+	topicIDs map[string][16]byte
 	requests int // produce requests in flight
+	filling  int // logs being aligned
 	gapping  bool
-	schemas  *schemaGate
-	results  chan func(context.Context) error // to be run by the loop
-	ended    chan struct{}                    // the loop takes no more results
-	group    *errgroup.Group
-	began    time.Time
-	steady   bool // topics were looked at once
+	renewing bool // the identity is to be renewed: no data is sent
+	initing  bool
+	finding  bool
+	findNext time.Time
+	looking  bool
+	saving   bool
+	steady   bool                   // topics were looked at once
+	target   map[partitionKey]int64 // with Once: where each mirror must come to
+	closing  bool                   // with Once: the last passes are under way
+
+	waiting error     // why mirrors are not opened, where that is so
+	toErr   error     // what the destination answered last, where it was an error
+	toSince time.Time // since when it does
+	records int64     // written by this run
+	bytes   int64
+	results chan func(context.Context) error // to be run by the loop; they do no I/O
+	ended   chan struct{}                    // the loop takes no more results
 }
 
 func newRunner(l *Link, o RunOptions, s *store, gaps *gapWriter) *runner {
-	return &runner{l: l, o: o, s: s, gaps: gaps, mirrors: map[partitionKey]*mirror{}, failed: map[string]error{},
-		leaders: map[partitionKey]int32{}, results: make(chan func(context.Context) error, 64), ended: make(chan struct{}),
-		fetcher: fetch.New(l.from.Client, fetch.Options{}), schemas: newSchemaGate(l), began: time.Now()}
+	return &runner{l: l, o: o, s: s, memory: s.memory, gaps: gaps, mirrors: map[partitionKey]*mirror{}, opening: map[partitionKey]bool{},
+		topicErrs: map[string]*MirrorError{}, leaders: map[partitionKey]int32{}, topicIDs: map[string][16]byte{},
+		results: make(chan func(context.Context) error, 64), ended: make(chan struct{}),
+		fetcher: fetch.New(l.from.Client, fetch.Options{}), schemas: newSchemaGate(l), groups: &groupSync{l: l, s: s, last: s.memory.groups}}
 }
 
 // run is the loop, with the goroutines around it; it returns when all of them have ended.
 func (r *runner) run(ctx context.Context) error {
-	if err := r.identify(ctx, false); err != nil {
-		return err
+	r.reconsider()
+	id := r.memory.identity
+	if id == nil {
+		fresh, err := r.identify(ctx, nil)
+		if err != nil {
+			return err
+		}
+		id = &fresh
 	}
+	r.id = *id
 	var gctx context.Context
 	r.group, gctx = errgroup.WithContext(ctx)
 	chunks := make(chan []fetch.Chunk)
@@ -91,238 +119,274 @@ func (r *runner) run(ctx context.Context) error {
 		r.group.Go(func() error { return r.followSubjects(gctx) })
 	}
 	err := r.group.Wait()
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if !errors.Is(err, ErrTakenOver) {
-		err = errors.Join(err, r.record(last))
+	if errors.Is(err, ErrTakenOver) {
+		return err // what this process thinks of its mirrors is no news any more
 	}
-	return err
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRecord)
+	defer cancel()
+	return errors.Join(err, r.s.saveTopics(last, r.states()...))
+}
+
+// reconsider lets a new run try what an earlier one gave up: what was wrong may have been mended, and every mirror is compared with its
+// source before anything is written.
+func (r *runner) reconsider() {
+	for name, rec := range r.memory.topics {
+		if rec.State == Failed || rec.State == SourceUnavailable {
+			again := *rec
+			again.State, again.Error, again.FailedAt = Active, "", nil
+			r.memory.topics[name] = &again
+		}
+	}
 }
 
 func (r *runner) loop(ctx context.Context, chunks <-chan []fetch.Chunk) error {
-	record, discover, progress := time.NewTicker(recordEvery), time.NewTicker(discoverEvery), time.NewTicker(progressEvery)
+	record, look, tick := time.NewTicker(recordEvery), time.NewTicker(lookEvery), time.NewTicker(tickEvery)
 	defer close(r.ended)
 	defer record.Stop()
-	defer discover.Stop()
-	defer progress.Stop()
-	r.discover()
+	defer look.Stop()
+	defer tick.Stop()
+	r.look(ctx)
 	for {
 		select {
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		case list := <-chunks:
 			for i := range list {
-				if err := r.take(ctx, &list[i]); err != nil {
-					return err
-				}
+				r.take(ctx, &list[i])
 			}
 		case apply := <-r.results:
 			if err := apply(ctx); err != nil {
 				return err
 			}
 		case <-record.C:
-			if err := r.record(ctx); err != nil {
-				return err
-			}
-			r.trim()
-		case <-discover.C:
-			r.discover()
-		case <-progress.C:
+			r.record(ctx)
+			r.trim(ctx)
+		case <-look.C:
+			r.look(ctx)
+		case <-tick.C:
 			if r.o.Progress != nil {
 				r.o.Progress(r.progress())
 			}
-			if r.o.Once {
-				r.checkOnce()
-			}
 		}
-		if err := r.schedule(ctx); err != nil {
-			return err
+		r.ensureSchemas(ctx)
+		r.schedule(ctx)
+		if r.o.Once {
+			if err := r.checkOnce(ctx); err != nil {
+				return err
+			}
 		}
 	}
 }
 
-// spawn runs work beside the loop and hands its result back to it. A loop that has ended takes nothing more.
-func (r *runner) spawn(work func() func(context.Context) error) {
+// beside does work in a goroutine of the run; the loop applies what it returns. A loop that has ended takes nothing more.
+func (r *runner) beside(ctx context.Context, work func(context.Context) func(context.Context) error) {
 	r.group.Go(func() error {
 		select {
-		case r.results <- work():
+		case r.results <- work(ctx):
 		case <-r.ended:
 		}
 		return nil
 	})
 }
 
-// identify reads or makes the identity that data is written under. With renew its epoch grows: sequences begin at 0 everywhere.
-func (r *runner) identify(ctx context.Context, renew bool) error {
-	if id := r.s.memory.identity; id != nil && !renew {
-		r.id = *id
-		return nil
-	}
-	pid, epoch, err := r.gaps.initProducer(ctx, "lifeboat."+r.l.decl.Name+".data")
-	if err != nil {
-		return err
-	}
-	bulk := int64(-1)
-	if old := r.s.memory.identity; old != nil {
-		bulk = old.BulkID
-	} else if bulk, _, err = r.gaps.initProducer(ctx, ""); err != nil {
-		return err
-	}
-	r.id = identity{pid, epoch, bulk}
-	return r.s.saveIdentity(ctx, r.id)
-}
-
-// discover looks for topics and partitions to mirror, beside the loop. Only one look is under way at a time.
-func (r *runner) discover() {
-	if err, _ := r.fetcher.Health(); r.steady && (r.o.Once || err != nil) {
-		return
-	}
-	known := maps.Clone(r.mirrors)
-	r.spawn(func() func(context.Context) error {
-		return func(ctx context.Context) error {
-			look, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
-			defer cancel()
-			live, err := r.l.ensureTopics(look, r.s)
-			if err != nil {
-				if errors.Is(err, ErrTakenOver) {
-					return err
-				}
-				if !r.steady && live == nil && !isMirrorError(err) {
-					return err
-				}
-				r.note(err)
-			}
-			fresh := map[string][]int32{}
-			for _, t := range live {
-				for p := range int32(t.Partitions) {
-					if known[partitionKey{t.Topic, p}] == nil && r.mirrors[partitionKey{t.Topic, p}] == nil && t.FailedAt[p] == "" {
-						fresh[t.Topic] = append(fresh[t.Topic], p)
-					}
-				}
-			}
-			for name := range r.mirrors {
-				if rec := r.s.memory.topics[name.topic]; rec == nil || rec.State != Active {
-					r.drop(name)
-				}
-			}
-			if len(fresh) > 0 {
-				if err := r.open(ctx, fresh); err != nil {
-					return err
-				}
-			}
-			r.steady = true
-			return nil
-		}
+// later does something in the loop after a while.
+func (r *runner) later(ctx context.Context, do func(context.Context)) {
+	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
+		_ = wait(ctx, 200*time.Millisecond) // a loop that ends takes no result
+		return func(ctx context.Context) error { do(ctx); return nil }
 	})
 }
 
-func isMirrorError(err error) bool {
-	var merr *MirrorError
-	return errors.As(err, &merr)
+// destination notes whether the destination answers.
+func (r *runner) destination(err error) {
+	if err == nil {
+		r.toErr = nil
+	} else if r.toErr == nil {
+		r.toErr, r.toSince = err, time.Now()
+	}
 }
 
-// note keeps the errors of topics that failed as a whole, once each.
-func (r *runner) note(err error) {
-	var list []error
-	if joined, ok := err.(interface{ Unwrap() []error }); ok {
-		list = joined.Unwrap()
-	} else {
-		list = []error{err}
+// identify gets the identity that data is written under, and remembers it before it is used. A new epoch of it begins sequences at 0.
+func (r *runner) identify(ctx context.Context, old *identity) (identity, error) {
+	pid, epoch, err := initProducer(ctx, r.gaps.t.cl, dataID(r.l.decl.Name))
+	if err != nil {
+		return identity{}, fmt.Errorf("%s: link %s: producer id for data: %w", r.l.to.Name, r.l.decl.Name, err)
 	}
-	for _, e := range list {
-		var merr *MirrorError
-		if errors.As(e, &merr) {
-			if r.failed[merr.Topic] == nil {
-				r.l.o.Log.Error("mirror failed", "topic", merr.Topic, "error", merr)
-			}
-			r.failed[merr.Topic] = merr
-		} else {
-			r.l.o.Log.Warn("looking for topics", "link", r.l.decl.Name, "error", e)
+	id := identity{ProducerID: pid, Epoch: epoch}
+	if old != nil {
+		id.BulkID = old.BulkID
+	} else if id.BulkID, _, err = initProducer(ctx, r.gaps.t.cl, ""); err != nil {
+		return identity{}, fmt.Errorf("%s: link %s: producer id for markers: %w", r.l.to.Name, r.l.decl.Name, err)
+	}
+	return id, r.s.saveIdentity(ctx, id)
+}
+
+// dataID is the transactional id whose producer id data batches carry. They are no part of a transaction: it makes the id last.
+func dataID(link string) string { return "lifeboat." + link + ".data" }
+
+// look looks for topics and partitions to mirror, and for what has become of the present ones. Only one look is under way at a time.
+func (r *runner) look(ctx context.Context) {
+	if err, _ := r.fetcher.Health(); r.looking || r.steady && err != nil {
+		return
+	}
+	r.looking = true
+	known, open := maps.Clone(r.memory.topics), map[string]bool{}
+	for k := range r.mirrors {
+		open[k.topic] = true
+	}
+	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
+		look, cancel := context.WithTimeout(ctx, max(r.l.o.Timeout, 30*time.Second))
+		defer cancel()
+		found, err := r.l.ensureTopics(look, known, open)
+		return func(ctx context.Context) error { return r.looked(ctx, found, err) }
+	})
+}
+
+// looked applies a look.
+func (r *runner) looked(ctx context.Context, found []*topicFound, err error) error {
+	r.looking = false
+	if err != nil {
+		r.l.o.Log.Warn("looking for topics", "link", r.l.decl.Name, "error", err)
+		if r.waiting = err; !r.steady && !kerr.IsRetriable(err) && !kgo.IsRetryableBrokerErr(err) {
+			return err // nothing has ever gone well: a run that can not begin
 		}
-	}
-}
-
-func (r *runner) drop(k partitionKey) {
-	if m := r.mirrors[k]; m != nil && !m.busy {
-		r.fetcher.Remove(k.topic, k.partition)
-		for _, it := range m.queue {
-			if it.release != nil {
-				it.release()
-			}
-		}
-		delete(r.mirrors, k)
-	}
-}
-
-// take queues a chunk.
-func (r *runner) take(ctx context.Context, c *fetch.Chunk) error {
-	m := r.mirrors[partitionKey{c.Topic, c.Partition}]
-	if m == nil || m.failed != nil {
-		c.Release()
+		r.later(ctx, r.look)
 		return nil
+	}
+	r.waiting, r.steady = nil, true
+	var fresh []partitionKey
+	for _, t := range found {
+		old := r.memory.topics[t.name]
+		if old.released() {
+			continue
+		}
+		if t.err != nil {
+			r.failTopic(t.err)
+			continue
+		}
+		delete(r.topicErrs, t.name)
+		r.memory.topics[t.name] = t.merge(old)
+		for p := range int32(t.rec.Partitions) {
+			k := partitionKey{t.name, p}
+			m := r.mirrors[k]
+			switch {
+			case m == nil && !r.opening[k]:
+				fresh = append(fresh, k)
+			case m != nil && m.failed == nil && !m.busy && t.destEnds[p] > m.read:
+				r.reopen(ctx, m) // written by nobody we know: compare
+			}
+		}
+	}
+	r.open(ctx, fresh, 0)
+	return nil
+}
+
+// failTopic ends the mirrors of a topic that can not be a mirror any more.
+func (r *runner) failTopic(err *MirrorError) {
+	if r.topicErrs[err.Topic] == nil {
+		r.l.o.Log.Error("mirror failed", "topic", err.Topic, "error", err)
+	}
+	r.topicErrs[err.Topic] = err
+	for k, m := range r.mirrors {
+		if k.topic == err.Topic && m.failed == nil {
+			m.failed = err
+			m.discard()
+			r.fetcher.Remove(k.topic, k.partition)
+		}
+	}
+}
+
+// take queues a chunk. One that does not go on where the last one ended is of a position that was left since.
+func (r *runner) take(ctx context.Context, c *fetch.Chunk) {
+	m := r.mirrors[partitionKey{c.Topic, c.Partition}]
+	if m == nil || m.failed != nil || m.ending != nil || c.Offset != m.asked {
+		c.Release()
+		return
 	}
 	if c.Err != nil {
-		r.sourceRefused(m, c)
-		return nil
+		r.sourceRefused(ctx, m, c)
+		return
 	}
 	queued := len(m.queue)
 	if err := m.take(c); err != nil {
+		c.Release()
 		code := CodeCorrupt
 		if errors.Is(err, batch.ErrFormat) {
 			code = CodeFormat
 		}
-		r.fail(m, &MirrorError{Code: code, First: m.read, End: c.Next, Detail: "the source's bytes can not be mirrored", Err: err,
+		r.end(m, &MirrorError{Code: code, First: m.read, End: c.Next, Detail: "the source's bytes can not be mirrored", Err: err,
 			Hint: "check the source's log with kafka-dump-log; the mirror holds everything in front of it"})
-		return nil
 	}
 	r.schemas.scan(m, m.queue[min(queued, len(m.queue)):])
-	return nil
 }
 
 // sourceRefused decides what it means that a partition can not be read on.
-func (r *runner) sourceRefused(m *mirror, c *fetch.Chunk) {
+func (r *runner) sourceRefused(ctx context.Context, m *mirror, c *fetch.Chunk) {
 	switch {
 	case errors.Is(c.Err, kerr.OffsetOutOfRange):
-		r.spawn(func() func(context.Context) error {
+		r.beside(ctx, func(ctx context.Context) func(context.Context) error {
+			bounds, err := listBounds(ctx, r.l.from, []string{m.topic})
 			return func(ctx context.Context) error {
-				start, end, err := bounds(ctx, r.l.from, m.topic, m.partition)
-				switch {
-				case err != nil:
-					r.l.o.Log.Warn("reading log bounds", "mirror", m.name(), "error", err)
-					r.fetcher.Add(m.topic, m.partition, m.read)
-				case start > m.read:
-					r.fail(m, &MirrorError{Code: CodeOverrun, First: m.read, End: start,
-						Detail: fmt.Sprintf("retention in %s removed offsets that were not mirrored yet: its log starts at @%d, the mirror ends at @%d", r.l.from.Name, start, m.read),
-						Hint:   "raise the source's retention; then delete the mirror topic and mirror it again"})
-				case end < m.read:
-					r.fail(m, &MirrorError{Code: CodeTruncated, First: end, End: m.read,
-						Detail: fmt.Sprintf("the log in %s ends at @%d, the mirror has offsets up to @%d: the source was truncated", r.l.from.Name, end, m.read-1),
-						Hint:   "an unclean leader election or a recreated topic; what only the mirror has is still there: promote it to keep it"})
-				default:
-					r.fetcher.Add(m.topic, m.partition, m.read)
+				if r.mirrors[m.key()] == m {
+					r.outOfRange(ctx, m, bounds[m.key()], err)
 				}
 				return nil
 			}
 		})
-	case errors.Is(c.Err, kerr.UnknownTopicID), errors.Is(c.Err, kerr.UnknownTopicOrPartition):
-		code, detail := CodeSourceDeleted, "the topic is not in "+r.l.from.Name+" any more"
-		if errors.Is(c.Err, kerr.UnknownTopicID) {
-			code, detail = CodeSourceRecreated, "the topic was deleted and created again in "+r.l.from.Name+": its offsets mean other records now"
-		}
-		r.fail(m, &MirrorError{Code: code, First: -1, End: -1, Detail: detail,
-			Hint: fmt.Sprintf("promote the mirror to keep what it has, or delete topic %q in %s; then run the link again", m.topic, r.l.to.Name)})
+	case errors.Is(c.Err, kerr.UnknownTopicID):
+		r.end(m, r.l.topicError(m.topic, CodeSourceRecreated, "the topic was deleted and created again in "+r.l.from.Name+": its offsets mean other records now",
+			fmt.Sprintf("promote the mirror to keep what it has, or delete topic %q in %s; then run the link again", m.topic, r.l.to.Name)))
+	case errors.Is(c.Err, kerr.UnknownTopicOrPartition):
+		r.end(m, r.l.topicError(m.topic, CodeSourceDeleted, "the topic is not in "+r.l.from.Name+" any more; what was mirrored stays",
+			"promote the mirror to keep it, or delete the topic in "+r.l.to.Name))
 	case errors.Is(c.Err, kerr.TopicAuthorizationFailed):
-		r.fail(m, &MirrorError{Code: CodeAuthorization, First: -1, End: -1, Detail: "reading is refused in " + r.l.from.Name, Err: c.Err,
+		r.end(m, &MirrorError{Code: CodeAuthorization, First: -1, End: -1, Detail: "reading is refused in " + r.l.from.Name, Err: c.Err,
 			Hint: "grant READ and DESCRIBE on the topic to the link's principal, then run the link again"})
 	default:
-		r.fail(m, &MirrorError{Code: CodeCorrupt, First: c.Offset, End: c.Offset + 1, Detail: "the source can not be read", Err: c.Err})
+		r.end(m, &MirrorError{Code: CodeCorrupt, First: c.Offset, End: c.Offset + 1, Detail: "the source can not be read", Err: c.Err})
+	}
+}
+
+// outOfRange decides why the source has not the offset that comes next.
+func (r *runner) outOfRange(ctx context.Context, m *mirror, from span, err error) {
+	if err = errors.Join(err, from.err); err != nil {
+		r.l.o.Log.Warn("reading log bounds", "mirror", m.name(), "error", err)
+		r.later(ctx, func(ctx context.Context) { r.outOfRange(ctx, m, from, nil) })
+		return
+	}
+	switch {
+	case from.start > m.asked && m.fresh:
+		m.start = from.start // retention went on while the log was aligned: nothing of the source is in the mirror yet
+		r.align(ctx, []*mirror{m})
+	case from.start > m.asked:
+		r.end(m, r.overrun(m.asked, from.start))
+	case from.end < m.asked:
+		r.end(m, &MirrorError{Code: CodeTruncated, First: from.end, End: m.asked,
+			Detail: fmt.Sprintf("the log in %s ends at @%d, the mirror has offsets up to @%d: the source was truncated", r.l.from.Name, from.end, m.asked-1),
+			Hint:   "an unclean leader election or a recreated topic; what only the mirror has is still there: promote it to keep it"})
+	default:
+		r.fetcher.Add(m.topic, m.partition, m.asked)
+	}
+}
+
+// end lets a mirror write what it has read; then it fails with err.
+func (r *runner) end(m *mirror, err *MirrorError) {
+	r.fetcher.Remove(m.topic, m.partition)
+	if m.ending = err; len(m.queue) == 0 {
+		r.fail(m, err)
 	}
 }
 
 // fail ends one mirror; others go on.
 func (r *runner) fail(m *mirror, err *MirrorError) {
-	err.Link, err.Topic, err.Partition = r.l.decl.Name, m.topic, m.partition
-	m.failed = err
+	if m.failed != nil {
+		return
+	}
+	err.Link, err.Topic = r.l.decl.Name, m.topic
+	err.Partition = m.partition
+	m.failed, m.busy = err, false
+	m.discard()
+	r.schemas.forget(m)
 	r.fetcher.Remove(m.topic, m.partition)
 	r.l.o.Log.Error("mirror failed", "mirror", m.name(), "error", err)
 }
@@ -330,158 +394,67 @@ func (r *runner) fail(m *mirror, err *MirrorError) {
 // failures are the errors of every mirror that failed, by name.
 func (r *runner) failures() []error {
 	var errs []error
-	for _, name := range sorted(r.failed) {
-		errs = append(errs, r.failed[name])
+	for _, name := range sorted(r.topicErrs) {
+		errs = append(errs, r.topicErrs[name])
 	}
 	keys := slices.SortedFunc(maps.Keys(r.mirrors), func(a, b partitionKey) int {
 		return cmp.Or(cmp.Compare(a.topic, b.topic), cmp.Compare(a.partition, b.partition))
 	})
 	for _, k := range keys {
-		if m := r.mirrors[k]; m.failed != nil {
+		if m := r.mirrors[k]; m.failed != nil && r.topicErrs[k.topic] == nil {
 			errs = append(errs, m.failed)
 		}
 	}
 	return errs
 }
 
-// record writes every topic's state to the links topic, where it changed.
-func (r *runner) record(ctx context.Context) error {
-	byTopic := map[string][]*mirror{}
-	for k, m := range r.mirrors {
-		byTopic[k.topic] = append(byTopic[k.topic], m)
-	}
-	sourceErr, since := r.fetcher.Health()
-	var changed []*topicRecord
-	for name, mirrors := range byTopic {
-		old := r.s.memory.topics[name]
-		if old == nil || old.State == Stopped || old.State == PendingStopped {
-			continue
-		}
-		rec := *old
-		rec.State, rec.Error = Active, ""
-		rec.Source, rec.Newest, rec.FailedAt = maps.Clone(rec.Source), maps.Clone(rec.Newest), maps.Clone(rec.FailedAt)
-		if rec.Source == nil {
-			rec.Source, rec.Newest = map[int32]plans.Offset{}, map[int32]int64{}
-		}
-		if sourceErr != nil && time.Since(since) > 2*time.Second {
-			rec.State, rec.Error = SourceUnavailable, fmt.Sprintf("since %s: %v", since.UTC().Format(time.RFC3339), sourceErr)
-		}
-		for _, m := range mirrors {
-			if m.stable >= 0 {
-				rec.Source[m.partition] = plans.Offset(max(m.stable, m.written))
-			}
-			if m.newest > 0 {
-				rec.Newest[m.partition] = m.newest
-			}
-			if m.failed != nil {
-				if rec.FailedAt == nil {
-					rec.FailedAt = map[int32]string{}
-				}
-				rec.FailedAt[m.partition] = m.failed.Error()
-			}
-		}
-		if len(rec.FailedAt) > 0 {
-			rec.State, rec.Error = Failed, rec.FailedAt[slices.Min(slices.Collect(maps.Keys(rec.FailedAt)))]
-		}
-		changed = append(changed, &rec)
-	}
-	return r.s.saveTopics(ctx, changed...)
-}
-
-func (r *runner) progress() Progress {
-	p := Progress{Partitions: len(r.mirrors)}
-	for _, m := range r.mirrors {
-		if m.failed != nil {
-			p.Failed++
-			continue
-		}
-		p.LagRecords += max(0, m.lag())
-		p.Records += m.records
-		p.Bytes += m.bytes
-		if m.lag() > 0 && len(m.queue) > 0 {
-			p.LagSeconds = max(p.LagSeconds, float64(m.queue[len(m.queue)-1].time-m.newest)/1000)
-		}
-		if m.condition != nil {
-			p.Waiting = m.condition
-		}
-	}
-	if err, _ := r.fetcher.Health(); err != nil {
-		p.Waiting = err
-	}
-	return p
-}
-
-// checkOnce ends the run when every mirror has reached the source's last stable offset as it is now.
-func (r *runner) checkOnce() {
-	if !r.steady {
-		return
-	}
-	if err, since := r.fetcher.Health(); err != nil && time.Since(since) > r.l.o.Timeout {
-		r.spawn(func() func(context.Context) error {
-			return func(context.Context) error {
-				return &UnreachableError{r.l.from.Name, []string{"its brokers"}, time.Since(since), err}
-			}
-		})
-		return
-	}
-	for _, m := range r.mirrors {
-		if m.failed == nil && (m.busy || len(m.queue) > 0) {
-			return
-		}
-	}
-	var topics []string
-	for k, m := range r.mirrors {
-		if m.failed == nil && !slices.Contains(topics, k.topic) {
-			topics = append(topics, k.topic)
-		}
-	}
-	if len(topics) == 0 {
-		r.spawn(func() func(context.Context) error { return func(context.Context) error { return errLagZero } })
-		return
-	}
-	r.spawn(func() func(context.Context) error {
-		return func(ctx context.Context) error {
-			stable, err := r.l.from.Admin.ListCommittedOffsets(ctx, topics...)
-			if err != nil {
-				return nil // asked again
-			}
-			for k, m := range r.mirrors {
-				if o, ok := stable.Lookup(k.topic, k.partition); m.failed == nil && (!ok || o.Err != nil || m.written < o.Offset) {
-					return nil
-				}
-			}
-			if _, err := r.l.syncGroupsOnce(ctx, r.s); err != nil {
-				return err
-			}
-			if r.l.subjects != nil {
-				if _, err := r.l.subjects.Sync(ctx); err != nil {
-					return err
-				}
-			}
-			return errLagZero
-		}
-	})
-}
-
 // trim follows the source's log start, where the topology does not keep more in the destination.
-func (r *runner) trim() {
+func (r *runner) trim(ctx context.Context) {
 	overrides := r.l.decl.Topics.Configs
 	if overrides["retention.ms"] != "" || overrides["retention.bytes"] != "" {
 		return
 	}
 	for _, m := range r.mirrors {
-		if upTo := min(m.start, m.written); m.failed == nil && upTo > m.hidden {
-			m.hidden = upTo
-			r.spawn(func() func(context.Context) error {
-				return func(ctx context.Context) error {
-					if err := deleteRecords(ctx, r.l.to, m.topic, m.partition, upTo); err != nil {
-						r.l.o.Log.Warn("following the source's log start", "mirror", m.name(), "error", err)
-					}
-					return nil
-				}
-			})
+		upTo := min(m.start, m.written)
+		if m.failed != nil || upTo <= m.hidden || r.memory.topics[m.topic].Aligning[m.partition] {
+			continue
 		}
+		m.hidden = upTo
+		r.beside(ctx, func(ctx context.Context) func(context.Context) error {
+			if err := deleteRecords(ctx, r.l.to, m.key(), upTo); err != nil && ctx.Err() == nil {
+				r.l.o.Log.Warn("following the source's log start", "mirror", m.name(), "error", err)
+			}
+			return func(context.Context) error { return nil }
+		})
 	}
 }
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func topicsOfKeys(parts []partitionKey) []string {
+	topics := map[string]bool{}
+	for _, k := range parts {
+		topics[k.topic] = true
+	}
+	return sorted(topics)
+}
+
+func topicsOfMirrors(list []*mirror) []string {
+	topics := map[string]bool{}
+	for _, m := range list {
+		topics[m.topic] = true
+	}
+	return sorted(topics)
+}
+
+// wait sleeps for d or until ctx ends, and returns ctx's cause then.
+func wait(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-t.C:
+		return nil
+	}
+}

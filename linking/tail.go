@@ -7,102 +7,141 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/lifeboat-dr/lifeboat/linking/batch"
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 )
 
-// tail is where a destination partition stands: its log end, and the sequence that goes on there under the link's identity.
-type tail struct {
-	end   int64
-	next  int32
-	known bool // the broker lists the identity for the partition
+// span is a partition's log start and high watermark.
+type span struct {
+	start, end int64
+	err        error
 }
 
-// readTail reads a partition's log end, the producer state, and the log end again, until both ends agree: what lies between belongs
-// together then.
-func readTail(ctx context.Context, r *Region, topic string, partition int32, id identity) (tail, error) {
+// listBounds reads the log bounds of every partition of the topics. Errors of single partitions are in their spans.
+func listBounds(ctx context.Context, r *Region, topics []string) (map[partitionKey]span, error) {
+	starts, err := r.Admin.ListStartOffsets(ctx, topics...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: reading log starts: %w", r.Name, err)
+	}
+	ends, err := r.Admin.ListEndOffsets(ctx, topics...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: reading log ends: %w", r.Name, err)
+	}
+	all := map[partitionKey]span{}
+	ends.Each(func(o kadm.ListedOffset) {
+		s, ok := starts.Lookup(o.Topic, o.Partition)
+		if !ok {
+			s.Err = kerr.UnknownTopicOrPartition
+		}
+		all[partitionKey{o.Topic, o.Partition}] = span{s.Offset, o.Offset, errors.Join(o.Err, s.Err)}
+	})
+	return all, nil
+}
+
+// standing is where a destination partition stands for the link: its log, and the sequence that goes on there under its identity.
+type standing struct {
+	span
+	listed bool  // the broker lists the identity's producer id for the partition
+	next   int32 // the sequence that goes on, where listed
+	newer  bool  // it is listed with a newer epoch: this identity may not write any more
+	tells  bool  // the broker lists some producer: who is not listed has no state there
+}
+
+// readStandings reads log bounds, producer states (DescribeProducers, KIP-664) and log ends again, until both ends of every partition
+// agree: what was read between them belongs together then.
+func readStandings(ctx context.Context, r *Region, parts []partitionKey, id identity) (map[partitionKey]standing, error) {
+	all := map[partitionKey]standing{}
 	for {
-		before, err := endOf(ctx, r, topic, partition)
-		if err != nil {
-			return tail{}, err
-		}
-		states, err := sequences(ctx, r, kadm.TopicsSet{topic: {partition: {}}}, id)
-		if err != nil {
-			return tail{}, err
-		}
-		after, err := endOf(ctx, r, topic, partition)
-		if err != nil {
-			return tail{}, err
-		}
-		if before == after {
-			next, known := states[partitionKey{topic, partition}]
-			return tail{after, next, known}, nil
-		}
-	}
-}
-
-func endOf(ctx context.Context, r *Region, topic string, partition int32) (int64, error) {
-	_, end, err := bounds(ctx, r, topic, partition)
-	return end, err
-}
-
-// bounds returns a partition's log start and high watermark.
-func bounds(ctx context.Context, r *Region, topic string, partition int32) (start, end int64, err error) {
-	starts, err := r.Admin.ListStartOffsets(ctx, topic)
-	if err != nil {
-		return 0, 0, fmt.Errorf("%s: %s-%d: log start: %w", r.Name, topic, partition, err)
-	}
-	ends, err := r.Admin.ListEndOffsets(ctx, topic)
-	if err != nil {
-		return 0, 0, fmt.Errorf("%s: %s-%d: log end: %w", r.Name, topic, partition, err)
-	}
-	s, okStart := starts.Lookup(topic, partition)
-	e, okEnd := ends.Lookup(topic, partition)
-	if !okStart || !okEnd {
-		return 0, 0, fmt.Errorf("%s: %s-%d: log bounds: %w", r.Name, topic, partition, kerr.UnknownTopicOrPartition)
-	}
-	if err := errors.Join(s.Err, e.Err); err != nil {
-		return 0, 0, fmt.Errorf("%s: %s-%d: log bounds: %w", r.Name, topic, partition, err)
-	}
-	return s.Offset, e.Offset, nil
-}
-
-// sequences returns, for every partition where the broker lists the identity's producer id (DescribeProducers, KIP-664), the sequence
-// that goes on. A newer epoch of the identity than the listed one begins at 0.
-func sequences(ctx context.Context, r *Region, set kadm.TopicsSet, id identity) (map[partitionKey]int32, error) {
-	described, err := r.Admin.DescribeProducers(ctx, set)
-	if err != nil {
-		return nil, fmt.Errorf("%s: describing producers: %w", r.Name, err)
-	}
-	next := map[partitionKey]int32{}
-	for _, t := range described {
-		for _, p := range t.Partitions {
-			if p.Err != nil {
-				return nil, fmt.Errorf("%s: %s-%d: describing producers: %w", r.Name, t.Topic, p.Partition, p.Err)
+		set, topics := kadm.TopicsSet{}, kadm.TopicsSet{}
+		for _, k := range parts {
+			if _, have := all[k]; !have {
+				set.Add(k.topic, k.partition)
+				topics.Add(k.topic)
 			}
-			for _, a := range p.ActiveProducers {
-				if a.ProducerID != id.ProducerID {
-					continue
+		}
+		if len(set) == 0 {
+			return all, nil
+		}
+		before, err := listBounds(ctx, r, topics.Topics())
+		if err != nil {
+			return nil, err
+		}
+		described, err := r.Admin.DescribeProducers(ctx, set)
+		if err != nil {
+			return nil, fmt.Errorf("%s: describing producers: %w", r.Name, err)
+		}
+		after, err := listBounds(ctx, r, topics.Topics())
+		if err != nil {
+			return nil, err
+		}
+		for topic, ps := range set {
+			for p := range ps {
+				k := partitionKey{topic, p}
+				b, a := before[k], after[k]
+				s := standing{span: a}
+				d, ok := described[topic].Partitions[p]
+				switch {
+				case errors.Join(a.err, b.err) != nil:
+					s.err = errors.Join(a.err, b.err)
+				case !ok:
+					s.err = kerr.UnknownTopicOrPartition
+				case d.Err != nil:
+					s.err = fmt.Errorf("describing producers: %w", d.Err)
+				case a.end != b.end:
+					continue // again
+				default:
+					s.describe(d.ActiveProducers, id)
 				}
-				seq := int32(0)
-				if int16(a.ProducerEpoch) == id.Epoch {
-					seq = batch.NextSequence(a.LastSequence, 1)
-				}
-				next[partitionKey{t.Topic, p.Partition}] = seq
+				all[k] = s
 			}
 		}
 	}
-	return next, nil
 }
 
-func deleteRecords(ctx context.Context, r *Region, topic string, partition int32, upTo int64) error {
-	resp, err := r.Admin.DeleteRecords(ctx, kadm.Offsets{topic: {partition: {Topic: topic, Partition: partition, At: upTo}}})
+// describe takes what the broker knows of the partition's producers.
+func (s *standing) describe(active kadm.DescribedProducers, id identity) {
+	s.tells = len(active) > 0
+	for _, a := range active {
+		if a.ProducerID != id.ProducerID {
+			continue
+		}
+		s.listed = true
+		switch epoch := int16(a.ProducerEpoch); {
+		case epoch > id.Epoch:
+			s.newer = true
+		case epoch == id.Epoch && a.LastSequence >= 0:
+			s.next = batch.NextSequence(a.LastSequence, 1)
+		}
+	}
+}
+
+// sequence is the one that goes on at a partition whose log ends with the batch of l, and whether there is one: where nobody knows, the
+// identity must be renewed.
+func (s standing) sequence(l last, id identity) (int32, bool) {
+	switch {
+	case s.newer:
+		return 0, false
+	case s.listed:
+		return s.next, true
+	case s.end == 0:
+		return 0, true
+	case l.data && l.id.ProducerID == id.ProducerID && l.id.Epoch == id.Epoch:
+		return l.id.Sequence, true // the state has expired, or the broker does not tell: the log does
+	case s.tells:
+		return 0, true // a producer without state may begin anywhere
+	}
+	return 0, false
+}
+
+func deleteRecords(ctx context.Context, r *Region, k partitionKey, upTo int64) error {
+	resp, err := r.Admin.DeleteRecords(ctx, kadm.Offsets{k.topic: {k.partition: {Topic: k.topic, Partition: k.partition, At: upTo}}})
 	if err == nil {
 		err = resp.Error()
 	}
 	if err != nil {
-		return fmt.Errorf("%s: %s-%d: deleting records in front of @%d: %w", r.Name, topic, partition, upTo, err)
+		return fmt.Errorf("%s: %s-%d: deleting records in front of @%d: %w", r.Name, k.topic, k.partition, upTo, err)
 	}
 	return nil
 }
@@ -113,47 +152,62 @@ type last struct {
 	data  bool // with a record there
 	maybe bool // the record may be of an aborted transaction
 	sum   [4]uint64
+	id    batch.Identity // who wrote the batch, with the sequence behind it
 }
 
 // lastAt reads what the logs have at the given offsets, one per partition.
 func lastAt(ctx context.Context, r *Region, at map[partitionKey]int64) (map[partitionKey]last, error) {
 	found := map[partitionKey]last{}
+	err := readFrom(ctx, r, at, func(k partitionKey, c *fetch.Chunk) (bool, error) {
+		if c.Err != nil && !errors.Is(c.Err, kerr.OffsetOutOfRange) {
+			return false, c.Err
+		}
+		l, err := recordAt(c.Records, at[k])
+		found[k] = l
+		return true, err
+	})
+	return found, err
+}
+
+// readFrom reads partitions from offsets on, uncommitted records and markers too, until each has told that it needs no more.
+func readFrom(ctx context.Context, r *Region, at map[partitionKey]int64, each func(partitionKey, *fetch.Chunk) (enough bool, err error)) error {
 	if len(at) == 0 {
-		return found, nil
+		return nil
 	}
 	f := fetch.New(r.Client, fetch.Options{ReadUncommitted: true, MaxPartitionBytes: 64 << 10})
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	go func() { done <- f.Run(ctx) }()
-	defer func() {
-		cancel()
-		<-done
-	}()
 	for k, offset := range at {
 		f.Add(k.topic, k.partition, offset)
 	}
-	for len(found) < len(at) {
-		chunks, err := f.Poll(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("%s: reading the last records: %w", r.Name, err)
-		}
-		for _, c := range chunks {
-			k := partitionKey{c.Topic, c.Partition}
-			if c.Err != nil && !errors.Is(c.Err, kerr.OffsetOutOfRange) {
-				return nil, fmt.Errorf("%s: %s-%d: reading the last record: %w", r.Name, c.Topic, c.Partition, c.Err)
-			}
-			l, err := recordAt(c.Records, at[k])
+	ctx, cancel := context.WithCancel(ctx)
+	var g errgroup.Group
+	g.Go(func() error { return f.Run(ctx) })
+	err := func() error {
+		done := map[partitionKey]bool{}
+		for len(done) < len(at) {
+			chunks, err := f.Poll(ctx)
 			if err != nil {
-				return nil, fmt.Errorf("%s: %s-%d: reading the last record: %w", r.Name, c.Topic, c.Partition, err)
+				return fmt.Errorf("%s: reading logs: %w", r.Name, context.Cause(ctx))
 			}
-			if _, have := found[k]; !have {
-				found[k] = l
-				f.Remove(c.Topic, c.Partition)
+			for _, c := range chunks {
+				k := partitionKey{c.Topic, c.Partition}
+				if !done[k] {
+					enough, err := each(k, &c)
+					if err != nil {
+						return fmt.Errorf("%s: %s-%d: reading the log: %w", r.Name, k.topic, k.partition, err)
+					}
+					if enough {
+						done[k] = true
+						f.Remove(k.topic, k.partition)
+					}
+				}
+				c.Release()
 			}
-			c.Release()
 		}
-	}
-	return found, nil
+		return nil
+	}()
+	cancel()
+	_ = g.Wait() // it ends with the context that was cancelled
+	return err
 }
 
 func recordAt(chunk []byte, offset int64) (last, error) {
@@ -171,6 +225,10 @@ func recordAt(chunk []byte, offset int64) (last, error) {
 		l := last{found: true, maybe: b.Transactional()}
 		if b.Control() {
 			return l, nil
+		}
+		l.id = batch.Identity{ProducerID: b.ProducerID(), Epoch: b.ProducerEpoch(), Sequence: -1}
+		if b.BaseSequence() >= 0 {
+			l.id.Sequence = batch.NextSequence(b.BaseSequence(), b.LastOffsetDelta()+1)
 		}
 		err = batch.Records(b, func(r *batch.Record) error {
 			if r.Offset == offset {

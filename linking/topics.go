@@ -7,9 +7,9 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
@@ -18,34 +18,34 @@ const forever = "9223372036854775807"
 // whileMirrored is what a destination topic has in force while it is a mirror: nothing there may change a batch, refuse a time, or
 // remove what the source still has.
 func whileMirrored(source, overrides map[string]string) map[string]string {
-	c := maps.Clone(source)
+	c := cloneOrNew(source)
 	if source["cleanup.policy"] != "" && source["cleanup.policy"] != "delete" {
-		// The broker refuses DeleteRecords on a compacted topic, and the records are older than any retention.
+		// The records are older than any retention, and a compacted topic has none.
 		c["retention.ms"], c["retention.bytes"] = "-1", "-1"
 	}
-	c["cleanup.policy"] = "delete"
+	if n, err := strconv.Atoi(c["max.message.bytes"]); err != nil || n < 2<<20 {
+		c["max.message.bytes"] = strconv.Itoa(2 << 20) // room for merged batches
+	}
+	maps.Copy(c, overrides)
+	c["cleanup.policy"] = "delete" // a compacted topic refuses DeleteRecords and records without a key
 	c["compression.type"] = "producer"
 	c["message.timestamp.type"] = "CreateTime"
 	c["message.timestamp.before.max.ms"] = forever
 	c["message.timestamp.after.max.ms"] = forever
-	if n, err := strconv.Atoi(c["max.message.bytes"]); err != nil || n < 2<<20 {
-		c["max.message.bytes"] = strconv.Itoa(2 << 20) // room for merged batches
-	}
-	for k, v := range overrides {
-		if k != "cleanup.policy" {
-			c[k] = v
-		}
-	}
 	return c
 }
 
-// afterwards is what is in force once the mirror is promoted: the source's values, under the topology's overrides. What the source had by
-// default is not set, except what being a mirror has changed.
-func afterwards(source, overrides map[string]string) map[string]string {
-	c := map[string]string{"cleanup.policy": "delete", "compression.type": "producer", "message.timestamp.type": "CreateTime"}
-	maps.Copy(c, source)
-	maps.Copy(c, overrides)
-	return c
+// afterwards is what is in force once the mirror is promoted: the source's values, under the topology's overrides, and the names of what
+// only being a mirror has set.
+func afterwards(source, overrides map[string]string) (set map[string]string, unset []string) {
+	set = cloneOrNew(source)
+	maps.Copy(set, overrides)
+	for _, k := range sorted(whileMirrored(source, overrides)) {
+		if _, stays := set[k]; !stays {
+			unset = append(unset, k)
+		}
+	}
+	return set, unset
 }
 
 // notCopied are configs that belong to a cluster, not to a topic's meaning.
@@ -80,186 +80,255 @@ func sourceConfigs(ctx context.Context, r *Region, topics []string) (map[string]
 }
 
 // EnsureTopics makes every topic that the link selects exist in the destination, with as many partitions and with the configs of a mirror,
-// and records it. A topic that cannot be a mirror is FAILED with a *MirrorError; all of them are joined, after the others were made.
+// and records it. It takes the link over from any process that serves it. A topic that cannot be a mirror is FAILED with a *MirrorError;
+// all of them are joined, after the others were made.
 func (l *Link) EnsureTopics(ctx context.Context) error {
+	if l.from == nil {
+		return l.noSource()
+	}
 	s, err := openStore(ctx, l.to, l.decl.Name, "ensure topics")
 	if err != nil {
 		return err
 	}
 	defer s.close()
-	_, err = l.ensureTopics(ctx, s)
-	return err
+	found, err := l.ensureTopics(ctx, s.memory.topics, nil)
+	if err != nil {
+		return err
+	}
+	var changed []*topicRecord
+	for _, t := range found {
+		rec := t.merge(s.memory.topics[t.name])
+		if t.err != nil {
+			rec.State, rec.Error = Failed, t.err.Error()
+		}
+		if t.err == nil || s.memory.topics[t.name] != nil {
+			changed = append(changed, rec)
+		}
+	}
+	return errors.Join(append(errorsOf(found), s.saveTopics(ctx, changed...))...)
 }
 
-// ensureTopics returns the topics to be mirrored: recorded, not stopped and not failed as a whole.
-func (l *Link) ensureTopics(ctx context.Context, s *store) ([]*topicRecord, error) {
+// topicFound is what a look at one topic came to.
+type topicFound struct {
+	name     string
+	rec      topicRecord // what is known of it now
+	anew     bool        // what was remembered of it does not hold any more
+	err      *MirrorError
+	destEnds map[int32]int64
+}
+
+// merge puts what was found into what is remembered.
+func (t *topicFound) merge(old *topicRecord) *topicRecord {
+	if old == nil || t.anew {
+		rec := t.rec
+		return &rec
+	}
+	rec := *old
+	if t.err == nil {
+		rec.SourceID, rec.DestID, rec.Partitions, rec.Configs = t.rec.SourceID, t.rec.DestID, t.rec.Partitions, t.rec.Configs
+	}
+	return &rec
+}
+
+func errorsOf(found []*topicFound) []error {
+	var errs []error
+	for _, t := range found {
+		if t.err != nil {
+			errs = append(errs, t.err)
+		}
+	}
+	return errs
+}
+
+// ensureTopics looks at every topic that the link selects or remembers, and makes what is missing in the destination. open names the
+// topics that have open mirrors: theirs must not be gone. Topics that are promoted are passed over.
+func (l *Link) ensureTopics(ctx context.Context, known map[string]*topicRecord, open map[string]bool) ([]*topicFound, error) {
 	sources, err := l.from.Admin.ListTopics(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: listing topics: %w", l.from.Name, err)
 	}
 	var names []string
 	for _, t := range sources.Sorted() {
-		if t.Err == nil && l.selects(t.Topic) {
+		if t.Err == nil && l.selects(t.Topic) && !known[t.Topic].released() {
 			names = append(names, t.Topic)
 		}
+	}
+	var found []*topicFound
+	for _, name := range sorted(known) {
+		if !slices.Contains(names, name) && !known[name].released() && l.selects(name) {
+			found = append(found, &topicFound{name: name, err: l.topicError(name, CodeSourceDeleted,
+				fmt.Sprintf("the topic is not in %s any more; what was mirrored stays", l.from.Name), "promote the mirror to keep it, or delete the topic in "+l.to.Name)})
+		}
+	}
+	if len(names) == 0 {
+		return found, nil
 	}
 	configs, err := sourceConfigs(ctx, l.from, names)
 	if err != nil {
 		return nil, err
 	}
-	var errs []error
-	var changed []*topicRecord
+	dests, err := l.to.Admin.ListTopics(ctx, names...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: listing topics: %w", l.to.Name, err)
+	}
+	var there []string
+	for _, d := range dests.Sorted() {
+		if d.Err == nil {
+			there = append(there, d.Topic)
+		}
+	}
+	ends := kadm.ListedOffsets{}
+	if len(there) > 0 {
+		if ends, err = l.to.Admin.ListEndOffsets(ctx, there...); err != nil {
+			return nil, fmt.Errorf("%s: reading log ends: %w", l.to.Name, err)
+		}
+	}
+	var missing []*topicFound
 	for _, name := range names {
-		rec := s.memory.topics[name]
-		if rec != nil && (rec.State == Stopped || rec.State == PendingStopped || rec.State == Failed && len(rec.FailedAt) == 0) {
-			continue
-		}
 		src := sources[name]
-		err := l.ensureTopic(ctx, rec, src, configs[name])
-		var merr *MirrorError
-		switch {
-		case errors.As(err, &merr):
-			errs = append(errs, err)
-			if rec == nil && merr.Code != CodeSourceRecreated {
-				continue // nothing of ours is there: it is not this link's mirror
+		t := &topicFound{name: name, destEnds: map[int32]int64{},
+			rec: topicRecord{Topic: name, State: Active, SourceID: src.ID.String(), Partitions: len(src.Partitions), Configs: configs[name]}}
+		for p, o := range ends[name] {
+			if o.Err == nil {
+				t.destEnds[p] = o.Offset
 			}
-			failed := *rec
-			failed.State, failed.Error, failed.FailedAt = Failed, merr.Error(), nil
-			changed = append(changed, &failed)
+		}
+		found = append(found, t)
+		dst, ok := dests[name]
+		if !ok || dst.Err != nil {
+			if open[name] {
+				t.err = l.topicError(name, CodeDestinationGone, fmt.Sprintf("the mirror topic was deleted in %s", l.to.Name), "run the link again to mirror it from its beginning")
+				continue
+			}
+			t.anew = true
+			missing = append(missing, t)
 			continue
-		case err != nil:
-			return nil, errors.Join(append(errs, err)...)
 		}
-		next := topicRecord{Topic: name, State: Active, SourceID: src.ID.String(), Configs: configs[name], Partitions: len(src.Partitions)}
-		if rec != nil {
-			next = *rec
-			next.Configs, next.Partitions = configs[name], len(src.Partitions)
-		} else {
-			next.Aligning = true
-		}
-		if rec == nil || !maps.Equal(rec.Configs, next.Configs) || rec.Partitions != next.Partitions {
-			changed = append(changed, &next)
+		if err := l.adopt(ctx, t, known[name], dst, open[name]); err != nil {
+			return nil, err
 		}
 	}
-	if err := s.saveTopics(ctx, changed...); err != nil {
-		return nil, err
-	}
-	for name, rec := range s.memory.topics {
-		if rec.State == Active && !slices.Contains(names, name) {
-			gone := *rec
-			merr := &MirrorError{Link: l.decl.Name, Topic: name, Partition: -1, Code: CodeSourceDeleted, First: -1, End: -1,
-				Detail: fmt.Sprintf("the topic is not in %s any more; what was mirrored stays", l.from.Name),
-				Hint:   "promote the mirror to keep it, or delete the topic in " + l.to.Name}
-			gone.State, gone.Error = Failed, merr.Error()
-			if err := s.saveTopics(ctx, &gone); err != nil {
-				return nil, err
-			}
-			errs = append(errs, merr)
-		}
-	}
-	var live []*topicRecord
-	for _, name := range slices.Sorted(maps.Keys(s.memory.topics)) {
-		if rec := s.memory.topics[name]; rec.State == Active {
-			live = append(live, rec)
-		}
-	}
-	return live, errors.Join(errs...)
+	return found, l.createTopics(ctx, missing)
 }
 
-// ensureTopic makes one destination topic a mirror of src; rec is what the link remembers of it, nil for nothing.
-func (l *Link) ensureTopic(ctx context.Context, rec *topicRecord, src kadm.TopicDetail, configs map[string]string) error {
-	name := src.Topic
-	if rec != nil && rec.SourceID != src.ID.String() {
-		return &MirrorError{Link: l.decl.Name, Topic: name, Partition: -1, Code: CodeSourceRecreated, First: -1, End: -1,
-			Detail: fmt.Sprintf("the topic was deleted and created again in %s (id %s, was %s): its offsets mean other records now", l.from.Name, src.ID, rec.SourceID),
-			Hint:   fmt.Sprintf("promote the old mirror to keep it, or delete topic %q in %s; then run the link again", name, l.to.Name)}
-	}
-	dsts, err := l.to.Admin.ListTopics(ctx, name)
-	if err != nil {
-		return fmt.Errorf("%s: topic %q: %w", l.to.Name, name, err)
-	}
-	want := whileMirrored(configs, l.decl.Topics.Configs)
-	dst, there := dsts[name]
-	there = there && dst.Err == nil
-	if !there {
-		return l.createTopic(ctx, name, len(src.Partitions), want)
-	}
-	if n := len(dst.Partitions); n != len(src.Partitions) {
-		switch {
-		case rec == nil || n > len(src.Partitions) && rec.Partitions == n:
-			code := CodePartitions
-			if rec != nil {
-				code = CodePartitionsDecreased
-			}
-			return &MirrorError{Link: l.decl.Name, Topic: name, Partition: -1, Code: code, First: -1, End: -1,
-				Detail: fmt.Sprintf("%d partitions in %s, %d in %s", len(src.Partitions), l.from.Name, n, l.to.Name),
-				Hint:   fmt.Sprintf("delete topic %q in %s, or exclude it from the link", name, l.to.Name)}
-		case n < len(src.Partitions):
-			resp, err := l.to.Admin.UpdatePartitions(ctx, len(src.Partitions), name)
-			if err == nil {
-				err = resp.Error()
-			}
-			if err != nil {
-				return fmt.Errorf("%s: topic %q: growing it to %d partitions: %w", l.to.Name, name, len(src.Partitions), err)
-			}
-		}
-	}
-	if rec != nil {
-		return nil
-	}
-	ends, err := l.to.Admin.ListEndOffsets(ctx, name)
-	if err == nil {
-		err = ends.Error()
-	}
-	if err != nil {
-		return fmt.Errorf("%s: topic %q: log ends: %w", l.to.Name, name, err)
-	}
-	var others int64
-	ends.Each(func(o kadm.ListedOffset) { others += o.Offset })
-	if others > 0 {
-		return &MirrorError{Link: l.decl.Name, Topic: name, Partition: -1, Code: CodeTopicExists, First: -1, End: -1,
-			Detail: fmt.Sprintf("the topic has %d offsets in %s that this link did not write", others, l.to.Name),
-			Hint:   fmt.Sprintf("delete topic %q in %s, or exclude it from the link", name, l.to.Name)}
-	}
-	return l.alterTopic(ctx, name, want)
-}
-
-func (l *Link) createTopic(ctx context.Context, name string, partitions int, configs map[string]string) error {
-	pointers := map[string]*string{}
-	for k, v := range configs {
-		pointers[k] = &v
-	}
-	resp, err := l.to.Admin.CreateTopic(ctx, int32(partitions), -1, pointers, name)
-	if err == nil {
-		err = resp.Err
-	}
-	if err != nil {
-		return fmt.Errorf("%s: topic %q: creating the mirror: %w %s", l.to.Name, name, err, resp.ErrMessage)
-	}
-	// A broker knows a new topic a little later than it says so.
-	for deadline := time.Now().Add(10 * time.Second); ; {
-		ends, err := l.to.Admin.ListEndOffsets(ctx, name)
-		if err == nil {
-			err = ends.Error()
-		}
-		if err == nil && len(ends[name]) == partitions {
+// adopt judges a topic that is in both regions, and brings it up to what the source has.
+func (l *Link) adopt(ctx context.Context, t *topicFound, rec *topicRecord, dst kadm.TopicDetail, open bool) error {
+	t.rec.DestID = dst.ID.String()
+	have, want := len(dst.Partitions), t.rec.Partitions
+	if rec != nil && rec.DestID != t.rec.DestID && rec.DestID != "" {
+		if open {
+			t.err = l.topicError(t.name, CodeDestinationGone, fmt.Sprintf("the mirror topic was deleted and created again in %s", l.to.Name), "run the link again to mirror it from its beginning")
 			return nil
 		}
-		if time.Now().After(deadline) || ctx.Err() != nil {
-			return fmt.Errorf("%s: topic %q: waiting for its leaders: %w", l.to.Name, name, errors.Join(err, ctx.Err()))
+		t.anew, rec = true, nil
+	}
+	if rec == nil {
+		var others int64
+		for _, end := range t.destEnds {
+			others += end
 		}
-		if err := wait(ctx, 20*time.Millisecond); err != nil {
-			return err
+		switch {
+		case others > 0:
+			t.err = l.topicError(t.name, CodeTopicExists, fmt.Sprintf("the topic has %d offsets in %s that this link did not write", others, l.to.Name),
+				fmt.Sprintf("delete topic %q in %s, or exclude it from the link", t.name, l.to.Name))
+			return nil
+		case have != want:
+			t.err = l.topicError(t.name, CodePartitions, fmt.Sprintf("%d partitions in %s, %d in %s", want, l.from.Name, have, l.to.Name),
+				fmt.Sprintf("delete topic %q in %s, or exclude it from the link", t.name, l.to.Name))
+			return nil
+		}
+		return l.alterTopic(ctx, t.name, whileMirrored(t.rec.Configs, l.decl.Topics.Configs), nil)
+	}
+	switch {
+	case rec.SourceID != t.rec.SourceID:
+		t.err = l.topicError(t.name, CodeSourceRecreated,
+			fmt.Sprintf("the topic was deleted and created again in %s (id %s, was %s): its offsets mean other records now", l.from.Name, t.rec.SourceID, rec.SourceID),
+			fmt.Sprintf("promote the old mirror to keep it, or delete topic %q in %s; then run the link again", t.name, l.to.Name))
+		return nil
+	case have > want:
+		code := CodePartitions
+		if rec.Partitions > want {
+			code = CodePartitionsDecreased
+		}
+		t.err = l.topicError(t.name, code, fmt.Sprintf("%d partitions in %s, %d in %s", want, l.from.Name, have, l.to.Name),
+			fmt.Sprintf("delete topic %q in %s and run the link again to mirror it anew", t.name, l.to.Name))
+		return nil
+	case have < want:
+		resp, err := l.to.Admin.UpdatePartitions(ctx, want, t.name)
+		if err == nil {
+			err = resp.Error()
+		}
+		if err != nil {
+			return fmt.Errorf("%s: topic %q: growing it to %d partitions: %w", l.to.Name, t.name, want, err)
 		}
 	}
+	if !maps.Equal(rec.Configs, t.rec.Configs) {
+		return l.alterTopic(ctx, t.name, whileMirrored(t.rec.Configs, l.decl.Topics.Configs), nil)
+	}
+	return nil
 }
 
-// alterTopic sets configs, all or nothing as far as the broker goes.
-func (l *Link) alterTopic(ctx context.Context, name string, configs map[string]string) error {
+func (l *Link) topicError(name, code, detail, hint string) *MirrorError {
+	return &MirrorError{Link: l.decl.Name, Topic: name, Partition: -1, Code: code, First: -1, End: -1, Detail: detail, Hint: hint}
+}
+
+// createTopics makes the destination topics that are missing, all in one request, and learns their ids.
+func (l *Link) createTopics(ctx context.Context, missing []*topicFound) error {
+	if len(missing) == 0 {
+		return nil
+	}
+	req := kmsg.NewPtrCreateTopicsRequest()
+	req.TimeoutMillis = 30_000
+	byName := map[string]*topicFound{}
+	for _, t := range missing {
+		byName[t.name] = t
+		rt := kmsg.NewCreateTopicsRequestTopic()
+		rt.Topic, rt.NumPartitions, rt.ReplicationFactor = t.name, int32(t.rec.Partitions), -1
+		want := whileMirrored(t.rec.Configs, l.decl.Topics.Configs)
+		for _, k := range sorted(want) {
+			c := kmsg.NewCreateTopicsRequestTopicConfig()
+			c.Name, c.Value = k, kmsg.StringPtr(want[k])
+			rt.Configs = append(rt.Configs, c)
+		}
+		req.Topics = append(req.Topics, rt)
+	}
+	resp, err := req.RequestWith(ctx, l.to.Client)
+	if err != nil {
+		return fmt.Errorf("%s: creating mirror topics: %w", l.to.Name, err)
+	}
+	for _, rt := range resp.Topics {
+		t, err := byName[rt.Topic], kerr.ErrorForCode(rt.ErrorCode)
+		switch {
+		case t == nil:
+		case err == nil:
+			t.rec.DestID = kadm.TopicID(rt.TopicID).String()
+		case kerr.IsRetriable(err):
+			return fmt.Errorf("%s: topic %q: creating the mirror: %w", l.to.Name, rt.Topic, err)
+		default:
+			detail := "creating the mirror topic is refused in " + l.to.Name
+			if rt.ErrorMessage != nil {
+				detail += " (" + *rt.ErrorMessage + ")"
+			}
+			code := CodeRefused
+			if errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed) {
+				code = CodeAuthorization
+			}
+			t.err = l.topicError(t.name, code, detail, "mend what the broker names, or exclude the topic; then run the link again")
+			t.err.Err = err
+		}
+	}
+	return nil
+}
+
+// alterTopic sets configs and puts others back to their defaults, all or nothing as far as the broker goes.
+func (l *Link) alterTopic(ctx context.Context, name string, configs map[string]string, unset []string) error {
 	var alter []kadm.AlterConfig
-	for _, k := range slices.Sorted(maps.Keys(configs)) {
+	for _, k := range sorted(configs) {
 		v := configs[k]
 		alter = append(alter, kadm.AlterConfig{Op: kadm.SetConfig, Name: k, Value: &v})
+	}
+	for _, k := range unset {
+		alter = append(alter, kadm.AlterConfig{Op: kadm.DeleteConfig, Name: k})
 	}
 	resp, err := l.to.Admin.AlterTopicConfigs(ctx, alter, name)
 	if err != nil {
@@ -273,6 +342,15 @@ func (l *Link) alterTopic(ctx context.Context, name string, configs map[string]s
 	return nil
 }
 
+// mergeLimit is how large a merged batch of the topic may be.
+func (l *Link) mergeLimit(rec *topicRecord) int {
+	n, err := strconv.Atoi(whileMirrored(rec.Configs, l.decl.Topics.Configs)["max.message.bytes"])
+	if err != nil {
+		return mergeBytes
+	}
+	return min(mergeBytes, n*9/10) // re-framing makes records a little larger
+}
+
 func (l *Link) selects(topic string) bool {
 	return l.decl.Topics.Match(topic) && !isInternal(topic)
 }
@@ -282,14 +360,10 @@ func isInternal(topic string) bool {
 	return len(topic) > 1 && topic[:2] == "__" || len(topic) > 10 && topic[:10] == "_lifeboat."
 }
 
-// wait sleeps for d or until ctx ends, and returns ctx's cause then.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-t.C:
-		return nil
+// cloneOrNew never returns nil.
+func cloneOrNew[K comparable, V any](m map[K]V) map[K]V {
+	if m == nil {
+		return map[K]V{}
 	}
+	return maps.Clone(m)
 }

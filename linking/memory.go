@@ -1,0 +1,154 @@
+package linking
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// LinksTopic is where a destination region remembers its links: compacted, one partition.
+func LinksTopic(region string) string { return "_lifeboat." + region + ".links" }
+
+// Mirror states, as Cluster Linking names them.
+const (
+	Active            = "ACTIVE"
+	Paused            = "PAUSED"
+	PendingStopped    = "PENDING_STOPPED"
+	Stopped           = "STOPPED"
+	Failed            = "FAILED"
+	SourceUnavailable = "SOURCE_UNAVAILABLE"
+)
+
+// identity is who a link writes as. It survives the process: sequences go on under it, so that a repeat does no harm.
+type identity struct {
+	ProducerID int64 `json:"producer_id"` // data batches; of the transactional id lifeboat.LINK.data
+	Epoch      int16 `json:"epoch"`
+	BulkID     int64 `json:"bulk_id"` // bulk markers; of no transactional id
+}
+
+// ownerRecord says which process serves a link.
+type ownerRecord struct {
+	Owner      string    `json:"owner"`
+	Generation int64     `json:"generation"`
+	Since      time.Time `json:"since"`
+}
+
+// topicRecord is what a link remembers of one mirrored topic. A record is replaced, never changed, once others may see it.
+type topicRecord struct {
+	Topic      string                 `json:"topic"`
+	State      string                 `json:"state"`
+	Error      string                 `json:"error,omitempty"`
+	SourceID   string                 `json:"source_id"`
+	DestID     string                 `json:"destination_id,omitempty"`
+	Partitions int                    `json:"partitions"`
+	Configs    map[string]string      `json:"configs"`            // the source's, to be in force after promotion
+	Source     map[int32]plans.Offset `json:"source,omitempty"`   // last stable offsets seen
+	Newest     map[int32]int64        `json:"newest,omitempty"`   // newest record time mirrored, ms
+	Aligning   map[int32]bool         `json:"aligning,omitempty"` // partitions that are being filled up to the source's log start
+	FailedAt   map[int32]string       `json:"failed,omitempty"`   // error by partition; a FAILED topic without any failed as a whole
+	Before     map[int32]plans.Offset `json:"before,omitempty"`   // promotion: log ends before the fence
+	Ends       map[int32]plans.Offset `json:"ends,omitempty"`     // promotion: where mirrored data ends
+	At         time.Time              `json:"at"`
+}
+
+// released says that the topic is promoted, or about to be: no process mirrors it any more.
+func (t *topicRecord) released() bool {
+	return t != nil && (t.State == Stopped || t.State == PendingStopped)
+}
+
+// groupRecord is what a link last saw of one group in the source.
+type groupRecord struct {
+	Group  string                            `json:"group"`
+	Source map[string]map[int32]plans.Offset `json:"source"`
+	At     time.Time                         `json:"at"`
+}
+
+// memory is the links topic's content for one link.
+type memory struct {
+	owner    ownerRecord
+	identity *identity
+	topics   map[string]*topicRecord
+	groups   map[string]*groupRecord
+	end      int64 // offset behind the last record read
+}
+
+func linkKey(link, kind, name string) string { return link + "\x00" + kind + "\x00" + name }
+
+func encode(v any) ([]byte, error) { return json.Marshal(v) }
+
+// remember reads the links topic up to its present end. A region without one remembers nothing.
+func remember(ctx context.Context, r *Region, link string) (*memory, error) {
+	m := &memory{topics: map[string]*topicRecord{}, groups: map[string]*groupRecord{}}
+	topic := LinksTopic(r.Name)
+	ends, err := r.Admin.ListCommittedOffsets(ctx, topic)
+	if err != nil {
+		return nil, fmt.Errorf("%s: topic %q: log end: %w", r.Name, topic, err)
+	}
+	end, ok := ends.Lookup(topic, 0)
+	if !ok || errors.Is(end.Err, kerr.UnknownTopicOrPartition) || end.Err == nil && end.Offset == 0 {
+		return m, nil
+	}
+	if end.Err != nil {
+		return nil, fmt.Errorf("%s: topic %q: log end: %w", r.Name, topic, end.Err)
+	}
+	cl, err := kgo.NewClient(append(slices.Clone(r.Client.Opts()),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}),
+		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(100*time.Millisecond))...)
+	if err != nil {
+		return nil, fmt.Errorf("%s: reading %q: %w", r.Name, topic, err)
+	}
+	defer cl.Close()
+	for m.end < end.Offset {
+		fetches := cl.PollFetches(ctx)
+		if err := fetches.Err(); err != nil {
+			return nil, fmt.Errorf("%s: reading %q: %w", r.Name, topic, err)
+		}
+		for it := fetches.RecordIter(); !it.Done(); {
+			rec := it.Next()
+			m.end = rec.Offset + 1
+			if !rec.Attrs.IsControl() {
+				if err := m.take(link, rec.Key, rec.Value); err != nil {
+					return nil, fmt.Errorf("%s: topic %q offset %d: %w", r.Name, topic, rec.Offset, err)
+				}
+			}
+		}
+	}
+	return m, nil
+}
+
+// take applies one record of the links topic. Records of other links, and of kinds that a later version may add, are passed over.
+func (m *memory) take(link string, key, value []byte) error {
+	of, rest, _ := strings.Cut(string(key), "\x00")
+	kind, name, ok := strings.Cut(rest, "\x00")
+	if of != link || !ok {
+		return nil
+	}
+	if value == nil {
+		return nil // this version writes no tombstones
+	}
+	switch kind {
+	case "owner":
+		return json.Unmarshal(value, &m.owner)
+	case "identity":
+		m.identity = new(identity)
+		return json.Unmarshal(value, m.identity)
+	case "topic":
+		t := new(topicRecord)
+		m.topics[name] = t
+		return json.Unmarshal(value, t)
+	case "group":
+		g := new(groupRecord)
+		m.groups[name] = g
+		return json.Unmarshal(value, g)
+	}
+	return nil
+}
