@@ -11,93 +11,150 @@ import (
 
 var _ = register(map[string]builder{"LIKE": buildLike, "NOT LIKE": negated(buildLike)})
 
-// pattern is a LIKE pattern: texts, and between them what may stand there.
-type pattern []step
+// pattern is a LIKE pattern: the groups that stand between its %. Matching takes time in proportion to the text, for the first place where
+// a group fits is as good as any later one.
+type pattern struct {
+	groups      []group
+	open, ended bool // % stands before the first group, behind the last
+}
 
-// step is an exact text, after any characters (many) or after exactly so many.
+// group is what must stand together: texts, each after so many characters.
+type group struct {
+	steps []step
+	chars int // that it takes
+}
+
 type step struct {
+	one  int // _ before the text
 	text []byte
-	any  bool // % before the text
-	one  int  // _ before the text
 }
 
 // parsePattern reads a pattern; the escape, if there is one, takes the meaning of %, _ and itself away.
 func parsePattern(p, escape []byte) (pattern, error) {
 	var out pattern
-	s := step{}
-	open := func() {
-		if len(s.text) > 0 {
-			out = append(out, s)
-			s = step{}
+	var g group
+	var s step
+	end := func() {
+		if s.one > 0 || len(s.text) > 0 {
+			g.steps = append(g.steps, s)
 		}
+		s = step{}
 	}
-	for len(p) > 0 {
+	for first := true; len(p) > 0; first = false {
 		_, size := utf8.DecodeRune(p)
 		c := p[:size]
 		p = p[size:]
+		if c[0] == '%' && !bytes.Equal(c, escape) {
+			out.open = out.open || first
+			end()
+			if len(g.steps) > 0 {
+				out.groups = append(out.groups, g)
+			}
+			g, out.ended = group{}, true
+			continue
+		}
+		out.ended = false
+		g.chars++
 		switch {
 		case len(escape) > 0 && bytes.Equal(c, escape):
 			_, size := utf8.DecodeRune(p)
 			if len(p) == 0 || p[0] != '%' && p[0] != '_' && !bytes.Equal(p[:size], escape) {
-				return nil, fmt.Errorf("the escape character of LIKE stands before nothing that it escapes")
+				return out, fmt.Errorf("the escape character of LIKE stands before nothing that it escapes")
 			}
 			s.text = append(s.text, p[:size]...)
 			p = p[size:]
-		case c[0] == '%':
-			open()
-			s.any = true
 		case c[0] == '_':
-			open()
+			if len(s.text) > 0 {
+				end()
+			}
 			s.one++
 		default:
 			s.text = append(s.text, c...)
 		}
 	}
-	return append(out, s), nil
+	if end(); len(g.steps) > 0 {
+		out.groups = append(out.groups, g)
+	}
+	return out, nil
 }
 
-// match tries the steps in order. What comes after a % is looked for from left to right; the last text must be at the end.
+// match reports whether the whole of b is as the pattern says.
 func (p pattern) match(b []byte) bool {
-	if len(p) == 0 {
-		return len(b) == 0
+	groups := p.groups
+	if len(groups) == 0 {
+		return p.open || len(b) == 0
 	}
-	s := p[0]
-	for range s.one {
-		if len(b) == 0 {
+	if !p.open {
+		n := groups[0].at(b)
+		if n < 0 || len(groups) == 1 && !p.ended {
+			return n == len(b)
+		}
+		b, groups = b[n:], groups[1:]
+	}
+	if !p.ended {
+		last := groups[len(groups)-1]
+		at := len(b)
+		for range last.chars {
+			if at == 0 {
+				return false
+			}
+			_, size := utf8.DecodeLastRune(b[:at])
+			at -= size
+		}
+		if last.at(b[at:]) != len(b)-at {
 			return false
 		}
-		_, size := utf8.DecodeRune(b)
-		b = b[size:]
+		b, groups = b[:at], groups[:len(groups)-1]
 	}
-	last := len(p) == 1
-	if !s.any {
-		return bytes.HasPrefix(b, s.text) && p[1:].match(b[len(s.text):])
+	for _, g := range groups {
+		at, n := g.find(b)
+		if n < 0 {
+			return false
+		}
+		b = b[at+n:]
 	}
-	if last {
-		return bytes.HasSuffix(b, s.text)
+	return true
+}
+
+// at is how many bytes the group takes at the beginning of b; -1 where it does not stand there.
+func (g group) at(b []byte) int {
+	n := 0
+	for _, s := range g.steps {
+		for range s.one {
+			if n == len(b) {
+				return -1
+			}
+			_, size := utf8.DecodeRune(b[n:])
+			n += size
+		}
+		if !bytes.HasPrefix(b[n:], s.text) {
+			return -1
+		}
+		n += len(s.text)
 	}
-	// The first place that fits is as good as any later one up to the next %.
+	return n
+}
+
+// find is the first place of the group in b, and how many bytes it takes; -1 where it is nowhere.
+func (g group) find(b []byte) (at, n int) {
 	for {
-		at := bytes.Index(b, s.text)
-		if at < 0 {
-			return false
+		if g.steps[0].one == 0 {
+			next := bytes.Index(b[at:], g.steps[0].text)
+			if next < 0 {
+				return 0, -1
+			}
+			at += next
 		}
-		if p[1:].match(b[at+len(s.text):]) {
-			return true
+		if n := g.at(b[at:]); n >= 0 {
+			return at, n
 		}
-		if p[1:].any() {
-			return false
+		if at == len(b) {
+			return 0, -1
 		}
 		_, size := utf8.DecodeRune(b[at:])
-		b = b[at+max(1, size):]
-		if len(b) == 0 && len(s.text) > 0 {
-			return false
-		}
+		at += size
 	}
 }
-
-// any reports whether the first step may begin anywhere.
-func (p pattern) any() bool { return p[0].any }
 
 // buildLike compiles a constant pattern once; another one is read row by row.
 func buildLike(c *Compiler, op *st.Op, args []value) (node, error) {
