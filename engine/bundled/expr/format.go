@@ -58,11 +58,25 @@ func formatConstant(s *st.Constant) string {
 }
 
 func formatOp(s *st.Op, names []string) string {
+	if len(s.Args) == 0 {
+		return s.Name + "()"
+	}
 	args := make([]string, len(s.Args))
 	for i, a := range s.Args {
 		args[i] = Format(a, names)
 	}
+	if inner, ok := s.Args[0].(*st.Op); ok && s.Name == "NOT" && len(inner.Args) == 1 && strings.HasPrefix(inner.Name, "IS ") {
+		return fmt.Sprintf("(%s IS NOT %s)", Format(inner.Args[0], names), inner.Name[len("IS "):])
+	}
 	switch {
+	case s.Name == "NOT":
+		return "NOT " + args[0]
+	case s.Name == "NEG":
+		return "-" + args[0]
+	case s.Name == "LIKE" && len(args) == 2:
+		return fmt.Sprintf("(%s LIKE %s)", args[0], args[1])
+	case s.Name == "IN":
+		return fmt.Sprintf("(%s IN (%s))", args[0], strings.Join(args[1:], ", "))
 	case s.Name == "CAST" || s.Name == "TRY_CAST":
 		return fmt.Sprintf("%s(%s AS %s)", s.Name, args[0], s.Of.WithNull())
 	case s.Name == "CASE":

@@ -136,7 +136,7 @@ func (c *compiler) windowLines() []string {
 			keys = append(keys, expr.Format(k, names))
 		}
 	}
-	for _, a := range c.aggs {
+	for i, a := range c.aggs {
 		text := a.Func + "("
 		switch {
 		case a.Star:
@@ -150,7 +150,7 @@ func (c *compiler) windowLines() []string {
 		if a.filter != nil {
 			text += " FILTER (WHERE " + expr.Format(a.filter, names) + ")"
 		}
-		aggs = append(aggs, fmt.Sprintf("%s %s", text, a.Of))
+		aggs = append(aggs, fmt.Sprintf("%s %s AS %s", text, a.Of, c.agg.Row[len(c.keys)+i].Name))
 	}
 	lines := []string{window + ")", "Keys: " + strings.Join(keys, ", ")}
 	if len(aggs) > 0 {

@@ -2,19 +2,25 @@ package plan_test
 
 import (
 	"encoding/json"
+	"errors"
+	"flag"
 	"fmt"
 	"math"
-	"strings"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/avro"
 
+	"github.com/lifeboat-dr/lifeboat/engine"
 	"github.com/lifeboat-dr/lifeboat/engine/bundled/format"
 	"github.com/lifeboat-dr/lifeboat/engine/bundled/plan"
 	"github.com/lifeboat-dr/lifeboat/engine/bundled/vec"
 	"github.com/lifeboat-dr/lifeboat/statements"
 )
+
+var update = flag.Bool("update", false, "write the golden files")
 
 // tables declares tables by their CREATE TABLE.
 func tables(t testing.TB, ddl ...string) statements.Tables {
@@ -265,7 +271,112 @@ func TestTumble(t *testing.T) {
 	}
 }
 
+// TestExplain keeps the plans of the example's statements, to be reviewed like code: go test -run Explain -update writes them.
 func TestExplain(t *testing.T) {
-	t.Log(compile(t, tables(t, flightsDDL, delaysDDL), delaysSQL, nil).Explain())
-	t.Log(strings.Repeat("-", 10))
+	cat := tables(t, flightsDDL, departuresDDL, delaysDDL, eventsDDL, "CREATE TABLE big (k STRING, n BIGINT, w TIMESTAMP(3))")
+	for name, sql := range map[string]string{
+		"departures": departuresSQL,
+		"delays":     delaysSQL,
+		"having": "INSERT INTO big SELECT UPPER(k1), COUNT(*) FILTER (WHERE b), window_start FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR(ts), INTERVAL '1' DAY)) " +
+			"WHERE i > 0 AND s LIKE 'a%' GROUP BY UPPER(k1), window_start, window_end HAVING COUNT(DISTINCT s) > 1",
+	} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join("testdata", name+".explain")
+			got := compile(t, cat, sql, nil).Explain()
+			if *update {
+				if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestWindowsByTheSessionsClock(t *testing.T) {
+	cat := tables(t, flightsDDL, "CREATE TABLE days (d TIMESTAMP(3), e TIMESTAMP(3), n BIGINT)")
+	sql := "INSERT INTO days SELECT window_start, window_end, COUNT(*) FROM TABLE(TUMBLE(TABLE flights, DESCRIPTOR(`$rowtime`), INTERVAL '1' DAY)) GROUP BY window_start, window_end"
+	const hour = 3_600_000
+	for zone, want := range map[string][]string{
+		"UTC":           {"0|86400000|3", "86400000|172800000|1"},
+		"Asia/Shanghai": {"0|86400000|1", "86400000|172800000|3"}, // the second local day begins at 16:00 UTC of the first
+	} {
+		t.Run(zone, func(t *testing.T) {
+			p := compile(t, cat, sql, map[string]string{"sql.local-time-zone": zone})
+			var got []string
+			b := p.NewBatch()
+			for _, at := range []int64{15 * hour, 16 * hour, 23 * hour, 24 * hour} {
+				for i := range b.Cols {
+					b.Cols[i].AppendInt64(at)
+				}
+				b.RowTime = append(b.RowTime, at)
+				b.N++
+			}
+			if err := p.Process(b, collect(p, &got)); err != nil {
+				t.Fatal(err)
+			}
+			if zone != "UTC" {
+				advance(t, p, 16*hour-2, &got)
+				if len(got) != 0 {
+					t.Fatalf("fired early: %q", got)
+				}
+				advance(t, p, 16*hour-1, &got)
+				if len(got) != 1 {
+					t.Fatalf("fired late: %q", got)
+				}
+			}
+			advance(t, p, math.MaxInt64, &got)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	cat := tables(t, flightsDDL, departuresDDL, eventsDDL,
+		"CREATE TABLE nested (a ARRAY<INT>, b INT)",
+		"CREATE TABLE out_s (s STRING)", "CREATE TABLE out_a (a ARRAY<INT>)", "CREATE TABLE late (s STRING) WITH ('late-handling.mode' = 'filter')")
+	tests := []struct{ name, sql, want string }{
+		{"a nested column", "INSERT INTO out_a SELECT a FROM nested", `1:33: column "a" of table "nested": reading the type ARRAY<INT> is not supported`},
+		{"late rows", "INSERT INTO out_s SELECT s FROM late", `1:33: table "late": late-handling.mode filter is not supported`},
+		{"the watermark", "INSERT INTO out_s SELECT s FROM events WHERE CURRENT_WATERMARK(ts) < ts", `1:46: the function CURRENT_WATERMARK is not supported: it depends on when rows arrive; compare with a column instead`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := plan.Compile(resolve(t, cat, tt.sql), nil)
+			var inv *engine.InvalidError
+			if !errors.As(err, &inv) {
+				t.Fatalf("%v", err)
+			}
+			if diff := cmp.Diff(tt.want, inv.Error()); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	_, err := plan.Compile(resolve(t, cat, departuresSQL), map[string]string{"sql.local-time-zone": "Mars/Olympus"})
+	if want := `sql.local-time-zone: the time zone "Mars/Olympus" is not known`; fmt.Sprint(err) != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}
+
+func TestErrorsAtRunTimeNameTheRecord(t *testing.T) {
+	p := compile(t, tables(t, flightsDDL, "CREATE TABLE ratios (r INT)"), "INSERT INTO ratios SELECT 100 / dep_delay FROM flights", nil)
+	b := p.NewBatch()
+	b.Topic, b.Partition = "flights", 3
+	for i := range int64(3) {
+		b.Cols[0].AppendInt64(2 - i)
+		b.Offsets = append(b.Offsets, 40+i)
+		b.N++
+	}
+	err := p.Process(b, func(*vec.Batch) error { return nil })
+	if diff := cmp.Diff("flights-3@42: line 1, column 31: division by zero", fmt.Sprint(err)); diff != "" {
+		t.Error(diff)
+	}
 }
