@@ -1,0 +1,134 @@
+//go:build unix
+
+// Command link measures, on two Apache Kafka brokers that it starts, how fast a topic is mirrored: by lifeboat's link, by MirrorMaker 2
+// from the same jars, and, as the limit of what the destination takes, by a loop that sends ready-made batches. It prints a table in
+// Markdown. All run one after the other on the same machine, beside both brokers, so ratios mean more than figures.
+//
+//	go run ./bench/link -scale 1    # 1 M records of 1 KiB, 5 M of 100 B; the default is 0.3 of that, in about three minutes
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/linking/batch"
+	"github.com/lifeboat-dr/lifeboat/testenv"
+)
+
+// workload is a topic to be mirrored.
+type workload struct {
+	name    string
+	codec   batch.Codec
+	size    int // of a record's value, bytes
+	records int // at scale 1
+}
+
+var workloads = []workload{
+	{"1 KiB uncompressed", batch.None, 1024, 1_000_000},
+	{"1 KiB lz4", batch.LZ4, 1024, 1_000_000},
+	{"100 B lz4", batch.LZ4, 100, 5_000_000},
+}
+
+const (
+	partitions    = 6
+	producerBatch = 16 << 10  // what a producer's batch.size is by default, in bytes before compression
+	largeBatch    = 900 << 10 // below the default max.message.bytes
+)
+
+func main() {
+	if run, ok := roles[os.Getenv(roleVariable)]; ok {
+		exit(run(context.Background(), os.Args[1:]))
+		return
+	}
+	scale := flag.Float64("scale", 0.3, "of 1 M records of 1 KiB and 5 M of 100 B")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	exit(bench(ctx, *scale))
+}
+
+func exit(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "bench/link:", err)
+		os.Exit(1)
+	}
+}
+
+func bench(ctx context.Context, scale float64) (err error) {
+	env, err := testenv.StartKafka(ctx, testenv.Options{HeapMiB: 1024})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if stopped := env.Stop(); err == nil {
+			err = stopped
+		}
+	}()
+	fmt.Printf("Mirroring, scale %g: %d partitions, replication factor 1, two brokers and the mirror on %d CPUs; source batches of %d KiB before compression.\n\n",
+		scale, partitions, runtime.NumCPU(), producerBatch>>10)
+	fmt.Println("| records | by | records/s | MB/s | CPU s | CPU s per 1 M | memory MiB | rate, of the limit | rate, of MM2 | CPU, of MM2 |")
+	fmt.Println("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+	for i, w := range workloads {
+		w.records = int(float64(w.records) * scale)
+		if err := compare(ctx, env, fmt.Sprint("w", i), w); err != nil {
+			return fmt.Errorf("%s: %w", w.name, err)
+		}
+	}
+	fmt.Println("\nRates are from the first record at the destination to the last; CPU is of the whole process with its start, which for MirrorMaker 2 is most of it in small runs.")
+	return nil
+}
+
+// compare mirrors one workload in every way and prints a line for each.
+func compare(ctx context.Context, env *testenv.Env, topic string, w workload) error {
+	// The source is written by the same loop that finds the limit.
+	if _, err := measure(ctx, env.East, topic, w, child("produce", env.East.Bootstrap, topic, w, producerBatch), false); err != nil {
+		return fmt.Errorf("writing the source: %w", err)
+	}
+	mm2, err := mirrorMaker(env, topic, w)
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(mm2.dir)
+	ways := []struct {
+		name    string
+		run     runner
+		service bool
+	}{
+		{"limit: the same batches, ready-made", child("produce", env.West.Bootstrap, topic, w, producerBatch), false},
+		{"limit: ready-made batches of 900 KiB", child("produce", env.West.Bootstrap, topic, w, largeBatch), false},
+		{"lifeboat", child("mirror", slices.Concat(env.East.Bootstrap, env.West.Bootstrap), topic, w, 0), false},
+		{"MirrorMaker 2, tuned", mm2.run, true},
+	}
+	results := make([]result, len(ways))
+	for i, way := range ways {
+		if results[i], err = measure(ctx, env.West, topic, w, way.run, way.service); err != nil {
+			return fmt.Errorf("%s: %w", way.name, err)
+		}
+		if err := remove(ctx, env.West, topic); err != nil {
+			return err
+		}
+	}
+	limit, other := max(results[0].rate(), results[1].rate()), results[len(results)-1]
+	for i, r := range results {
+		fmt.Printf("| %d × %s | %s | %s | %.0f | %.1f | %.2f | %d | %.0f %% | %.1f× | %.2f |\n", w.records, w.name, ways[i].name, fmt.Sprintf("%.0f k", r.rate()/1e3),
+			r.rate()*float64(w.size)/1e6, r.cpu.Seconds(), r.cpu.Seconds()/float64(w.records)*1e6, r.memory>>20, 100*r.rate()/limit, r.rate()/other.rate(),
+			r.cpu.Seconds()/other.cpu.Seconds())
+	}
+	return remove(ctx, env.East, topic)
+}
+
+// result is what one run took.
+type result struct {
+	records int
+	took    time.Duration // from the first record at the destination to the last
+	cpu     time.Duration // of the process
+	memory  int64         // its largest resident set, bytes
+}
+
+func (r result) rate() float64 { return float64(r.records) / r.took.Seconds() }

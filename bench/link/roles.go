@@ -1,0 +1,203 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/linking/batch"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// What is measured runs in processes of its own, so that their CPU time is theirs alone: this program again, in a role.
+const roleVariable = "LIFEBOAT_BENCH_ROLE"
+
+var roles = map[string]func(context.Context, []string) error{"produce": produceRole, "mirror": mirrorRole}
+
+// task is what a role is told to do.
+type task struct {
+	Bootstrap []string // of the destination; for mirror the source's first
+	Topic     string
+	Codec     batch.Codec
+	Size      int
+	Records   int
+	Batch     int // bytes before compression
+}
+
+func child(role string, bootstrap []string, topic string, w workload, batchSize int) runner {
+	return func(ctx context.Context) (*exec.Cmd, error) {
+		self, err := os.Executable()
+		if err != nil {
+			return nil, err
+		}
+		arg, err := json.Marshal(task{bootstrap, topic, w.codec, w.size, w.records, batchSize})
+		if err != nil {
+			return nil, err
+		}
+		cmd := exec.CommandContext(ctx, self, string(arg))
+		cmd.Env = append(os.Environ(), roleVariable+"="+role)
+		return cmd, nil
+	}
+}
+
+func (t *task) parse(args []string) error {
+	if len(args) != 1 {
+		return errors.New("a role takes one task")
+	}
+	return json.Unmarshal([]byte(args[0]), t)
+}
+
+// mirrorRole runs a link until lag is zero.
+func mirrorRole(ctx context.Context, args []string) error {
+	var t task
+	if err := t.parse(args); err != nil {
+		return err
+	}
+	var regions [2]*linking.Region
+	for i, name := range []string{"east", "west"} {
+		var err error
+		if regions[i], err = linking.Open(ctx, name, &plans.Region{Kafka: plans.Kafka{Bootstrap: t.Bootstrap[i : i+1]}}, linking.Options{}); err != nil {
+			return err
+		}
+		defer regions[i].Close()
+	}
+	decl := &plans.Link{Name: "bench-" + t.Topic, From: "east", To: "west", Topics: plans.TopicRule{Rule: plans.Rule{Include: []string{t.Topic}}}}
+	return linking.New(decl, regions[0], regions[1], linking.Options{}).Run(ctx, linking.RunOptions{Once: true})
+}
+
+// inFlight is how many requests the loop keeps under way.
+const inFlight = 4
+
+// produceRole fills a topic with ready-made batches, as fast as the broker takes them: every request carries one batch of every
+// partition.
+func produceRole(ctx context.Context, args []string) error {
+	var t task
+	if err := t.parse(args); err != nil {
+		return err
+	}
+	cl, err := kgo.NewClient(kgo.SeedBrokers(t.Bootstrap...))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	id, broker, err := t.create(ctx, cl)
+	if err != nil {
+		return err
+	}
+	ready, perBatch, err := t.batches()
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(inFlight)
+	left := make([]int, partitions)
+	for p := range left {
+		left[p] = t.Records / partitions
+	}
+	left[0] += t.Records % partitions
+	for next := 0; ctx.Err() == nil; {
+		req := kmsg.NewPtrProduceRequest()
+		req.Acks, req.TimeoutMillis = -1, 30_000
+		rt := kmsg.NewProduceRequestTopic()
+		rt.Topic, rt.TopicID = t.Topic, id
+		for p := range left {
+			if left[p] == 0 {
+				continue
+			}
+			rp := kmsg.NewProduceRequestTopicPartition()
+			rp.Partition, rp.Records = int32(p), ready[next%len(ready)]
+			if next++; left[p] < perBatch {
+				if rp.Records, err = t.batch(left[p], rand.New(rand.NewPCG(3, 4))); err != nil {
+					return err
+				}
+			}
+			left[p] -= min(left[p], perBatch)
+			rt.Partitions = append(rt.Partitions, rp)
+		}
+		if len(rt.Partitions) == 0 {
+			break
+		}
+		req.Topics = append(req.Topics, rt)
+		g.Go(func() error {
+			resp, err := cl.Broker(broker).Request(ctx, req)
+			if err != nil {
+				return err
+			}
+			for _, rt := range resp.(*kmsg.ProduceResponse).Topics {
+				for _, rp := range rt.Partitions {
+					if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
+						return fmt.Errorf("%s-%d: %w", t.Topic, rp.Partition, err)
+					}
+				}
+			}
+			return nil
+		})
+	}
+	return g.Wait()
+}
+
+// create makes the topic and waits until its leader is known and takes requests.
+func (t *task) create(ctx context.Context, cl *kgo.Client) (id [16]byte, broker int, err error) {
+	adm := kadm.NewClient(cl)
+	if _, err := adm.CreateTopic(ctx, partitions, 1, map[string]*string{"retention.ms": kadm.StringPtr("-1")}, t.Topic); err != nil {
+		return id, 0, fmt.Errorf("creating topic %s: %w", t.Topic, err)
+	}
+	for {
+		ends, err := adm.ListEndOffsets(ctx, t.Topic)
+		if err == nil && ends.Error() == nil && len(ends[t.Topic]) == partitions {
+			topics, err := adm.ListTopics(ctx, t.Topic)
+			if err != nil {
+				return id, 0, err
+			}
+			return topics[t.Topic].ID, int(topics[t.Topic].Partitions[0].Leader), nil
+		}
+		select {
+		case <-ctx.Done():
+			return id, 0, ctx.Err()
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// batches are some different batches of the same number of records.
+func (t *task) batches() (list [][]byte, perBatch int, err error) {
+	const different = 32
+	random := rand.New(rand.NewPCG(1, 2))
+	perBatch = max(1, t.Batch/(t.Size+10))
+	for range different {
+		b, err := t.batch(perBatch, random)
+		if err != nil {
+			return nil, 0, err
+		}
+		list = append(list, b)
+	}
+	return list, perBatch, nil
+}
+
+// batch has values of random capital letters, as Kafka's own performance test has.
+func (t *task) batch(n int, random *rand.Rand) ([]byte, error) {
+	b := batch.NewBuilder(t.Codec)
+	value := make([]byte, t.Size)
+	now := time.Now().UnixMilli()
+	for range n {
+		for i := range value {
+			value[i] = 'A' + byte(random.IntN(26))
+		}
+		b.Append(now, nil, value, batch.Headers{})
+	}
+	return b.Build(nil, batch.NoIdentity)
+}
