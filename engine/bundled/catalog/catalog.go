@@ -79,7 +79,7 @@ func New(client *kgo.Client, registry *Registry, put Put, records map[string][]b
 // Registry is the region's schema registry.
 func (c *Catalog) Registry() *Registry { return c.registry }
 
-// Lookup returns those of the named tables that exist.
+// Lookup returns those of the named tables that exist. A table that is declared and has no topic is an *engine.InvalidError.
 func (c *Catalog) Lookup(ctx context.Context, names ...string) (map[string]*Entry, error) {
 	partitions, err := c.partitions(ctx, names...)
 	if err != nil {
@@ -94,7 +94,8 @@ func (c *Catalog) Lookup(ctx context.Context, names ...string) (map[string]*Entr
 			_, declared := c.declared[name]
 			c.mu.RUnlock()
 			if declared {
-				return nil, fmt.Errorf("table %q is declared but its topic does not exist: create the topic again, with its data, or delete the declaration", name)
+				return nil, invalidAt(statements.Pos{}, "create the topic again, or run CREATE TABLE IF NOT EXISTS once more",
+					"table %q is declared, but its topic does not exist", name)
 			}
 			continue
 		}
