@@ -53,6 +53,9 @@ func (n *castNode) eval(c *context, rows []int32) (*vec.Vector, error) {
 			}
 			n.out.SetNull(i)
 		}
+		if len(n.out.Data) > maxArena {
+			return nil, &RowError{n.at, i, errArena}
+		}
 	}
 	return &n.out, nil
 }

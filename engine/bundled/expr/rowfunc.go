@@ -39,9 +39,17 @@ func (n *rowNode) eval(c *context, rows []int32) (*vec.Vector, error) {
 			}
 			n.out.SetNull(i)
 		}
+		if len(n.out.Data) > maxArena {
+			return nil, &RowError{n.at, i, errArena}
+		}
 	}
 	return &n.out, nil
 }
+
+// maxArena bounds the text of one vector: the places of values in it have 32 bits.
+const maxArena = 1 << 30
+
+const errArena = "the texts of one batch are longer than 1 GiB"
 
 // strict builds a function that is NULL where an argument is.
 func strict(f rowFunc) builder {

@@ -48,16 +48,19 @@ type WindowAggregate struct {
 	slices    []*slice // by end
 	last      *slice   // the one that the last row went to
 	watermark int64
-	late      int64
+	late      int64    // rows dropped because their window had fired
 	gone      []string // segments of windows that fired since the last snapshot
 	changed   bool     // the watermark or a counter did, since the last snapshot
 
-	out    *vec.Batch
-	order  []uint32
-	slots  []uint32
-	ends   []int64
-	mine   []int32
-	others [2][]int32
+	out   *vec.Batch
+	order []uint32
+	slots []uint32
+	ends  []int64
+	// Of the rows that pass an aggregate's filter.
+	passedSlots []uint32
+	passed      []int32
+	mine        []int32
+	others      [2][]int32
 }
 
 // slice is the state of one window.
@@ -177,14 +180,13 @@ func (w *WindowAggregate) addTo(end int64, rows []int32, r *Rows) {
 
 // addFiltered adds the rows for which an aggregate's FILTER is TRUE.
 func (w *WindowAggregate) addFiltered(a accumulator, rows []int32, filter, arg *vec.Vector) {
-	var slots []uint32
-	var passed []int32
+	w.passedSlots, w.passed = w.passedSlots[:0], w.passed[:0]
 	for k, i := range rows {
 		if filter.Bool[i] && !filter.Null(int(i)) {
-			slots, passed = append(slots, w.slots[k]), append(passed, i)
+			w.passedSlots, w.passed = append(w.passedSlots, w.slots[k]), append(w.passed, i)
 		}
 	}
-	a.add(slots, passed, arg)
+	a.add(w.passedSlots, w.passed, arg)
 }
 
 // slice finds or makes the state of a window; nil: it has fired.

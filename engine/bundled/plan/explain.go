@@ -162,5 +162,9 @@ func (c *compiler) windowLines() []string {
 // signature is what state depends on: the window, the keys and the aggregates, over which columns of which table, and the conditions
 // before. State of a plan with another signature is not this plan's.
 func (c *compiler) signature() string {
-	return strings.Join(append(append(c.windowLines(), conditionLines(c.before.conds, c.names())...), c.scan.Table.Name, c.zone.String()), "\n")
+	lines := append(c.windowLines(), conditionLines(c.before.conds, c.names())...)
+	for i, t := range c.types {
+		lines = append(lines, c.names()[i]+" "+t.String())
+	}
+	return strings.Join(append(lines, c.scan.Table.Name, c.zone.String()), "\n")
 }

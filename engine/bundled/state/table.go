@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"math"
 	"slices"
 
 	"github.com/zeebo/xxh3"
@@ -79,7 +80,8 @@ func (t *Table) Int(key int64) uint32 {
 	}
 }
 
-// Bytes returns the slot of bytes, which the table copies.
+// Bytes returns the slot of bytes, which the table copies. It panics where the keys of one table are longer than 4 GiB: a statement whose
+// memory is bounded ends before.
 func (t *Table) Bytes(key []byte) uint32 {
 	h := xxh3.Hash(key)
 	mask := uint64(len(t.bytes) - 1)
@@ -87,6 +89,9 @@ func (t *Table) Bytes(key []byte) uint32 {
 		e := &t.bytes[at]
 		if e.slot == 0 {
 			e.hash, e.slot = uint32(h), uint32(t.n+1)
+			if len(t.arena)+len(key) > math.MaxUint32 {
+				panic("state: the keys of one table are longer than 4 GiB")
+			}
 			t.refs = append(t.refs, ref{uint32(len(t.arena)), uint32(len(key))})
 			t.arena = append(t.arena, key...)
 			t.n++

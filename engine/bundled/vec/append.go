@@ -61,7 +61,7 @@ func (v *Vector) AppendNull() {
 		v.Bool = append(v.Bool, false)
 		n = len(v.Bool)
 	default:
-		v.Refs = append(v.Refs, Ref{})
+		v.Refs = append(v.Refs, Ref{At: uint32(len(v.Data))}) // a place in order, for Truncate
 		n = len(v.Refs)
 	}
 	v.NeedNulls(n)
@@ -95,7 +95,7 @@ func (v *Vector) grown(n int) {
 	}
 }
 
-// Truncate takes off the rows from n on: a record that turned out to be bad half-way is undone with it.
+// Truncate takes off the rows from n on, all of which were appended: a record that turned out to be bad half-way is undone with it.
 func (v *Vector) Truncate(n int) {
 	if n >= v.Len() {
 		return
