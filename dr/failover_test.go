@@ -167,6 +167,7 @@ func TestResumeAfterKillBetweenSteps(t *testing.T) {
 			}
 			for at := range events {
 				t.Run(strconv.Itoa(at), func(t *testing.T) {
+					t.Parallel()
 					got, _ := brokenFailover(t, kind, at)
 					if diff := cmp.Diff(want, got); diff != "" {
 						t.Errorf("killed at event %d and resumed, the end state differs (-unbroken +resumed):\n%s", at, diff)
@@ -238,7 +239,7 @@ func failoverThenDie(text string) int {
 	}
 	n := 0
 	w, err := dr.Open(context.Background(), declared, dr.Options{Timeout: 5 * time.Second, StateDir: filepath.Join(spec.Dir, "state"), Who: "child@host",
-		LeaseTTL: time.Second, Renewal: 200 * time.Millisecond,
+		LeaseTTL: 500 * time.Millisecond, Renewal: 100 * time.Millisecond, Still: 100 * time.Millisecond,
 		Confirm: func(context.Context, string) (bool, error) { return true, nil },
 		Events: func(e dr.Event) {
 			os.Stdout.WriteString("event " + e.Step.ID + " " + string(e.State) + "\n")

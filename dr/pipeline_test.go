@@ -186,7 +186,7 @@ func (p *pipeline) mirror() {
 
 func (p *pipeline) options() dr.Options {
 	return dr.Options{Log: slog.New(slog.DiscardHandler), Timeout: 2 * time.Second, StateDir: filepath.Join(p.dir, "state"), Who: "sre@" + p.t.Name(),
-		LeaseTTL: time.Second, Renewal: 200 * time.Millisecond, Confirm: func(context.Context, string) (bool, error) { return true, nil }}
+		LeaseTTL: 500 * time.Millisecond, Renewal: 100 * time.Millisecond, Still: 100 * time.Millisecond, Confirm: func(context.Context, string) (bool, error) { return true, nil }}
 }
 
 func (p *pipeline) open() *dr.World {

@@ -16,9 +16,9 @@ import (
 // A fence is proved by log ends that stand still, with no transaction left open. A writer that bypasses it is named by the
 // partition that grew and the producer ids seen there.
 
-// stillFor is how long log ends must not move, stillWithin how long open transactions may take to end.
+// Still is how long log ends must not move, stillWithin how long open transactions may take to end.
 const (
-	stillFor    = 2 * time.Second
+	Still       = 2 * time.Second
 	stillWithin = 90 * time.Second
 )
 
@@ -39,7 +39,7 @@ func verifyFenceDone(ctx context.Context, r *run, s plans.Step) (bool, string, e
 	if len(grown) > 0 {
 		return false, "still written: " + strings.Join(grown, ", "), nil
 	}
-	return true, fmt.Sprintf("log ends of %d topics stood still for %s, no transaction open", len(ends), stillFor), nil
+	return true, fmt.Sprintf("log ends of %d topics stood still for %s, no transaction open", len(ends), r.world.opts.Still), nil
 }
 
 func verifyFenceApply(ctx context.Context, r *run, s plans.Step) error {
@@ -50,7 +50,7 @@ func verifyFenceApply(ctx context.Context, r *run, s plans.Step) error {
 		if err != nil {
 			return err
 		}
-		if err := sleep(ctx, stillFor); err != nil {
+		if err := sleep(ctx, r.world.opts.Still); err != nil {
 			return err
 		}
 		grown, err := r.grownSince(ctx, ends)

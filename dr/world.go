@@ -31,6 +31,7 @@ type Options struct {
 	Who      string        // default user@host
 	LeaseTTL time.Duration // default LeaseTTL
 	Renewal  time.Duration // default Renewal
+	Still    time.Duration // how long log ends must not move for a fence to count as proved; default Still
 	Now      func() time.Time
 
 	// Events hears of every step as it begins and ends, from the goroutine that executes it.
@@ -171,6 +172,9 @@ func (o *Options) fill() {
 	}
 	if o.Renewal == 0 {
 		o.Renewal = Renewal
+	}
+	if o.Still == 0 {
+		o.Still = Still
 	}
 	if o.Now == nil {
 		o.Now = time.Now
