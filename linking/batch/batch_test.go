@@ -170,6 +170,21 @@ func TestMergeKeepsEveryRecord(t *testing.T) {
 	})
 }
 
+// walk calls fn for each of n records of an uncompressed payload.
+func walk(payload []byte, n int32, fn func(*frame) error) error {
+	var f frame
+	for i := range n {
+		var err error
+		if payload, err = f.cut(payload); err != nil {
+			return fmt.Errorf("record %d of %d: %w", i, n, err)
+		}
+		if err := fn(&f); err != nil {
+			return err
+		}
+	}
+	return ended(payload, n)
+}
+
 // holed builds an uncompressed batch with records at the given deltas of a larger range, as compaction leaves it.
 func holed(t *testing.T, base int64, last int32, deltas ...int32) Batch {
 	t.Helper()
@@ -356,7 +371,10 @@ func TestAbortedAsAConsumerSees(t *testing.T) {
 	var seen []string
 	for rest := rp.RecordBatches; ; {
 		var first Batch
-		if first, rest, err = Next(rest); first == nil {
+		if first, rest, err = Next(rest); err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
 			break
 		}
 		visible, err := aborted.Visible(first)

@@ -147,3 +147,17 @@ func TestShift(t *testing.T) {
 		}
 	}
 }
+
+func TestPassingThroughAllocatesNothing(t *testing.T) {
+	b := build(t, None, make([]plain, 50))
+	dst := make([]byte, 0, len(b))
+	if n := testing.AllocsPerRun(100, func() {
+		if Check(b) != nil || Verify(b) != nil {
+			t.Fatal("a bad batch")
+		}
+		dst = Rewrite(dst[:0], b, Identity{1, 2, 3})
+		Stamp(dst, Identity{1, 2, 4})
+	}); n > 0 {
+		t.Errorf("%v allocations a batch", n)
+	}
+}

@@ -51,21 +51,18 @@ func Merge(dst []byte, parts []Batch, id Identity) ([]byte, error) {
 // appendRecords appends the records of p with deltas grown by offsets and times.
 func appendRecords(dst []byte, p Batch, offsets int32, times int64) ([]byte, error) {
 	if offsets == 0 && times == 0 {
-		if err := Check(p); err != nil {
+		return append(dst, p.Payload()...), Check(p)
+	}
+	payload, n := p.Payload(), p.NumRecords()
+	var f frame
+	for i := range n {
+		var err error
+		if payload, err = f.dense(p, payload, i); err != nil {
 			return dst, err
 		}
-		return append(dst, p.Payload()...), nil
-	}
-	next := int32(0)
-	err := walk(p.Payload(), p.NumRecords(), func(f *frame) error {
-		if f.offsetDelta != next {
-			return deltaError(p, f.offsetDelta, next)
-		}
-		next++
 		dst = f.append(dst, f.timeDelta+times, f.offsetDelta+offsets)
-		return nil
-	})
-	return dst, err
+	}
+	return dst, ended(payload, n)
 }
 
 // Run is a batch without holes cut out of another, with the offset that its first record must get.

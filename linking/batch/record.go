@@ -116,21 +116,6 @@ var (
 	errOffsetDelta = fmt.Errorf("offset delta: %w", ErrCorrupt)
 )
 
-// walk calls fn for each of n records of an uncompressed payload; less or more than n is ErrCorrupt.
-func walk(payload []byte, n int32, fn func(*frame) error) error {
-	var f frame
-	for i := range n {
-		var err error
-		if payload, err = f.cut(payload); err != nil {
-			return fmt.Errorf("record %d of %d: %w", i, n, err)
-		}
-		if err := fn(&f); err != nil {
-			return err
-		}
-	}
-	return ended(payload, n)
-}
-
 func ended(payload []byte, n int32) error {
 	if len(payload) > 0 {
 		return fmt.Errorf("%d bytes behind %d records: %w", len(payload), n, ErrCorrupt)

@@ -25,14 +25,26 @@ func Check(b Batch) error {
 	if err := checkHeader(b); err != nil || b.Codec() != None {
 		return err
 	}
-	next := int32(0)
-	return walk(b.Payload(), b.NumRecords(), func(f *frame) error {
-		if f.offsetDelta != next {
-			return deltaError(b, f.offsetDelta, next)
+	payload, n := b.Payload(), b.NumRecords()
+	var f frame
+	for i := range n {
+		var err error
+		if payload, err = f.dense(b, payload, i); err != nil {
+			return err
 		}
-		next++
-		return nil
-	})
+	}
+	return ended(payload, n)
+}
+
+// dense takes the i-th record off what is left of an uncompressed batch's payload; its delta must be i.
+func (f *frame) dense(b Batch, payload []byte, i int32) (rest []byte, err error) {
+	if rest, err = f.cut(payload); err != nil {
+		return nil, fmt.Errorf("offset %d: record %d of %d: %w", b.BaseOffset(), i, b.NumRecords(), err)
+	}
+	if f.offsetDelta != i {
+		return nil, deltaError(b, f.offsetDelta, i)
+	}
+	return rest, nil
 }
 
 func checkHeader(b Batch) error {

@@ -182,6 +182,8 @@ func (f *Fetcher) Poll(ctx context.Context) ([]Chunk, error) {
 }
 
 // Health returns the error that requests have been failing with and since when, or nil while they succeed.
+//
+//lint:ignore ST1008 the error is the answer here, and since when belongs to it
 func (f *Fetcher) Health() (error, time.Time) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
