@@ -45,8 +45,8 @@ func (c *Compiler) compileOp(op *st.Op, v value) (value, error) {
 	key := ""
 	if c.nodes != nil {
 		key = text(op)
-		if known := c.nodes[key]; known != nil {
-			return known.value, nil
+		if known, ok := c.nodes[key]; ok {
+			return known, nil
 		}
 	}
 	build, ok := builders[op.Name]
@@ -84,7 +84,7 @@ func (c *Compiler) compileOp(op *st.Op, v value) (value, error) {
 		if _, isCondition := n.(condition); !isCondition {
 			v.node = &shared{node: n}
 		}
-		c.nodes[key] = &sharing{value: v}
+		c.nodes[key] = v
 	}
 	return v, nil
 }

@@ -20,13 +20,7 @@ type Env struct {
 type Compiler struct {
 	env   Env
 	ctx   *context
-	nodes map[string]*sharing // by the expression's text; nil while a lazy argument is compiled
-}
-
-// sharing is a node that was compiled before.
-type sharing struct {
-	value
-	wrapped bool
+	nodes map[string]value // what is compiled already, by its text; nil while a lazy argument is compiled
 }
 
 // context is what a batch's evaluation shares.
@@ -42,7 +36,7 @@ func NewCompiler(env Env) *Compiler {
 	if env.Zone == nil {
 		env.Zone = time.UTC
 	}
-	return &Compiler{env: env, ctx: &context{zone: env.Zone}, nodes: map[string]*sharing{}}
+	return &Compiler{env: env, ctx: &context{zone: env.Zone}, nodes: map[string]value{}}
 }
 
 // Begin names the batch that the Compiler's expressions are computed over until the next Begin, and returns its selected rows. Until then

@@ -129,7 +129,7 @@ func unsupported(p *program) string {
 }
 
 var (
-	procTime = regexp.MustCompile("(?i)AS PROCTIME\\(\\)")
+	procTime = regexp.MustCompile(`(?i)AS PROCTIME\(\)`)
 	metadata = regexp.MustCompile(`(?i)\s+METADATA\b.*$`)
 )
 
