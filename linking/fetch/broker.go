@@ -31,13 +31,13 @@ func (f *Fetcher) serve(ctx context.Context, broker int32, wake chan struct{}) e
 			continue
 		}
 		resp, err := f.cl.Broker(int(broker)).Request(ctx, req)
-		if ctx.Err() == nil {
-			f.failed(err)
-		}
 		var answer *kmsg.FetchResponse
 		if err == nil {
 			answer = resp.(*kmsg.FetchResponse)
 			err = kerr.ErrorForCode(answer.ErrorCode)
+		}
+		if ctx.Err() == nil {
+			f.failed(err)
 		}
 		wait := f.take(answer, err, asked, room)
 		if ctx.Err() != nil {

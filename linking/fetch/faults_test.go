@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -384,45 +383,4 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 	cl.Close()
 	c.Close()
 	goleak.VerifyNone(t, before)
-}
-
-func BenchmarkFetch(b *testing.B) {
-	cluster := kfake.MustCluster(kfake.NumBrokers(1), kfake.SeedTopics(4, "t"))
-	defer cluster.Close()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(cluster.ListenAddrs()...), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()), kgo.DefaultProduceTopic("t"))
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer cl.Close()
-	var recs []*kgo.Record
-	const n, size = 64 << 10, 1 << 10
-	for i := range n {
-		recs = append(recs, kgo.SliceRecord(fmt.Appendf(make([]byte, size-8), "%08d", i)))
-	}
-	if err := cl.ProduceSync(b.Context(), recs...).FirstErr(); err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(n * size)
-	b.ReportAllocs()
-	for b.Loop() {
-		f := fetch.New(cl, fetch.Options{})
-		for p := range int32(4) {
-			f.Add("t", p, 0)
-		}
-		ctx, cancel := context.WithCancel(b.Context())
-		done := make(chan error, 1)
-		go func() { done <- f.Run(ctx) }()
-		for seen := int64(0); seen < n; {
-			chunks, err := f.Poll(ctx)
-			if err != nil {
-				b.Fatal(err)
-			}
-			for _, c := range chunks {
-				seen += c.Next - c.Offset
-				c.Release()
-			}
-		}
-		cancel()
-		<-done
-	}
 }
