@@ -128,7 +128,14 @@ func (j *Journal) Write(ctx context.Context, kind EntryKind, step, detail string
 	return nil
 }
 
+// commit writes one line in one transaction. What has begun is ended, whatever becomes of ctx meanwhile: half a transaction would block the
+// next entry.
 func (j *Journal) commit(ctx context.Context, line []byte) error {
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	defer cancel()
 	fail := func(err error) error {
 		if fenced(err) {
 			return fmt.Errorf("%s: journal of run %s: %w", j.region, j.Run, ErrLeaseLost)

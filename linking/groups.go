@@ -116,9 +116,9 @@ func (l *Link) applyGroups(ctx context.Context, seen map[string]*groupRecord, to
 		return nil, err
 	}
 	groups := sorted(seen)
-	described, err := l.to.Admin.DescribeGroups(ctx, groups...)
+	described, err := describeGroups(ctx, l.to, groups)
 	if err != nil {
-		return nil, fmt.Errorf("%s: describing groups: %w", l.to.Name, err)
+		return nil, err
 	}
 	present := l.to.Admin.FetchManyOffsets(ctx, groups...)
 	var errs []error
@@ -162,6 +162,24 @@ func (l *Link) applyGroups(ctx context.Context, seen map[string]*groupRecord, to
 		}
 	}
 	return out, errors.Join(errs...)
+}
+
+// coordinatorWithin is how long a cluster may take to have a coordinator: one that never had a group creates the topic for it first.
+const coordinatorWithin = 30 * time.Second
+
+func describeGroups(ctx context.Context, r *Region, groups []string) (kadm.DescribedGroups, error) {
+	ctx, cancel := context.WithTimeout(ctx, coordinatorWithin)
+	defer cancel()
+	for {
+		described, err := r.Admin.DescribeGroups(ctx, groups...)
+		if err == nil {
+			return described, nil
+		}
+		starting := errors.Is(err, kerr.CoordinatorNotAvailable) || errors.Is(err, kerr.CoordinatorLoadInProgress) || errors.Is(err, kerr.NotCoordinator)
+		if !starting || wait(ctx, 100*time.Millisecond) != nil {
+			return nil, fmt.Errorf("%s: describing groups: %w", r.Name, err)
+		}
+	}
 }
 
 // target is where the group's position belongs in the destination.
