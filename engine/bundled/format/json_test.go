@@ -250,3 +250,27 @@ func describe(t *statements.Table) string {
 	}
 	return fmt.Sprintf("%s by %s | %s", strings.Join(cols, ", "), strings.Join(t.Distribution, ","), strings.Join(options, " "))
 }
+
+func FuzzInfer(f *testing.F) {
+	f.Add("AVRO", `{"type":"record","name":"R","fields":[{"name":"a","type":["null",{"type":"array","items":"R"}]}]}`)
+	f.Add("AVRO", `["int","string"]`)
+	f.Add("JSON", `{"properties":{"a":{"oneOf":[{"type":"null"},{"type":"object","properties":{"b":{"type":"integer"}}}]}}}`)
+	f.Fuzz(func(t *testing.T, kind, text string) {
+		got, err := Infer(Topic{Name: "t", Value: &Schema{Type: kind, Text: text}})
+		if err != nil {
+			return
+		}
+		if len(got.Columns) == 0 || len(got.Distribution) != 1 {
+			t.Fatalf("%s is %s", text, describe(got))
+		}
+		// What can be inferred can be read as far as its types can.
+		for i := range got.Columns {
+			if _, ok := vec.KindOf(got.Columns[i].Type); !ok {
+				continue
+			}
+			if _, err := NewReader(Source{Table: got, Wanted: []int{i}}); err != nil {
+				t.Fatalf("%s: column %d: %v", text, i, err)
+			}
+		}
+	})
+}

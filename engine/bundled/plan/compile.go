@@ -135,7 +135,7 @@ func (c *compiler) watermarkScalar() st.Scalar {
 }
 
 func (c *compiler) build() (*compiled, error) {
-	out := &compiled{in: expr.NewCompiler(expr.Env{Columns: c.types, Zone: c.zone})}
+	out := &compiled{in: expr.NewCompiler(expr.Env{Columns: c.types, Zone: c.zone}), lastWatermark: vec.NoWatermark}
 	kinds := make([]vec.Kind, len(c.types))
 	for i, t := range c.types {
 		k, ok := vec.KindOf(t)

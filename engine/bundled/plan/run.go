@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"math"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/engine/bundled/expr"
@@ -215,9 +214,6 @@ func (c *compiled) stats() Stats {
 	if c.window != nil {
 		w := c.window.Stats()
 		s.Late, s.Windows, s.Groups, s.StateBytes, s.Watermark = w.Late, w.Windows, w.Groups, w.Bytes, w.Watermark
-	}
-	if s.Watermark == 0 {
-		s.Watermark = math.MinInt64
 	}
 	return s
 }
