@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -25,6 +26,9 @@ func corpus(t *testing.T, name string) *bufio.Scanner {
 			return lines
 		}
 		if dir == filepath.Dir(dir) {
+			if slices.Contains(strings.Split(os.Getenv("LIFEBOAT_REQUIRE"), ","), "shared") {
+				t.Fatalf("LIFEBOAT_REQUIRE names shared: the corpus %s is not beside the repository", name)
+			}
 			t.Skipf("the shared corpus %s is not here", name)
 		}
 	}

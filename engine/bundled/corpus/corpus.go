@@ -9,6 +9,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -31,6 +32,9 @@ func Open(t testing.TB, name string) *os.File {
 			t.Cleanup(func() { f.Close() })
 			return f
 		}
+	}
+	if slices.Contains(strings.Split(os.Getenv("LIFEBOAT_REQUIRE"), ","), "shared") {
+		t.Fatalf("LIFEBOAT_REQUIRE names shared: the corpus %s is not beside the repository", name)
 	}
 	t.Skipf("the corpus %s is not beside the repository", name)
 	return nil
