@@ -7,7 +7,8 @@ import (
 	st "github.com/lifeboat-dr/lifeboat/statements"
 )
 
-func forTable(t *st.Table) (key, value *Schema, err error) {
+// ForTable gives the schemas that CREATE TABLE registers for a table's topic; an ID is 0, nil where the format has no schema.
+func ForTable(t *st.Table) (key, value *Schema, err error) {
 	k, v, err := layout(t)
 	if err != nil {
 		return nil, nil, err

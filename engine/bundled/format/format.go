@@ -12,7 +12,6 @@ package format
 import (
 	"fmt"
 
-	"github.com/lifeboat-dr/lifeboat/engine/bundled/vec"
 	"github.com/lifeboat-dr/lifeboat/statements"
 )
 
@@ -61,16 +60,6 @@ type Source struct {
 	Key, Value *Schema
 }
 
-// NewReader compiles a Reader. Errors: a format, a column type or a metadata key that is not supported, by name.
-func NewReader(s Source) (*Reader, error) { return newReader(s) }
-
-// Kinds are the kinds of the columns of the batches that the Reader fills.
-func (r *Reader) Kinds() []vec.Kind { return r.kinds }
-
-// Append decodes a record into a new last row of b. A *BadRecordError leaves b as it was; any other error is Lookup's.
-// The caller sets b.Topic and b.Partition; Append adds the row time and the offset.
-func (r *Reader) Append(b *vec.Batch, rec *Record) error { return r.append(b, rec) }
-
 // Sink says how rows are written to a table.
 type Sink struct {
 	Table      *statements.Table
@@ -79,16 +68,6 @@ type Sink struct {
 	// Key and Value are the schemas that are registered for the topic's subjects, with their ids; nil where the format has none.
 }
 
-// NewWriter compiles a Writer. Errors: a format or a type that is not supported; a schema that has no place for a column, or a field
-// without default that no column fills.
-func NewWriter(s Sink) (*Writer, error) { return newWriter(s) }
-
-// Append encodes the selected rows of b at the end of dst. Errors name the column and the row's origin.
-func (w *Writer) Append(dst *Records, b *vec.Batch) error { return w.append(dst, b) }
-
-// ForTable gives the schemas that CREATE TABLE registers for a table's topic; an ID is 0, nil where the format has no schema.
-func ForTable(t *statements.Table) (key, value *Schema, err error) { return forTable(t) }
-
 // Topic is what a topic and its subjects tell of a table that nobody declared.
 type Topic struct {
 	Name       string
@@ -96,6 +75,3 @@ type Topic struct {
 	Compacted  bool    // cleanup.policy has compact
 	Key, Value *Schema // the latest of the subjects <topic>-key and <topic>-value; nil where there is none
 }
-
-// Infer gives the table that a topic is where no CREATE TABLE stands, by the rules of the dialect.
-func Infer(t Topic) (*statements.Table, error) { return infer(t) }

@@ -7,7 +7,8 @@ import (
 	st "github.com/lifeboat-dr/lifeboat/statements"
 )
 
-func infer(topic Topic) (*st.Table, error) {
+// Infer gives the table that a topic is where no CREATE TABLE stands, by the rules of the dialect.
+func Infer(topic Topic) (*st.Table, error) {
 	t := &st.Table{Name: topic.Name, Buckets: topic.Partitions, Inferred: true, Options: map[string]string{"changelog.mode": string(st.Append)}}
 	if topic.Compacted {
 		t.Options["changelog.mode"] = string(st.Upsert)

@@ -38,7 +38,8 @@ type metadataColumn struct {
 	factor int64
 }
 
-func newReader(s Source) (*Reader, error) {
+// NewReader compiles a Reader. Errors: a format, a column type or a metadata key that is not supported, by name.
+func NewReader(s Source) (*Reader, error) {
 	r := &Reader{lookup: s.Lookup}
 	key, value, err := layout(s.Table)
 	if err != nil {
@@ -111,7 +112,12 @@ func (p *partReader) prepare(table *Schema) (err error) {
 	return err
 }
 
-func (r *Reader) append(b *vec.Batch, rec *Record) error {
+// Kinds are the kinds of the columns of the batches that the Reader fills.
+func (r *Reader) Kinds() []vec.Kind { return r.kinds }
+
+// Append decodes a record into a new last row of b. A *BadRecordError leaves b as it was; any other error is Lookup's.
+// The caller sets b.Topic and b.Partition; Append adds the row time and the offset.
+func (r *Reader) Append(b *vec.Batch, rec *Record) error {
 	part, err := "value", r.value.append(b, rec.Value, r.lookup)
 	if err == nil {
 		part, err = "key", r.key.append(b, rec.Key, r.lookup)

@@ -27,7 +27,9 @@ type partWriter struct {
 	width    int
 }
 
-func newWriter(s Sink) (*Writer, error) {
+// NewWriter compiles a Writer. Errors: a format or a type that is not supported; a schema that has no place for a column, or a field
+// without default that no column fills.
+func NewWriter(s Sink) (*Writer, error) {
 	w := &Writer{table: s.Table, timestamp: -1}
 	key, value, err := layout(s.Table)
 	if err != nil {
@@ -108,7 +110,8 @@ func (w *Writer) nullError(c column, b *vec.Batch, i int) error {
 	return fmt.Errorf("%stable %q: column %q is NOT NULL, and the row's value is NULL", where, w.table.Name, c.name)
 }
 
-func (w *Writer) append(dst *Records, b *vec.Batch) error {
+// Append encodes the selected rows of b at the end of dst. Errors name the column and the row's origin.
+func (w *Writer) Append(dst *Records, b *vec.Batch) error {
 	if b.Sel != nil {
 		for _, i := range b.Sel {
 			if err := w.row(dst, b, int(i)); err != nil {

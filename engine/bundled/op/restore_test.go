@@ -13,10 +13,8 @@ import (
 func FuzzRestore(f *testing.F) {
 	window := func(keys ...vec.Kind) Window {
 		w := Window{Size: 10, Digest: 1, Keys: keys, EmitFrom: math.MinInt64, EmitAfter: math.MinInt64}
-		for _, a := range []Aggregate{{Func: "COUNT", Star: true}, {Func: "MIN", Arg: statements.String()}, {Func: "AVG", Arg: statements.Decimal(5, 2), Of: statements.Decimal(38, 6)},
-			{Func: "COUNT", Distinct: true, Arg: statements.BigInt()}, {Func: "MAX", Arg: statements.Double()}} {
-			w.Aggregates = append(w.Aggregates, a)
-		}
+		w.Aggregates = []Aggregate{{Func: "COUNT", Star: true}, {Func: "MIN", Arg: statements.String()}, {Func: "AVG", Arg: statements.Decimal(5, 2), Of: statements.Decimal(38, 6)},
+			{Func: "COUNT", Distinct: true, Arg: statements.BigInt()}, {Func: "MAX", Arg: statements.Double()}}
 		for i, k := range keys {
 			w.Outputs = append(w.Outputs, Output{Key: i, Aggregate: -1, Kind: k})
 		}
