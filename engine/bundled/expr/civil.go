@@ -1,9 +1,6 @@
 package expr
 
-import (
-	"time"
-	_ "time/tzdata" // one time zone database in every region, whatever the machine has
-)
+import "time"
 
 // The proleptic Gregorian calendar on plain integers: no time.Time in a loop over rows.
 

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -226,7 +225,7 @@ func evaluate(c *functionCase) (got, refused string, err error) {
 	s := r.Write.In.Input().(*statements.Projection).Exprs[0] // below the one that brings it to the sink's type
 	env := expr.Env{Zone: time.UTC}
 	if zone := c.Config["table.local-time-zone"]; zone != "" {
-		if env.Zone, err = location(zone); err != nil {
+		if env.Zone, err = expr.Zone(zone); err != nil {
 			return "", "", err
 		}
 	}
@@ -260,14 +259,6 @@ func evaluate(c *functionCase) (got, refused string, err error) {
 		return "", "", err
 	}
 	return render(out, 0, e.Type), "", nil
-}
-
-func location(name string) (*time.Location, error) {
-	if rest, ok := strings.CutPrefix(name, "GMT"); ok {
-		h, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSuffix(rest, "00"), ":"))
-		return time.FixedZone(name, h*3600), err
-	}
-	return time.LoadLocation(name)
 }
 
 func short(s string) string {

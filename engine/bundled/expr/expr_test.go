@@ -251,3 +251,19 @@ func TestZones(t *testing.T) {
 		}
 	}
 }
+
+func TestZone(t *testing.T) {
+	at := time.Date(2024, 7, 1, 12, 0, 0, 0, time.UTC)
+	for name, want := range map[string]string{
+		"UTC": "12:00", "GMT": "12:00", "Europe/Berlin": "14:00", "GMT-08:00": "04:00", "UTC+1": "13:00", "+05:30": "17:30",
+		"": "", "Local": "", "Mars/Olympus": "", "GMT+25:00": "", "UTC+x": "", "../etc/passwd": "",
+	} {
+		zone, err := expr.Zone(name)
+		switch {
+		case want == "" && (err == nil || err.Error() != fmt.Sprintf("the time zone %q is not known", name)):
+			t.Errorf("%q: %v, %v", name, zone, err)
+		case want != "" && (err != nil || at.In(zone).Format("15:04") != want):
+			t.Errorf("%q: %v, %v, want %s", name, zone, err, want)
+		}
+	}
+}

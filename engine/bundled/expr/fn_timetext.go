@@ -166,7 +166,7 @@ func buildTextToLTZ(op *st.Op, args []value) (node, error) {
 		if len(in) > 2 {
 			name := in[2].Value(i)
 			if zone = zones[string(name)]; zone == nil {
-				if zone, err = time.LoadLocation(string(name)); err != nil || len(name) == 0 || string(name) == "Local" {
+				if zone, err = Zone(string(name)); err != nil {
 					return isNull()
 				}
 				zones[string(name)] = zone

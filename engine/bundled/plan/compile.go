@@ -39,9 +39,9 @@ func compile(r *st.Resolved, props map[string]string) (*Pipeline, error) {
 		return nil, err
 	}
 	c := &compiler{flat: *f, props: props, zone: time.UTC}
-	if name := props["sql.local-time-zone"]; name != "" && name != "UTC" {
-		if c.zone, err = time.LoadLocation(name); err != nil {
-			return nil, &engine.InvalidError{Message: fmt.Sprintf("sql.local-time-zone: the time zone %q is not known", name)}
+	if name := props["sql.local-time-zone"]; name != "" {
+		if c.zone, err = expr.Zone(name); err != nil {
+			return nil, &engine.InvalidError{Message: fmt.Sprintf("property sql.local-time-zone: %v", err)}
 		}
 	}
 	if mode := f.scan.Table.Mode(); mode != st.Append {

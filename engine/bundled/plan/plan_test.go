@@ -361,7 +361,7 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 	_, err := plan.Compile(resolve(t, cat, departuresSQL), map[string]string{"sql.local-time-zone": "Mars/Olympus"})
-	if want := `sql.local-time-zone: the time zone "Mars/Olympus" is not known`; fmt.Sprint(err) != want {
+	if want := `property sql.local-time-zone: the time zone "Mars/Olympus" is not known`; fmt.Sprint(err) != want {
 		t.Errorf("%v, want %s", err, want)
 	}
 }

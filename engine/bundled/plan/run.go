@@ -154,7 +154,9 @@ func (c *compiled) aggregate(b *vec.Batch, rows []int32) error {
 	}
 	r := op.Rows{Times: v.I64, Rows: rows}
 	if c.timeTicks != 1 || c.timeZone != time.UTC {
-		c.times = append(c.times[:0], make([]int64, max(0, b.N-cap(c.times)))...)
+		if cap(c.times) < b.N {
+			c.times = make([]int64, max(b.N, vec.Rows))
+		}
 		c.times = c.times[:b.N]
 		for _, i := range rows {
 			c.times[i] = expr.Local(floorDiv(v.I64[i], c.timeTicks), c.timeZone)

@@ -31,7 +31,7 @@ const NoWatermark = math.MinInt64
 // Batch is rows as columns.
 type Batch struct {
 	N       int          // rows
-	Cols    []Vector     // each has N rows
+	Cols    []Vector     // each has at least N rows
 	Sel     []int32      // the rows that count, ascending; nil: all
 	Changes []ChangeKind // nil: all rows are inserts
 	RowTime []int64      // the records' timestamps, epoch milliseconds; empty in batches that come from no record
