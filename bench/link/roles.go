@@ -10,6 +10,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -132,22 +133,38 @@ func produceRole(ctx context.Context, args []string) error {
 			break
 		}
 		req.Topics = append(req.Topics, rt)
-		g.Go(func() error {
-			resp, err := cl.Broker(broker).Request(ctx, req)
-			if err != nil {
-				return err
-			}
-			for _, rt := range resp.(*kmsg.ProduceResponse).Topics {
-				for _, rp := range rt.Partitions {
-					if err := kerr.ErrorForCode(rp.ErrorCode); err != nil {
-						return fmt.Errorf("%s-%d: %w", t.Topic, rp.Partition, err)
-					}
-				}
-			}
-			return nil
-		})
+		g.Go(func() error { return send(ctx, cl.Broker(broker), req) })
 	}
 	return g.Wait()
+}
+
+// send sends a request, and again what the broker refuses for a moment: for some time after a topic was created it does not know yet
+// that it leads it.
+func send(ctx context.Context, broker *kgo.Broker, req *kmsg.ProduceRequest) error {
+	for {
+		resp, err := broker.Request(ctx, req)
+		if err != nil {
+			return err
+		}
+		refused := map[int32]bool{}
+		for _, rp := range resp.(*kmsg.ProduceResponse).Topics[0].Partitions {
+			if err := kerr.ErrorForCode(rp.ErrorCode); kerr.IsRetriable(err) {
+				refused[rp.Partition] = true
+			} else if err != nil {
+				return fmt.Errorf("%s-%d: %w", req.Topics[0].Topic, rp.Partition, err)
+			}
+		}
+		if len(refused) == 0 {
+			return nil
+		}
+		rt := &req.Topics[0]
+		rt.Partitions = slices.DeleteFunc(rt.Partitions, func(rp kmsg.ProduceRequestTopicPartition) bool { return !refused[rp.Partition] })
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pollEvery):
+		}
+	}
 }
 
 // create makes the topic and waits until its leader is known and takes requests.
