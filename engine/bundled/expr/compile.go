@@ -14,7 +14,7 @@ import (
 type builder func(c *Compiler, op *st.Op, args []value) (node, error)
 
 // lazy says from which argument on an operator computes its arguments only for the rows that need them.
-var lazy = map[string]int{"AND": 1, "OR": 1, "CASE": 1, "COALESCE": 1, "IF": 1, "IFNULL": 1}
+var lazy = map[string]int{"AND": 1, "OR": 1, "IN": 2, "NOT IN": 2, "CASE": 1, "COALESCE": 1, "IF": 1, "IFNULL": 1}
 
 // compile makes the node of a scalar.
 func (c *Compiler) compile(s st.Scalar) (value, error) {

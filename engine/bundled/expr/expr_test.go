@@ -267,3 +267,31 @@ func TestZone(t *testing.T) {
 		}
 	}
 }
+
+// TestSharedPartsAreComputedForAllRows computes expressions that have a part in common, which the first of them needs for some rows only.
+func TestSharedPartsAreComputedForAllRows(t *testing.T) {
+	for _, first := range []string{"i IN (7, n * n)", "b OR n * n > 1", "b AND n * n > 1", "CASE WHEN b THEN 1 ELSE n * n END", "COALESCE(i, n * n)", "IF(b, n, n * n)", "b OR i IN (1, n * n)"} {
+		t.Run(first, func(t *testing.T) {
+			c := expr.NewCompiler(environment(t, time.UTC))
+			a, err := c.Expr(scalar(t, first))
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, err := c.Expr(scalar(t, "n * n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			rows := c.Begin(batch())
+			if _, err := a.Eval(rows); err != nil {
+				t.Fatal(err)
+			}
+			v, err := e.Eval(rows)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff([]int64{4, 0, 9}, v.I64); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
