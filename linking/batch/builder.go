@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Builder makes a batch from records. It is reused: Reset keeps its memory.
@@ -59,6 +60,9 @@ func (b *Builder) build(dst []byte, id Identity, attributes int16) ([]byte, erro
 	at := len(dst)
 	var header [HeaderSize]byte
 	header[posMagic] = 2
+	if b.codec == None {
+		dst = slices.Grow(dst, b.Size())
+	}
 	dst = append(dst, header[:]...)
 	if b.codec == None {
 		dst = append(dst, b.payload...)

@@ -9,8 +9,8 @@ import (
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// Verify compares the batch's CRC-32C, which covers everything from the attributes on. Batches that only pass through need no
-// Verify, see Stamp; whoever takes records out of a batch does.
+// Verify compares the batch's CRC-32C, which covers everything from the attributes on. A batch that passes through needs no Verify, see
+// Stamp, and Merge and Split have their own. One that is taken apart does, and one that is left out because of what its header says.
 func Verify(b Batch) error {
 	if got := crc32.Checksum(b[posAttributes:], castagnoli); got != b.CRC() {
 		return fmt.Errorf("offset %d: checksum %08x, header says %08x: %w", b.BaseOffset(), got, b.CRC(), ErrCorrupt)

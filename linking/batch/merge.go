@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"slices"
 )
 
 // errNotMergeable is a mistake of the caller.
@@ -23,8 +24,11 @@ func Merge(dst []byte, parts []Batch, id Identity) ([]byte, error) {
 	if len(parts) == 0 {
 		return dst, errNotMergeable
 	}
-	at, first := len(dst), parts[0]
-	dst = append(dst, first[:HeaderSize]...)
+	at, first, size := len(dst), parts[0], 0
+	for _, p := range parts {
+		size += len(p) + min(usualGrowth*int(p.NumRecords()), len(p)) // a count may say anything
+	}
+	dst = append(slices.Grow(dst, size), first[:HeaderSize]...)
 	count, maxTime := int64(0), int64(math.MinInt64)
 	for i, p := range parts {
 		if i > 0 && !Mergeable(parts[i-1], p) || p.Codec() != None || count+int64(p.NumRecords()) > math.MaxInt32 {
@@ -64,6 +68,9 @@ func appendRecords(dst []byte, p Batch, offsets int32, times int64) ([]byte, err
 	}
 	return dst, ended(payload, n)
 }
+
+// usualGrowth is by how many bytes a record's frame grows in nearly every merge: two for each delta.
+const usualGrowth = 4
 
 // Run is a batch without holes cut out of another, with the offset that its first record must get.
 type Run struct {
