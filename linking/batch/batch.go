@@ -105,7 +105,7 @@ var (
 	// ErrCorrupt is a batch whose bytes contradict themselves.
 	ErrCorrupt = errors.New("record batch is corrupt")
 	// ErrFormat is a message format before v2.
-	ErrFormat = errors.New("message format v0 or v1 is not supported: rewrite the topic's segments with a broker of version 4 or compact it")
+	ErrFormat = errors.New("message format v0 or v1 is not supported: its records have to be produced again, to a topic in format v2")
 )
 
 // Next returns the first batch of a fetch answer and what is behind it. At the end of b it returns a nil batch and no error; a
