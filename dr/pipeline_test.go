@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/avro"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/lifeboat-dr/lifeboat/dr"
@@ -35,6 +36,7 @@ type pipeline struct {
 	group    string
 	declared *plans.Declared
 	schemaID int
+	engines  []string // addresses, east and west
 	sent     int
 }
 
@@ -49,14 +51,14 @@ type order struct {
 var orders = avro.MustParse(orderSchema)
 
 // newPipeline declares the pipeline, serves both engines, writes n orders in the east and lets group read half of them.
-func newPipeline(t *testing.T, env *testenv.Env, n int) *pipeline {
+func newPipeline(t *testing.T, env *testenv.Env, n int, login ...testenv.User) *pipeline {
 	t.Helper()
 	p := &pipeline{t: t, env: env, dir: t.TempDir(), orders: each.Name(t, "orders"), group: each.Name(t, "ops")}
 	p.write("sql/big.sql", fmt.Sprintf("CREATE TABLE `big_%[1]s` (id BIGINT NOT NULL, shop STRING NOT NULL, amount BIGINT NOT NULL) DISTRIBUTED BY (shop) INTO 2 BUCKETS;\n"+
 		"INSERT INTO `big_%[1]s` SELECT id, shop, amount FROM `%[1]s` WHERE amount >= 50;\n", p.orders))
 	p.write("sql/per_minute.sql", fmt.Sprintf("CREATE TABLE `sums_%[1]s` (shop STRING NOT NULL, minute_start TIMESTAMP(3) NOT NULL, n BIGINT NOT NULL, total BIGINT) DISTRIBUTED BY (shop) INTO 2 BUCKETS;\n"+
 		"INSERT INTO `sums_%[1]s` SELECT shop, window_start, COUNT(*), SUM(amount) FROM TABLE(TUMBLE(TABLE `%[1]s`, DESCRIPTOR($rowtime), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, shop;\n", p.orders))
-	p.declare("")
+	p.declare("", login...)
 
 	east := each.Client(t, env.East)
 	each.Topic(t, env.East, p.orders, 3, "retention.ms=864000000")
@@ -70,23 +72,32 @@ func newPipeline(t *testing.T, env *testenv.Env, n int) *pipeline {
 	return p
 }
 
-// declare writes and loads lifeboat.yaml; extra is appended to the east region.
-func (p *pipeline) declare(extra string) {
+// declare writes and loads lifeboat.yaml; extra is appended to the east region. With a login, regions are reached by it.
+func (p *pipeline) declare(extra string, login ...testenv.User) {
 	p.t.Helper()
-	engines := [2]string{serveEngine(p.t, p.env.East), serveEngine(p.t, p.env.West)}
-	p.write("lifeboat.yaml", fmt.Sprintf(`apiVersion: lifeboat/v1
+	sasl := ""
+	if len(login) > 0 {
+		p.t.Setenv("LIFEBOAT_TEST_USER", login[0].Name)
+		p.t.Setenv("LIFEBOAT_TEST_PASSWORD", login[0].Password)
+		sasl = `, sasl: {mechanism: PLAIN, username: "${env:LIFEBOAT_TEST_USER}", password: "${env:LIFEBOAT_TEST_PASSWORD}"}`
+	}
+	if p.engines == nil {
+		p.engines = []string{serveEngine(p.t, p.env.East, login...), serveEngine(p.t, p.env.West, login...)}
+	}
+	engines := p.engines
+	p.write("lifeboat.yaml", strings.ReplaceAll(fmt.Sprintf(`apiVersion: lifeboat/v1
 kind: Topology
 name: shop
 pattern: active-passive
 primary: east
 regions:
   east:
-    kafka: {bootstrap: [%q]}
+    kafka: {bootstrap: [%q]SASL}
     registry: {url: %q}
     engine: {backend: bundled, url: %q}
 %s
   west:
-    kafka: {bootstrap: [%q]}
+    kafka: {bootstrap: [%q]SASL}
     registry: {url: %q}
     engine: {backend: bundled, url: %q}
 links:
@@ -101,7 +112,7 @@ pipelines:
     statements: ["sql/*.sql"]
     objectives: {rpo: 1h, rto: 5m}
 `, p.env.East.Bootstrap[0], p.env.East.Registry, engines[0], extra, p.env.West.Bootstrap[0], p.env.West.Registry, engines[1],
-		"link-"+p.orders, p.orders, p.group, p.orders+"-.*"))
+		"link-"+p.orders, p.orders, p.group, p.orders+"-.*"), "SASL", sasl))
 	p.load()
 }
 
@@ -123,9 +134,13 @@ func (p *pipeline) write(name, text string) {
 }
 
 // serveEngine serves a region's engine until the test ends and returns its address.
-func serveEngine(t *testing.T, r *testenv.Region) string {
+func serveEngine(t *testing.T, r *testenv.Region, login ...testenv.User) string {
 	t.Helper()
-	e, err := bundled.Open(t.Context(), bundled.Options{Region: r.Name, Kafka: []kgo.Opt{kgo.SeedBrokers(r.Bootstrap...)}, RegistryURL: r.Registry,
+	opts := []kgo.Opt{kgo.SeedBrokers(r.Bootstrap...)}
+	for _, u := range login {
+		opts = append(opts, kgo.SASL(plain.Auth{User: u.Name, Pass: u.Password}.AsMechanism()))
+	}
+	e, err := bundled.Open(t.Context(), bundled.Options{Region: r.Name, Kafka: opts, RegistryURL: r.Registry,
 		CheckpointInterval: 100 * time.Millisecond})
 	must(t, err)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -149,13 +164,18 @@ func (p *pipeline) produce(cl *kgo.Client, n int) {
 	begin := time.Now().Add(-48 * time.Hour).Truncate(time.Minute)
 	var recs []*kgo.Record
 	for range n {
-		i := p.sent
+		recs = append(recs, p.order(p.sent, begin))
 		p.sent++
-		body, err := orders.AppendEncode([]byte{0, 0, 0, byte(p.schemaID >> 8), byte(p.schemaID)}, &order{int64(i), "shop-" + fmt.Sprint(i%7), int64(i % 100)})
-		must(p.t, err)
-		recs = append(recs, &kgo.Record{Topic: p.orders, Key: fmt.Append(nil, i%7), Value: body, Timestamp: begin.Add(time.Duration(i) * time.Second)})
 	}
 	must(p.t, cl.ProduceSync(p.t.Context(), recs...).FirstErr())
+}
+
+// order is the i-th order, i seconds behind begin.
+func (p *pipeline) order(i int, begin time.Time) *kgo.Record {
+	p.t.Helper()
+	body, err := orders.AppendEncode([]byte{0, 0, 0, byte(p.schemaID >> 8), byte(p.schemaID)}, &order{int64(i), "shop-" + fmt.Sprint(i%7), int64(i % 100)})
+	must(p.t, err)
+	return &kgo.Record{Topic: p.orders, Key: fmt.Append(nil, i%7), Value: body, Timestamp: begin.Add(time.Duration(i) * time.Second)}
 }
 
 // consume reads n orders as the group and commits.
