@@ -58,7 +58,7 @@ func fenceApply(ctx context.Context, r *run, s plans.Step) error {
 			return err
 		}
 		if !ok {
-			return fmt.Errorf("%s: the operator did not confirm that writers are stopped", r.plan.From)
+			return fmt.Errorf("%s: nobody confirmed that its writers are stopped: stop them, then resume with --fenced", r.plan.From)
 		}
 	default:
 		return fmt.Errorf("%s: a fence by %s is not supported yet: use acl, command or manual", r.plan.From, f.By)

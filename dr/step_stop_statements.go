@@ -50,7 +50,7 @@ func (r *run) runningInSource(ctx context.Context) ([]string, error) {
 	}
 	list, err := b.List(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%s: listing statements: %w", r.plan.From, err)
+		return nil, fmt.Errorf("%s: %w", r.plan.From, err)
 	}
 	var running []string
 	for _, st := range list {
