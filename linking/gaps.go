@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -19,26 +18,25 @@ import (
 //
 // Fenced markers are empty transactions of lifeboat.LINK.gaps: a process that takes the link over shuts this one out of them. Bulk
 // markers (WriteTxnMarkers) are many times faster, have no fence, and need Alter or ClusterAction on the cluster: they are for backlogs,
-// and only within bulkTrust after a fenced marker was accepted.
+// and only under the store's lease.
 type gapWriter struct {
 	region *Region
 	t      *transactor
-	bulk   atomic.Bool // allowed, as far as is known
-
-	confirmed time.Time // when a fenced marker was begun that was accepted
+	bulk   bool // allowed, as far as is known
+	lease  func(context.Context) (time.Time, error)
+	until  time.Time // of the lease
 }
 
 const (
-	bulkFrom     = 20              // offsets of gaps in sight that make bulk markers worth having no fence
-	bulkMax      = 10_000          // markers in one request
-	bulkTrust    = time.Second     // how long one fenced marker vouches for the ownership
-	bulkTimeout  = 5 * time.Second // of one bulk request
+	bulkFrom     = 20                    // offsets of gaps in sight that make bulk markers worth having no fence
+	bulkMax      = 10_000                // markers in one request
+	bulkTimeout  = bulkGrace - bulkLease // of one bulk request
 	awaitMarkers = 20 * time.Second
 )
 
 // openGaps takes the link's gap identity over. What another process had begun with it is in the logs when it returns.
-func openGaps(ctx context.Context, to *Region, decl *plans.Link) (*gapWriter, error) {
-	t, err := newTransactor(to, decl.Name, "gaps")
+func openGaps(ctx context.Context, s *store, decl *plans.Link) (*gapWriter, error) {
+	t, err := newTransactor(s.region, decl.Name, "gaps")
 	if err != nil {
 		return nil, err
 	}
@@ -46,9 +44,7 @@ func openGaps(ctx context.Context, to *Region, decl *plans.Link) (*gapWriter, er
 		t.close()
 		return nil, err
 	}
-	g := &gapWriter{region: to, t: t}
-	g.bulk.Store(decl.Gaps != "fenced")
-	return g, nil
+	return &gapWriter{region: s.region, t: t, bulk: decl.Gaps != "fenced", lease: s.lease}, nil
 }
 
 func (g *gapWriter) close() { g.t.close() }
@@ -84,7 +80,7 @@ func (g *gapWriter) write(ctx context.Context, bulkID int64, holes []*hole, back
 			return nil
 		}
 		var err error
-		if backlog >= bulkFrom && g.bulk.Load() && time.Since(g.confirmed) < bulkTrust {
+		if backlog >= bulkFrom && g.bulk {
 			err = g.bulkRound(ctx, bulkID, open)
 		} else {
 			err = g.fencedRound(ctx, open)
@@ -97,7 +93,6 @@ func (g *gapWriter) write(ctx context.Context, bulkID int64, holes []*hole, back
 
 // fencedRound writes one marker on each partition.
 func (g *gapWriter) fencedRound(ctx context.Context, open []*hole) error {
-	begun := time.Now()
 	parts := make([]partitionKey, len(open))
 	for i, h := range open {
 		parts[i] = h.key
@@ -112,7 +107,6 @@ func (g *gapWriter) fencedRound(ctx context.Context, open []*hole) error {
 	if err != nil {
 		return err
 	}
-	g.confirmed = begun
 	for _, h := range open {
 		h.at++
 	}
@@ -127,6 +121,11 @@ func (g *gapWriter) bulkRound(ctx context.Context, bulkID int64, open []*hole) e
 	leaders, err := leadersOf(ctx, g.region, open)
 	if err != nil {
 		return err
+	}
+	if time.Until(g.until) < bulkLease/4 {
+		if g.until, err = g.lease(ctx); err != nil {
+			return err
+		}
 	}
 	byLeader := map[int32][]*hole{}
 	for _, h := range open {
@@ -146,12 +145,15 @@ func (g *gapWriter) bulkRound(ctx context.Context, bulkID int64, open []*hole) e
 				req.Markers = append(req.Markers, m)
 			}
 		}
+		if time.Now().After(g.until) {
+			return g.await(ctx, open)
+		}
 		resp, err := g.t.cl.Broker(int(leader)).Request(ctx, req)
 		if err == nil {
 			err = markerError(resp.(*kmsg.WriteTxnMarkersResponse))
 		}
 		if errors.Is(err, kerr.ClusterAuthorizationFailed) || errors.Is(err, kerr.UnsupportedVersion) {
-			g.bulk.Store(false) // the principal may not: empty transactions do it, slowly
+			g.bulk = false // the principal may not: empty transactions do it, slowly
 			return nil
 		}
 		if err != nil {

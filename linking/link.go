@@ -70,7 +70,7 @@ func (l *Link) Run(ctx context.Context, o RunOptions) error {
 		return err
 	}
 	defer s.close()
-	gaps, err := openGaps(ctx, l.to, l.decl)
+	gaps, err := openGaps(ctx, s, l.decl)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"testing"
 	"time"
@@ -121,62 +120,6 @@ func (p *pair) identical(topic string) {
 	p.t.Helper()
 	if diff := cmp.Diff(consume(p.t, p.east, topic), consume(p.t, p.west, topic)); diff != "" {
 		p.t.Errorf("topic %s differs (-east +west):\n%s", topic, diff)
-	}
-}
-
-// workload writes steps of random kinds: plain and idempotent batches, committed and aborted transactions, tombstones, headers, null keys,
-// every codec, times out of order. The last partition stays empty.
-func workload(t *testing.T, r *linking.Region, topic string, seed uint64, steps int) {
-	t.Helper()
-	rnd := rand.New(rand.NewPCG(seed, 1))
-	meta, err := r.Admin.ListTopics(t.Context(), topic)
-	must(t, err)
-	partitions := int32(len(meta[topic].Partitions)) - 1
-	client := func(opts ...kgo.Opt) *kgo.Client {
-		cl, err := kgo.NewClient(append(slices.Clone(r.Client.Opts()), append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)...)
-		must(t, err)
-		t.Cleanup(cl.Close)
-		return cl
-	}
-	codecs := []kgo.CompressionCodec{kgo.NoCompression(), kgo.GzipCompression(), kgo.SnappyCompression(), kgo.Lz4Compression(), kgo.ZstdCompression()}
-	var plain []*kgo.Client
-	for _, c := range codecs {
-		plain = append(plain, client(kgo.ProducerBatchCompression(c)))
-	}
-	plain = append(plain, client(kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(1)))
-	var txns []*kgo.Client
-	for i := range 2 {
-		txns = append(txns, client(kgo.TransactionalID(fmt.Sprint(each.Name(t, "txn"), seed, i)), kgo.ProducerBatchCompression(codecs[i*3])))
-	}
-	begin := time.Now().Add(-time.Hour)
-	n := 0
-	records := func() []*kgo.Record {
-		list := make([]*kgo.Record, 1+rnd.IntN(20))
-		for i := range list {
-			n++
-			rec := &kgo.Record{Topic: topic, Partition: rnd.Int32N(max(1, partitions)), Timestamp: begin.Add(time.Duration(rnd.IntN(3_600_000)) * time.Millisecond),
-				Key: fmt.Append(nil, "key-", rnd.IntN(50)), Value: fmt.Append(nil, "value ", n, string(make([]byte, rnd.IntN(200))))}
-			switch rnd.IntN(6) {
-			case 0:
-				rec.Key = nil
-			case 1:
-				rec.Value = nil
-			case 2:
-				rec.Headers = []kgo.RecordHeader{{Key: "h", Value: []byte("x")}, {Key: "null", Value: nil}, {Key: "h", Value: []byte{}}}
-			}
-			list[i] = rec
-		}
-		return list
-	}
-	for range steps {
-		if rnd.IntN(3) > 0 {
-			must(t, plain[rnd.IntN(len(plain))].ProduceSync(t.Context(), records()...).FirstErr())
-			continue
-		}
-		cl := txns[rnd.IntN(len(txns))]
-		must(t, cl.BeginTransaction())
-		must(t, cl.ProduceSync(t.Context(), records()...).FirstErr())
-		must(t, cl.EndTransaction(t.Context(), kgo.TransactionEndTry(rnd.IntN(3) > 0)))
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -40,6 +41,7 @@ type ownerRecord struct {
 	Owner      string    `json:"owner"`
 	Generation int64     `json:"generation"`
 	Since      time.Time `json:"since"`
+	Bulk       bool      `json:"bulk,omitempty"` // it may be writing markers that nothing fences
 }
 
 // topicRecord is what a link remembers of one mirrored topic. A record is replaced, never changed, once others may see it.
@@ -64,6 +66,13 @@ type topicRecord struct {
 func (t *topicRecord) released() bool {
 	return t != nil && (t.State == Stopped || t.State == PendingStopped)
 }
+
+// same says that what a look finds has not changed.
+func (t *topicRecord) same(old *topicRecord) bool {
+	return old != nil && t.SourceID == old.SourceID && t.DestID == old.DestID && t.Partitions == old.Partitions && maps.Equal(t.Configs, old.Configs)
+}
+
+func (t *topicRecord) copy() *topicRecord { c := *t; return &c }
 
 // groupRecord is what a link last saw of one group in the source.
 type groupRecord struct {
@@ -137,6 +146,7 @@ func (m *memory) take(link string, key, value []byte) error {
 	}
 	switch kind {
 	case "owner":
+		m.owner = ownerRecord{} // what a record omits is not kept from the one before
 		return json.Unmarshal(value, &m.owner)
 	case "identity":
 		m.identity = new(identity)

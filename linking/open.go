@@ -130,7 +130,7 @@ func (r *runner) opened(ctx context.Context, o *opening) error {
 		}
 		r.fetcher.Add(k.topic, k.partition, m.asked)
 	}
-	r.open(ctx, again, 300*time.Millisecond)
+	r.open(ctx, again, 50*time.Millisecond)
 	r.align(ctx, align)
 	return nil
 }
@@ -259,8 +259,7 @@ func (r *runner) markAligning(m *mirror, on bool) {
 func (r *runner) recordsOf(list []*mirror) []*topicRecord {
 	var recs []*topicRecord
 	for _, name := range topicsOfMirrors(list) {
-		rec := *r.memory.topics[name]
-		recs = append(recs, &rec)
+		recs = append(recs, r.memory.topics[name])
 	}
 	return recs
 }

@@ -37,7 +37,7 @@ func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error
 		return nil, err
 	}
 	defer s.close()
-	g, err := openGaps(ctx, l.to, l.decl) // no older process writes another marker
+	g, err := openGaps(ctx, s, l.decl) // no older process writes another marker
 	if err != nil {
 		return nil, err
 	}

@@ -124,7 +124,10 @@ func (r *runner) run(ctx context.Context) error {
 	}
 	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRecord)
 	defer cancel()
-	return errors.Join(err, r.s.saveTopics(last, r.states()...))
+	if serr := r.s.saveTopics(last, r.states()...); serr != nil {
+		return errors.Join(err, serr)
+	}
+	return errors.Join(err, r.s.release(last))
 }
 
 // reconsider lets a new run try what an earlier one gave up: what was wrong may have been mended, and every mirror is compared with its
@@ -253,8 +256,9 @@ func (r *runner) looked(ctx context.Context, found []*topicFound, err error) err
 		r.later(ctx, r.look)
 		return nil
 	}
-	r.waiting, r.steady = nil, true
+	r.waiting = nil
 	var fresh []partitionKey
+	var changed []*topicRecord
 	for _, t := range found {
 		old := r.memory.topics[t.name]
 		if old.released() {
@@ -265,7 +269,10 @@ func (r *runner) looked(ctx context.Context, found []*topicFound, err error) err
 			continue
 		}
 		delete(r.topicErrs, t.name)
-		r.memory.topics[t.name] = t.merge(old)
+		rec := t.merge(old)
+		if r.memory.topics[t.name] = rec; !rec.same(old) {
+			changed = append(changed, rec)
+		}
 		for p := range int32(t.rec.Partitions) {
 			k := partitionKey{t.name, p}
 			m := r.mirrors[k]
@@ -277,8 +284,31 @@ func (r *runner) looked(ctx context.Context, found []*topicFound, err error) err
 			}
 		}
 	}
-	r.open(ctx, fresh, 0)
+	r.adopt(ctx, changed, fresh)
 	return nil
+}
+
+// adopt records mirror topics before anything is written to them: a topic with data that is not recorded is not this link's.
+func (r *runner) adopt(ctx context.Context, changed []*topicRecord, fresh []partitionKey) {
+	for _, k := range fresh {
+		r.opening[k] = true
+	}
+	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
+		err := r.s.saveTopics(ctx, changed...)
+		return func(ctx context.Context) error {
+			switch {
+			case errors.Is(err, ErrTakenOver):
+				return err
+			case err != nil:
+				r.l.o.Log.Warn("recording topics", "link", r.l.decl.Name, "error", err)
+				r.later(ctx, func(ctx context.Context) { r.adopt(ctx, changed, fresh) })
+			default:
+				r.steady = true
+				r.open(ctx, fresh, 0)
+			}
+			return nil
+		}
+	})
 }
 
 // failTopic ends the mirrors of a topic that can not be a mirror any more.

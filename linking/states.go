@@ -71,6 +71,7 @@ func (r *runner) record(ctx context.Context) {
 		} else {
 			err = r.s.confirm(ctx)
 		}
+		err = errors.Join(err, r.s.settle(ctx))
 		return func(ctx context.Context) error {
 			r.saving = false
 			if errors.Is(err, ErrTakenOver) {

@@ -21,15 +21,17 @@ type store struct {
 	owner  ownerRecord
 	memory *memory // as it was when the store was opened; from then on the opener's
 
-	mu sync.Mutex
-	t  *transactor
-	up bool // the transactor has its epoch, and no transaction is open
+	mu    sync.Mutex
+	t     *transactor
+	up    bool      // the transactor has its epoch, and no transaction is open
+	until time.Time // of the lease for unfenced writes
 }
 
-// How long a write may take, and how long a fenced process waits before it reads who fenced it: a successor records itself at once.
 const (
-	storeTimeout = 10 * time.Second
-	ownerDelay   = time.Second
+	storeTimeout = 10 * time.Second // of one write
+	ownerDelay   = time.Second      // a fenced process waits before it reads who fenced it: a successor records itself at once
+	bulkLease    = 2 * time.Second  // how long a process may begin unfenced writes after it was confirmed as the owner
+	bulkGrace    = 3 * time.Second  // how long its successor waits for them to end
 )
 
 // openStore takes a link over and reads what is remembered of it.
@@ -55,18 +57,23 @@ func openStore(ctx context.Context, r *Region, link, owner string) (*store, erro
 // take makes this process the recorded owner. A process that lost its epoch to us may take it back before it reads that we came: then we
 // come again.
 func (s *store) take(ctx context.Context, owner string) error {
+	unfenced := false
 	for attempt := 1; ; attempt++ {
 		if err := s.t.init(ctx); err != nil {
 			return err
 		}
 		m, err := remember(ctx, s.region, s.link)
 		if err == nil {
+			unfenced = unfenced || m.owner.Bulk
 			s.memory = m
 			s.owner = ownerRecord{Owner: owner, Generation: m.owner.Generation + 1, Since: time.Now().UTC()}
 			m.owner = s.owner
 			err = s.commit(ctx, map[string]any{linkKey(s.link, "owner", ""): s.owner})
 		}
 		switch {
+		case err == nil && unfenced:
+			s.up = true
+			return wait(ctx, bulkGrace)
 		case err == nil:
 			s.up = true
 			return nil
@@ -90,6 +97,10 @@ func (s *store) write(ctx context.Context, records map[string]any) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.locked(ctx, records)
+}
+
+func (s *store) locked(ctx context.Context, records map[string]any) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, storeTimeout, fmt.Errorf("no answer for %s", storeTimeout))
 	defer cancel()
 	if err := s.ready(ctx); err != nil {
@@ -119,7 +130,55 @@ func (s *store) write(ctx context.Context, records map[string]any) error {
 
 // confirm says whether this process still owns the link: nil, ErrTakenOver, or why that can not be told.
 func (s *store) confirm(ctx context.Context) error {
-	return s.write(ctx, map[string]any{linkKey(s.link, "owner", ""): s.owner})
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.locked(ctx, map[string]any{linkKey(s.link, "owner", ""): s.owner})
+}
+
+// lease allows writes that nothing fences until the time returned: a successor reads that there may be some, and waits for bulkGrace
+// before it looks where the logs end. A process that is stopped between looking at the clock and writing can still be late; what it
+// writes then is found by the successor's next answer, and fails the mirror.
+func (s *store) lease(ctx context.Context) (time.Time, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	begun := time.Now()
+	owner := s.owner
+	owner.Bulk = true
+	if err := s.locked(ctx, map[string]any{linkKey(s.link, "owner", ""): owner}); err != nil {
+		return time.Time{}, err
+	}
+	s.owner, s.until = owner, begun.Add(bulkLease)
+	return s.until, nil
+}
+
+// settle takes back a lease that has ended, so that no successor waits for it.
+func (s *store) settle(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Now().Before(s.until) {
+		return nil
+	}
+	return s.unlease(ctx)
+}
+
+// release takes the lease back of a process that writes nothing any more.
+func (s *store) release(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.unlease(ctx)
+}
+
+func (s *store) unlease(ctx context.Context) error {
+	if !s.owner.Bulk {
+		return nil
+	}
+	owner := s.owner
+	owner.Bulk = false
+	if err := s.locked(ctx, map[string]any{linkKey(s.link, "owner", ""): owner}); err != nil {
+		return err
+	}
+	s.owner = owner
+	return nil
 }
 
 // ready gets a new epoch after a write that failed, unless the link has another owner.
@@ -187,8 +246,9 @@ func (s *store) commit(ctx context.Context, records map[string]any) error {
 func (s *store) saveTopics(ctx context.Context, topics ...*topicRecord) error {
 	records := map[string]any{}
 	for _, t := range topics {
-		t.At = time.Now().UTC()
-		records[linkKey(s.link, "topic", t.Topic)] = t
+		rec := t.copy()
+		rec.At = time.Now().UTC()
+		records[linkKey(s.link, "topic", t.Topic)] = rec
 	}
 	return s.write(ctx, records)
 }

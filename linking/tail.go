@@ -163,6 +163,9 @@ func lastAt(ctx context.Context, r *Region, at map[partitionKey]int64) (map[part
 			return false, c.Err
 		}
 		l, err := recordAt(c.Records, at[k])
+		if !l.found && c.Err == nil && c.HighWatermark > at[k] && c.Next <= at[k] {
+			return false, err // the batch is still to come
+		}
 		found[k] = l
 		return true, err
 	})

@@ -1,0 +1,91 @@
+package linking_test
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/testenv/each"
+)
+
+// writer writes random things to a topic: plain and idempotent batches, committed and aborted transactions, tombstones, headers, null
+// keys, every codec, times out of order. The last partition stays empty. The same seed writes the same.
+type writer struct {
+	topic      string
+	partitions int32 // written to
+	rnd        *rand.Rand
+	begin      time.Time
+	plain      []*kgo.Client
+	txns       []*kgo.Client
+	written    int
+}
+
+func newWriter(t *testing.T, r *linking.Region, topic string, seed uint64) *writer {
+	t.Helper()
+	meta, err := r.Admin.ListTopics(t.Context(), topic)
+	must(t, err)
+	w := &writer{topic: topic, partitions: max(1, int32(len(meta[topic].Partitions))-1), rnd: rand.New(rand.NewPCG(seed, 1)), begin: time.Now().Add(-time.Hour)}
+	client := func(opts ...kgo.Opt) *kgo.Client {
+		cl, err := kgo.NewClient(append(slices.Clone(r.Client.Opts()), append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)...)
+		must(t, err)
+		t.Cleanup(cl.Close)
+		return cl
+	}
+	codecs := []kgo.CompressionCodec{kgo.NoCompression(), kgo.GzipCompression(), kgo.SnappyCompression(), kgo.Lz4Compression(), kgo.ZstdCompression()}
+	for _, c := range codecs {
+		w.plain = append(w.plain, client(kgo.ProducerBatchCompression(c)))
+	}
+	w.plain = append(w.plain, client(kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(1)))
+	for i := range 2 {
+		w.txns = append(w.txns, client(kgo.TransactionalID(fmt.Sprint(each.Name(t, "txn"), seed, i)), kgo.ProducerBatchCompression(codecs[i*3])))
+	}
+	return w
+}
+
+// workload writes steps, each a few batches or one transaction.
+func workload(t *testing.T, r *linking.Region, topic string, seed uint64, steps int) {
+	t.Helper()
+	w := newWriter(t, r, topic, seed)
+	for range steps {
+		must(t, w.step(t.Context()))
+	}
+}
+
+func (w *writer) step(ctx context.Context) error {
+	if w.rnd.IntN(3) > 0 {
+		return w.plain[w.rnd.IntN(len(w.plain))].ProduceSync(ctx, w.records()...).FirstErr()
+	}
+	cl := w.txns[w.rnd.IntN(len(w.txns))]
+	if err := cl.BeginTransaction(); err != nil {
+		return err
+	}
+	if err := cl.ProduceSync(ctx, w.records()...).FirstErr(); err != nil {
+		return err
+	}
+	return cl.EndTransaction(ctx, kgo.TransactionEndTry(w.rnd.IntN(3) > 0))
+}
+
+func (w *writer) records() []*kgo.Record {
+	list := make([]*kgo.Record, 1+w.rnd.IntN(20))
+	for i := range list {
+		w.written++
+		rec := &kgo.Record{Topic: w.topic, Partition: w.rnd.Int32N(w.partitions), Timestamp: w.begin.Add(time.Duration(w.rnd.IntN(3_600_000)) * time.Millisecond),
+			Key: fmt.Append(nil, "key-", w.rnd.IntN(50)), Value: fmt.Append(nil, "value ", w.written, string(make([]byte, w.rnd.IntN(200))))}
+		switch w.rnd.IntN(6) {
+		case 0:
+			rec.Key = nil
+		case 1:
+			rec.Value = nil
+		case 2:
+			rec.Headers = []kgo.RecordHeader{{Key: "h", Value: []byte("x")}, {Key: "null", Value: nil}, {Key: "h", Value: []byte{}}}
+		}
+		list[i] = rec
+	}
+	return list
+}
