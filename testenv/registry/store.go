@@ -3,38 +3,48 @@ package registry
 import (
 	"cmp"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"sync"
 )
 
-// store is everything that was registered. Its lock is held for a whole request.
+// store is everything that was registered.
 type store struct {
-	mu       sync.Mutex
-	contexts map[string]*space
-	mode     string
-	config   map[string]any
+	mu     sync.Mutex
+	spaces map[string]*space // by context
+	global settings
 }
 
 // space is one context: its own ids and subjects.
 type space struct {
+	context  string
 	next     int
 	ids      map[int]*schema
-	subjects map[string]*subject
+	subjects map[string]*subject // by full name; the context's own settings are under the name of no subject, ":.dr:"
+}
+
+// settings are what a subject, a context or the whole registry has been given.
+type settings struct {
+	mode   string         // "" = not set
+	config map[string]any // nil = not set
 }
 
 // schema is one schema under one id.
 type schema struct {
 	ID         int
+	GUID       string // the same in every context and registry
 	Type       string
 	Text       string
 	References []reference
 	Metadata   any
 	RuleSet    any
-	same       string // equal for schemas that are the same but for white space and key order
+
+	context string // what its references are relative to
+	same    string // equal for what counts as the same schema
+	normal  string // equal also for what normalizing makes the same
 }
 
+// reference names another schema that a schema uses.
 type reference struct {
 	Name    string `json:"name"`
 	Subject string `json:"subject"`
@@ -42,10 +52,10 @@ type reference struct {
 }
 
 type subject struct {
-	name     string // with its context, as clients write it
-	versions []*version
-	mode     string // "" = the global one
-	config   map[string]any
+	settings
+	name     string // full
+	space    *space
+	versions []*version // by number
 }
 
 type version struct {
@@ -55,15 +65,11 @@ type version struct {
 }
 
 func newStore() *store {
-	return &store{contexts: map[string]*space{".": newSpace()}, mode: "READWRITE", config: map[string]any{"compatibilityLevel": "BACKWARD"}}
+	return &store{spaces: map[string]*space{}, global: settings{"READWRITE", defaultConfig()}}
 }
 
-func newSpace() *space {
-	return &space{next: 1, ids: map[int]*schema{}, subjects: map[string]*subject{}}
-}
-
-// qualified takes a subject name apart: ":.dr:orders-value" is in the context .dr.
-func qualified(inContext, name string) (context, full string) {
+// qualify takes a subject's name apart: ":.dr:orders-value" is in the context .dr, whatever the call is about.
+func qualify(inContext, name string) (context, full string) {
 	if rest, ok := strings.CutPrefix(name, ":."); ok {
 		if c, bare, ok := strings.Cut(rest, ":"); ok {
 			if c == "" {
@@ -72,38 +78,63 @@ func qualified(inContext, name string) (context, full string) {
 			return "." + c, name
 		}
 	}
-	if inContext == "." || inContext == "" {
+	if inContext == "." {
 		return ".", name
 	}
 	return inContext, ":" + inContext + ":" + name
 }
 
-func (st *store) space(context string) *space {
-	sp := st.contexts[context]
+// subject returns what a call names. One without versions and settings is not kept until keep.
+func (st *store) subject(c *call) *subject { return st.named(c.context, c.PathValue("subject")) }
+
+func (st *store) named(inContext, name string) *subject {
+	context, full := qualify(inContext, name)
+	sp := st.spaces[context]
 	if sp == nil {
-		sp = newSpace()
-		st.contexts[context] = sp
+		sp = &space{context: context, next: 1, ids: map[int]*schema{}, subjects: map[string]*subject{}}
 	}
-	return sp
+	if s := sp.subjects[full]; s != nil {
+		return s
+	}
+	return &subject{name: full, space: sp}
 }
 
-// lookup returns a subject and its context's space; the subject is nil where it was never registered.
-func (st *store) lookup(c *call, name string) (*space, *subject, string) {
-	context, full := qualified(c.context, name)
-	sp := st.space(context)
-	return sp, sp.subjects[full], full
+// keep makes a subject part of the store.
+func (st *store) keep(s *subject) {
+	st.spaces[s.space.context] = s.space
+	s.space.subjects[s.name] = s
 }
 
-func (st *store) contextNames() []string { return slices.Sorted(maps.Keys(st.contexts)) }
+// contextNames lists the default context and every other one that holds schemas.
+func (st *store) contextNames() []string {
+	names := []string{"."}
+	for name, sp := range st.spaces {
+		if name != "." && len(sp.ids) > 0 {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// all lists every subject in the order of names.
+func (st *store) all() []*subject {
+	var list []*subject
+	for _, sp := range st.spaces {
+		list = slices.AppendSeq(list, maps.Values(sp.subjects))
+	}
+	slices.SortFunc(list, func(a, b *subject) int { return cmp.Compare(a.name, b.name) })
+	return list
+}
 
 // live are the versions that are not deleted.
-func (s *subject) live() []*version {
-	if s == nil {
-		return nil
-	}
+func (s *subject) live() []*version { return s.visible(false, false) }
+
+// visible are the versions that a call asks for with deleted and deletedOnly.
+func (s *subject) visible(deleted, only bool) []*version {
 	var list []*version
 	for _, v := range s.versions {
-		if !v.deleted {
+		if v.deleted && (deleted || only) || !v.deleted && !only {
 			list = append(list, v)
 		}
 	}
@@ -111,14 +142,19 @@ func (s *subject) live() []*version {
 }
 
 func (s *subject) find(number int) *version {
-	if s == nil {
-		return nil
-	}
 	i := slices.IndexFunc(s.versions, func(v *version) bool { return v.number == number })
 	if i < 0 {
 		return nil
 	}
 	return s.versions[i]
+}
+
+// last is the highest number that was given out and is known.
+func (s *subject) last() int {
+	if len(s.versions) == 0 {
+		return 0
+	}
+	return s.versions[len(s.versions)-1].number
 }
 
 func (s *subject) put(v *version) {
@@ -127,38 +163,36 @@ func (s *subject) put(v *version) {
 	slices.SortFunc(s.versions, func(a, b *version) int { return cmp.Compare(a.number, b.number) })
 }
 
-// version returns the one that a path names. Deleted versions count with deleted.
-func (st *store) version(c *call, name, text string, deleted bool) (*subject, *version, error) {
-	_, s, full := st.lookup(c, name)
-	n, latest, err := versionNumber(text)
+// version returns the one that a call names; deleted ones count with deleted.
+func (st *store) version(c *call, deleted bool) (*subject, *version, error) {
+	s := st.subject(c)
+	n, err := versionNumber(c.PathValue("version"))
 	if err != nil {
 		return nil, nil, err
 	}
-	if len(s.live()) == 0 && !(deleted && s != nil && len(s.versions) > 0) {
-		return nil, nil, fail(40401, "Subject '%s' not found.", full)
+	list := s.visible(deleted, false)
+	if len(list) == 0 {
+		return nil, nil, fail(40401, "Subject '%s' not found.", s.name)
 	}
-	if latest {
-		list := s.live()
-		if deleted {
-			list = s.versions
-		}
+	if n == 0 {
 		return s, list[len(list)-1], nil
 	}
-	if v := s.find(n); v != nil && (!v.deleted || deleted) {
+	if v := s.find(n); slices.Contains(list, v) {
 		return s, v, nil
 	}
 	return nil, nil, fail(40402, "Version %d not found.", n)
 }
 
-// users lists who refers to a subject's version, by schema id.
-func (st *store) users(name string, number int) []int {
-	var ids []int
-	for _, sp := range st.contexts {
-		for _, s := range sp.subjects {
-			for _, v := range s.live() {
-				if slices.ContainsFunc(v.schema.References, func(r reference) bool { return r.Subject == name && r.Version == number }) {
-					ids = append(ids, v.schema.ID)
-				}
+// referrers lists the ids of the schemas whose live versions refer to a subject's version.
+func (st *store) referrers(s *subject, number int) []int {
+	ids := []int{}
+	for _, other := range st.all() {
+		for _, v := range other.live() {
+			if slices.ContainsFunc(v.schema.References, func(r reference) bool {
+				_, full := qualify(v.schema.context, r.Subject)
+				return full == s.name && r.Version == number
+			}) {
+				ids = append(ids, v.schema.ID)
 			}
 		}
 	}
@@ -166,9 +200,12 @@ func (st *store) users(name string, number int) []int {
 	return slices.Compact(ids)
 }
 
-func unescape(p string) string {
-	if u, err := url.PathUnescape(p); err == nil {
-		return u
+// unreferenced refuses to remove a version that others refer to.
+func (st *store) unreferenced(s *subject, versions ...*version) error {
+	for _, v := range versions {
+		if len(st.referrers(s, v.number)) > 0 {
+			return fail(42206, "One or more references exist to the schema {magic=1,keytype=SCHEMA,subject=%s,version=%d,magic=1}.", s.name, v.number)
+		}
 	}
-	return p
+	return nil
 }

@@ -1,336 +1,60 @@
 package registry
 
 import (
-	"maps"
-	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 )
 
-// registration is the body of a register or lookup call.
-type registration struct {
-	Schema     string      `json:"schema"`
-	Type       string      `json:"schemaType"`
-	References []reference `json:"references"`
-	Metadata   any         `json:"metadata"`
-	RuleSet    any         `json:"ruleSet"`
-	ID         *int        `json:"id"`
-	Version    *int        `json:"version"`
-}
-
 // shown is a version as GET answers it.
 func shown(s *subject, v *version) map[string]any {
-	m := map[string]any{"subject": s.name, "version": v.number, "id": v.schema.ID, "schema": v.schema.Text}
-	return described(m, v.schema)
+	return described(v.schema, map[string]any{"subject": s.name, "version": v.number, "id": v.schema.ID, "guid": v.schema.GUID, "schema": v.schema.Text})
 }
 
-// described adds what is left out where it is empty: the type where it is not Avro, references, metadata, rule set.
-func described(m map[string]any, s *schema) map[string]any {
+// described adds to an answer what is left out where it is empty: the type where it is not Avro, references, metadata, rule set.
+func described(s *schema, answer map[string]any) map[string]any {
 	if s.Type != "AVRO" {
-		m["schemaType"] = s.Type
+		answer["schemaType"] = s.Type
 	}
 	if len(s.References) > 0 {
-		m["references"] = s.References
+		answer["references"] = s.References
 	}
 	if s.Metadata != nil {
-		m["metadata"] = s.Metadata
+		answer["metadata"] = s.Metadata
 	}
 	if s.RuleSet != nil {
-		m["ruleSet"] = s.RuleSet
+		answer["ruleSet"] = s.RuleSet
 	}
-	return m
+	return answer
 }
 
-func (st *store) subjectCalls(c *call, at func(int) string) (any, error) {
-	name, rest := at(1), at(2)
-	switch {
-	case name == "":
-		return st.listSubjects(c), nil
-	case rest == "" && c.Method == http.MethodPost:
-		return st.find(c, name)
-	case rest == "" && c.Method == http.MethodDelete:
-		return st.deleteSubject(c, name)
-	case rest != "versions":
-		return nil, &failure{http.StatusNotFound, 404, "HTTP 404 Not Found"}
-	case at(3) == "" && c.Method == http.MethodPost:
-		return st.register(c, name)
-	case at(3) == "":
-		return st.listVersions(c, name)
-	case c.Method == http.MethodDelete:
-		return st.deleteVersion(c, name, at(3))
-	}
-	s, v, err := st.version(c, name, at(3), c.flag("deleted"))
-	if err != nil {
-		return nil, err
-	}
-	switch at(4) {
-	case "schema":
-		return rawText(v.schema.Text), nil
-	case "referencedby":
-		return append([]int{}, st.users(s.name, v.number)...), nil
-	}
-	return shown(s, v), nil
-}
-
-func (st *store) listSubjects(c *call) []string {
+// selected are the subjects that a listing is about: of the call's context, or of all where that is the default one.
+func (st *store) selected(c *call) []*subject {
 	prefix := c.URL.Query().Get("subjectPrefix")
+	if prefix == ":*:" {
+		prefix = ""
+	}
+	return slices.DeleteFunc(st.all(), func(s *subject) bool {
+		return c.context != "." && s.space.context != c.context || !strings.HasPrefix(s.name, prefix)
+	})
+}
+
+func (st *store) listSubjects(c *call) (any, error) {
 	names := []string{}
-	for context, sp := range st.contexts {
-		if c.context != "." && context != c.context {
-			continue
-		}
-		for name, s := range sp.subjects {
-			live := len(s.live())
-			shownHere := live > 0 || c.flag("deleted") && len(s.versions) > 0
-			if c.flag("deletedOnly") {
-				shownHere = live == 0 && len(s.versions) > 0
-			}
-			if shownHere && (prefix == "" || prefix == ":*:" || strings.HasPrefix(name, prefix)) {
-				names = append(names, name)
-			}
+	for _, s := range st.selected(c) {
+		live := len(s.live()) > 0
+		deleted := len(s.versions) > 0 && !live
+		if live && !c.flag("deletedOnly") || deleted && (c.flag("deleted") || c.flag("deletedOnly")) {
+			names = append(names, s.name)
 		}
 	}
-	slices.Sort(names)
-	return names
+	return names, nil
 }
 
-func (st *store) listVersions(c *call, name string) (any, error) {
-	_, s, full := st.lookup(c, name)
-	numbers := []int{}
-	if s != nil {
-		for _, v := range s.versions {
-			if !v.deleted && !c.flag("deletedOnly") || v.deleted && (c.flag("deleted") || c.flag("deletedOnly")) {
-				numbers = append(numbers, v.number)
-			}
-		}
-	}
-	if len(numbers) == 0 {
-		return nil, fail(40401, "Subject '%s' not found.", full)
-	}
-	return numbers, nil
-}
-
-// find is the lookup of a schema under a subject.
-func (st *store) find(c *call, name string) (any, error) {
-	var body registration
-	if err := c.decode(&body); err != nil {
-		return nil, err
-	}
-	sp, s, full := st.lookup(c, name)
-	if len(s.live()) == 0 {
-		return nil, fail(40401, "Subject '%s' not found.", full)
-	}
-	want, err := st.parse(sp, body)
-	if err != nil {
-		return nil, err
-	}
-	for _, v := range s.versions {
-		if v.schema.same == want.same && (!v.deleted || c.flag("deleted")) {
-			return shown(s, v), nil
-		}
-	}
-	return nil, fail(40403, "Schema not found")
-}
-
-func (st *store) register(c *call, name string) (any, error) {
-	var body registration
-	if err := c.decode(&body); err != nil {
-		return nil, err
-	}
-	sp, s, full := st.lookup(c, name)
-	mode := st.modeOf(s)
-	id, number := -1, 0
-	if body.ID != nil {
-		id = *body.ID
-	}
-	if body.Version != nil {
-		number = *body.Version
-	}
-	importing := mode == "IMPORT" || mode == "FORWARD"
-	switch {
-	case mode == "READONLY" || mode == "READONLY_OVERRIDE":
-		return nil, fail(42205, "Subject %s in context %s is in read-only mode", full, c.context)
-	case id >= 0 && !importing:
-		return nil, fail(42205, "Subject %s in context %s is not in import mode", full, c.context)
-	case id < 0 && importing:
-		return nil, fail(42205, "Subject %s in context %s is not in read-write mode", full, c.context)
-	}
-	sch, err := st.parse(sp, body)
-	if err != nil {
-		return nil, err
-	}
-	for _, v := range s.live() {
-		if v.schema.same == sch.same && (number == 0 || number == v.number) && (id < 0 || id == v.schema.ID) {
-			return described(map[string]any{"id": v.schema.ID}, v.schema), nil
-		}
-	}
-	last := 0
-	if s != nil && len(s.versions) > 0 {
-		last = s.versions[len(s.versions)-1].number
-	}
-	if importing {
-		if have := sp.ids[id]; have != nil && have.same != sch.same {
-			return nil, fail(42205, "Overwrite new schema with id %d is not permitted.", id)
-		}
-	} else {
-		if number > 0 && number != last+1 {
-			return nil, fail(42201, "Version is not one more than previous version")
-		}
-		if err := st.checkCompatible(sp, s, sch, s.live()); err != nil {
-			return nil, err
-		}
-	}
-	if number == 0 {
-		number = last + 1
-	}
-	if id < 0 {
-		id = st.idFor(sp, sch)
-	}
-	sch.ID = id
-	if have := sp.ids[id]; have != nil {
-		sch = have
-	}
-	sp.ids[id] = sch
-	sp.next = max(sp.next, id+1)
-	if s == nil {
-		s = &subject{name: full}
-		sp.subjects[full] = s
-	}
-	if importing { // a newer version under the id buries older, deleted ones of it
-		s.versions = slices.DeleteFunc(s.versions, func(v *version) bool {
-			return v.deleted && v.schema.ID == id && v.number < number && len(st.users(s.name, v.number)) == 0
-		})
-	}
-	s.put(&version{number: number, schema: sch})
-	return described(map[string]any{"id": id}, sch), nil
-}
-
-// idFor is the id that the same schema has already in the context, or the next one.
-func (st *store) idFor(sp *space, sch *schema) int {
-	for _, id := range slices.Sorted(maps.Keys(sp.ids)) {
-		if sp.ids[id].same == sch.same {
-			return id
-		}
-	}
-	return sp.next
-}
-
-func (st *store) deleteSubject(c *call, name string) (any, error) {
-	sp, s, full := st.lookup(c, name)
-	if s == nil || len(s.versions) == 0 {
-		return nil, fail(40401, "Subject '%s' not found.", full)
-	}
-	if err := st.writable(s, full); err != nil {
-		return nil, err
-	}
-	live := s.live()
-	for _, v := range s.versions {
-		if users := st.users(s.name, v.number); len(users) > 0 {
-			return nil, fail(42206, "One or more references exist to the schema {magic=1,keytype=SCHEMA,subject=%s,version=%d}.", full, v.number)
-		}
-	}
-	if c.flag("permanent") {
-		if len(live) > 0 {
-			return nil, fail(40405, "Subject '%s' was not deleted first before being permanently deleted", full)
-		}
-		numbers := []int{}
-		for _, v := range s.versions {
-			numbers = append(numbers, v.number)
-		}
-		delete(sp.subjects, full)
-		return numbers, nil
-	}
-	if len(live) == 0 {
-		return nil, fail(40404, "Subject '%s' was soft deleted.Set permanent=true to delete permanently", full)
-	}
-	numbers := []int{}
-	for _, v := range live {
-		v.deleted = true
-		numbers = append(numbers, v.number)
-	}
-	return numbers, nil
-}
-
-func (st *store) deleteVersion(c *call, name, text string) (any, error) {
-	s, v, err := st.version(c, name, text, true)
-	if err != nil {
-		return nil, err
-	}
-	if text == "latest" || text == "-1" {
-		if live := s.live(); len(live) > 0 {
-			v = live[len(live)-1]
-		}
-	}
-	if err := st.writable(s, s.name); err != nil {
-		return nil, err
-	}
-	if len(st.users(s.name, v.number)) > 0 {
-		return nil, fail(42206, "One or more references exist to the schema {magic=1,keytype=SCHEMA,subject=%s,version=%d}.", s.name, v.number)
-	}
-	switch permanent := c.flag("permanent"); {
-	case permanent && !v.deleted:
-		return nil, fail(40407, "Subject '%s' Version %d was not deleted first before being permanently deleted", s.name, v.number)
-	case permanent:
-		s.versions = slices.DeleteFunc(s.versions, func(o *version) bool { return o == v })
-	case v.deleted:
-		return nil, fail(40406, "Subject '%s' Version %d was soft deleted.Set permanent=true to delete permanently", s.name, v.number)
-	default:
-		v.deleted = true
-	}
-	return v.number, nil
-}
-
-// schemas are the calls by id and the list of everything.
-func (st *store) schemas(c *call, at func(int) string) (any, error) {
-	switch at(1) {
-	case "types":
-		return []string{"JSON", "PROTOBUF", "AVRO"}, nil
-	case "":
-		return st.listSchemas(c), nil
-	case "ids":
-	default:
-		return nil, &failure{http.StatusNotFound, 404, "HTTP 404 Not Found"}
-	}
-	context := c.context
-	if s := c.URL.Query().Get("subject"); s != "" {
-		context, _ = qualified(c.context, s)
-	}
-	sp := st.space(context)
-	id, err := strconv.Atoi(at(2))
-	sch := sp.ids[id]
-	if err != nil || sch == nil {
-		return nil, fail(40403, "Schema %s not found", at(2))
-	}
-	uses := []map[string]any{}
-	subjects := []string{}
-	for _, name := range slices.Sorted(maps.Keys(sp.subjects)) {
-		for _, v := range sp.subjects[name].versions {
-			if v.schema == sch && (!v.deleted || c.flag("deleted")) {
-				uses = append(uses, map[string]any{"subject": name, "version": v.number})
-				subjects = append(subjects, name)
-			}
-		}
-	}
-	switch at(3) {
-	case "schema":
-		return rawText(sch.Text), nil
-	case "versions":
-		return uses, nil
-	case "subjects":
-		return slices.Compact(subjects), nil
-	}
-	return described(map[string]any{"schema": sch.Text}, sch), nil
-}
-
-func (st *store) listSchemas(c *call) any {
+// listSchemas lists versions, each as GET of it answers.
+func (st *store) listSchemas(c *call) (any, error) {
 	list := []map[string]any{}
-	for _, name := range st.listSubjects(c) {
-		_, s, _ := st.lookup(c, name)
-		versions := s.live()
-		if c.flag("deleted") {
-			versions = s.versions
-		}
+	for _, s := range st.selected(c) {
+		versions := s.visible(c.flag("deleted"), false)
 		if c.flag("latestOnly") && len(versions) > 0 {
 			versions = versions[len(versions)-1:]
 		}
@@ -338,5 +62,202 @@ func (st *store) listSchemas(c *call) any {
 			list = append(list, shown(s, v))
 		}
 	}
+	return list, nil
+}
+
+func (st *store) listVersions(c *call) (any, error) {
+	s := st.subject(c)
+	versions := s.visible(c.flag("deleted"), c.flag("deletedOnly"))
+	if len(versions) == 0 {
+		return nil, fail(40401, "Subject '%s' not found.", s.name)
+	}
+	return numbers(versions), nil
+}
+
+func numbers(versions []*version) []int {
+	list := []int{}
+	for _, v := range versions {
+		list = append(list, v.number)
+	}
 	return list
+}
+
+// showVersion answers a version, its schema's text, or who refers to it.
+func (st *store) showVersion(c *call) (any, error) {
+	s, v, err := st.version(c, c.flag("deleted"))
+	switch {
+	case err != nil:
+		return nil, err
+	case strings.HasSuffix(c.URL.Path, "/schema"):
+		return raw(v.schema.Text), nil
+	case strings.HasSuffix(c.URL.Path, "/referencedby"):
+		return st.referrers(s, v.number), nil
+	}
+	return shown(s, v), nil
+}
+
+// latestWith answers the newest version whose metadata has all the properties that the call names by key and value.
+func (st *store) latestWith(c *call) (any, error) {
+	s, q := st.subject(c), c.URL.Query()
+	for _, v := range slices.Backward(s.visible(c.flag("deleted"), false)) {
+		metadata, _ := v.schema.Metadata.(map[string]any)
+		properties, _ := metadata["properties"].(map[string]any)
+		has := len(q["key"]) == len(q["value"])
+		for i := 0; has && i < len(q["key"]); i++ {
+			has = properties[q["key"][i]] == q["value"][i]
+		}
+		if has {
+			return shown(s, v), nil
+		}
+	}
+	return nil, fail(40401, "Subject '%s' not found.", s.name)
+}
+
+// lookup finds a schema under a subject.
+func (st *store) lookup(c *call) (any, error) {
+	s := st.subject(c)
+	var body registration
+	if err := c.decode(&body); err != nil {
+		return nil, err
+	}
+	versions := s.visible(c.flag("deleted"), false)
+	if len(versions) == 0 {
+		return nil, fail(40401, "Subject '%s' not found.", s.name)
+	}
+	want, err := st.parse(s.space, body)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range versions {
+		if v.schema.equals(want, st.normalizes(c, s)) {
+			return shown(s, v), nil
+		}
+	}
+	return nil, fail(40403, "Schema not found")
+}
+
+// normalizes says whether schemas that normalizing makes the same count as the same.
+func (st *store) normalizes(c *call, s *subject) bool {
+	return c.flag("normalize") || st.configOf(s, "normalize") == true
+}
+
+// register stores a schema under the next version and a new or known id; in IMPORT under the id and version that it comes with.
+func (st *store) register(c *call) (any, error) {
+	s := st.subject(c)
+	var body registration
+	if err := c.decode(&body); err != nil {
+		return nil, err
+	}
+	id, number := -1, 0
+	if body.ID != nil {
+		id = *body.ID
+	}
+	if body.Version != nil {
+		number = *body.Version
+	}
+	if err := st.writable(s); err != nil {
+		return nil, err
+	}
+	mode := st.modeOf(s)
+	importing := mode == "IMPORT" || mode == "FORWARD"
+	switch {
+	case id >= 0 && !importing:
+		return nil, fail(42205, "Subject %s in context %s is not in import mode", s.name, s.space.context)
+	case id < 0 && importing:
+		return nil, fail(42205, "Subject %s in context %s is not in read-write mode", s.name, s.space.context)
+	}
+	sch, err := st.parse(s.space, body)
+	if err != nil {
+		return nil, err
+	}
+	for _, v := range s.live() {
+		if v.schema.equals(sch, st.normalizes(c, s)) && (number == 0 || number == v.number) && (id < 0 || id == v.schema.ID) {
+			return registered(v.schema), nil
+		}
+	}
+	if importing {
+		if have := s.space.ids[id]; have != nil && !have.equals(sch, false) {
+			return nil, fail(42205, "Overwrite new schema with id %d is not permitted.", id)
+		}
+	} else {
+		if number > 0 && number != s.last()+1 {
+			return nil, fail(42201, "Version is not one more than previous version")
+		}
+		level, _ := st.configOf(s, "compatibilityLevel").(string)
+		if differences := st.differences(level, sch, s.live()); len(differences) > 0 {
+			return nil, fail(40901, "Schema being registered is incompatible with an earlier schema for subject \"%s\", details: %q", s.name, differences)
+		}
+		id = s.space.idFor(sch)
+	}
+	if number == 0 {
+		number = s.last() + 1
+	}
+	st.keep(s)
+	sch = s.space.give(id, sch)
+	if importing { // a newer version under the id buries older, deleted ones
+		s.versions = slices.DeleteFunc(s.versions, func(v *version) bool {
+			return v.deleted && v.schema.ID == id && v.number < number && st.unreferenced(s, v) == nil
+		})
+	}
+	s.put(&version{number: number, schema: sch})
+	return registered(sch), nil
+}
+
+func registered(s *schema) map[string]any { return described(s, map[string]any{"id": s.ID}) }
+
+func (st *store) deleteSubject(c *call) (any, error) {
+	s := st.subject(c)
+	if len(s.versions) == 0 {
+		return nil, fail(40401, "Subject '%s' not found.", s.name)
+	}
+	if err := st.writable(s); err != nil {
+		return nil, err
+	}
+	live := s.live()
+	switch permanent := c.flag("permanent"); {
+	case permanent && len(live) > 0:
+		return nil, fail(40405, "Subject '%s' was not deleted first before being permanently deleted", s.name)
+	case !permanent && len(live) == 0:
+		return nil, fail(40404, "Subject '%s' was soft deleted.Set permanent=true to delete permanently", s.name)
+	case permanent:
+		all := s.versions
+		if err := st.unreferenced(s, all...); err != nil {
+			return nil, err
+		}
+		s.versions = nil
+		return numbers(all), nil
+	}
+	if err := st.unreferenced(s, live...); err != nil {
+		return nil, err
+	}
+	for _, v := range live {
+		v.deleted = true
+	}
+	s.settings = settings{} // its mode and its configuration go with it
+	return numbers(live), nil
+}
+
+func (st *store) deleteVersion(c *call) (any, error) {
+	latest := c.PathValue("version") == "latest" || c.PathValue("version") == "-1"
+	s, v, err := st.version(c, !latest)
+	if err != nil {
+		return nil, err
+	}
+	if err := st.writable(s); err != nil {
+		return nil, err
+	}
+	if err := st.unreferenced(s, v); err != nil {
+		return nil, err
+	}
+	switch permanent := c.flag("permanent"); {
+	case permanent && !v.deleted:
+		return nil, fail(40407, "Subject '%s' Version %d was not deleted first before being permanently deleted", s.name, v.number)
+	case !permanent && v.deleted:
+		return nil, fail(40406, "Subject '%s' Version %d was soft deleted.Set permanent=true to delete permanently", s.name, v.number)
+	case permanent:
+		s.versions = slices.DeleteFunc(s.versions, func(o *version) bool { return o == v })
+	default:
+		v.deleted = true
+	}
+	return v.number, nil
 }
