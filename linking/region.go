@@ -12,6 +12,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -87,6 +88,9 @@ func (e *AuthError) Error() string {
 }
 func (e *AuthError) Unwrap() error { return e.Err }
 
+// metadataAge is how old an answer about topics and leaders may be: another process, or another client, may have created a topic just now.
+const metadataAge = 10 * time.Millisecond
+
 // Open makes a region's clients and contacts its cluster once. Errors: *UnreachableError, *AuthError, *plans.MissingSecretError.
 func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Region, error) {
 	o.fill()
@@ -94,7 +98,7 @@ func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Reg
 		kgo.SeedBrokers(decl.Kafka.Bootstrap...),
 		kgo.ClientID("lifeboat"),
 		kgo.WithLogger(kslog.New(o.Log.With("region", name))),
-		kgo.MetadataMinAge(100 * time.Millisecond),
+		kgo.MetadataMinAge(metadataAge),
 		kgo.DialTimeout(min(o.Timeout, 5*time.Second)),
 		kgo.ProducerLinger(0),
 	}
@@ -134,7 +138,8 @@ func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Reg
 		cl.Close()
 		var mistrust x509.UnknownAuthorityError
 		switch {
-		case errors.Is(err, kerr.SaslAuthenticationFailed), strings.Contains(err.Error(), "SASL"):
+		case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.UnsupportedSaslMechanism),
+			mechanism != "" && errors.Is(err, io.EOF): // how brokers before Kafka 1.0 refuse a login, and some proxies do
 			return nil, &AuthError{name, mechanism, login[0], err}
 		case errors.As(err, &mistrust):
 			return nil, fmt.Errorf("%s: tls: %w", name, err)
