@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"log/slog"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,7 +25,11 @@ func (a *app) demoCommand() *cli.Command {
 		}
 		ctx, stop := a.untilInterrupted(c.Context)
 		defer stop()
-		rep, err := demo.Run(ctx, demo.Options{Kafka: c.Bool("kafka"), Out: a.stderr, Log: a.logger(c)})
+		log := slog.New(slog.DiscardHandler) // a region dies on purpose: its clients have much to say
+		if c.Bool("verbose") {
+			log = a.logger(c)
+		}
+		rep, err := demo.Run(ctx, demo.Options{Kafka: c.Bool("kafka"), Out: a.stderr, Log: log})
 		if rep != nil {
 			err = errors.Join(err, a.emit(c, rep))
 		}

@@ -44,6 +44,7 @@ type story struct {
 	app     *producer
 	board   *board
 	rep     *report.Report
+	lag     []report.Point // records behind, as the link tells it
 	killed  time.Time
 }
 
@@ -195,7 +196,10 @@ func (s *story) link(w *dr.World, declared *plans.Declared) (func(context.Contex
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) error { return l.Run(ctx, linking.RunOptions{}) }, nil
+	sample := func(p linking.Progress) {
+		s.lag = append(s.lag, report.Point{At: time.Now(), Value: float64(p.LagRecords)})
+	}
+	return func(ctx context.Context) error { return l.Run(ctx, linking.RunOptions{Progress: sample}) }, nil
 }
 
 // mirrored waits until every partition of the link has lag zero.

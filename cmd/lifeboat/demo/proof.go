@@ -238,7 +238,16 @@ func (s *story) conclude() {
 	if failed > 0 {
 		s.rep.Outcome = report.Failed
 	}
-	s.rep.Summary = fmt.Sprintf("%d proofs hold, %d do not. %s", passed, failed, s.rep.Summary)
+	lost := int64(0)
+	for _, t := range s.rep.Topics {
+		lost += t.LostRecords
+	}
+	s.rep.Summary = fmt.Sprintf("East was killed; west is the primary: %d topics promoted, %d statements running, %d records lost (measured). %d proofs hold, %d do not.",
+		len(s.rep.Topics), len(s.rep.Statements), lost, passed, failed)
+	s.rep.Series = append(s.rep.Series, report.Series{Name: "lag of link east-west until east was killed", Unit: "records", Points: s.lag})
+	for i := range s.rep.Findings {
+		s.rep.Findings[i].Place.File = strings.TrimPrefix(s.rep.Findings[i].Place.File, s.dir+"/")
+	}
 	s.rep.Next = []string{"write a lifeboat.yaml of your own: lifeboat schema, examples/nycflights/lifeboat.yaml"}
 }
 

@@ -162,4 +162,3 @@ func (s *story) declare() (*plans.Declared, error) {
 	}
 	return declared, nil
 }
-
