@@ -182,13 +182,16 @@ func (p *pair) await(topic string) {
 	for deadline := time.Now().Add(30 * time.Second); ; {
 		mirrors, err := p.link().Status(p.t.Context())
 		must(p.t, err)
-		n := 0
+		n, behind := 0, 0
 		for _, m := range mirrors {
-			if m.Topic == topic && m.Lag == 0 {
+			if m.Topic == topic {
 				n++
+				if m.Lag != 0 {
+					behind++
+				}
 			}
 		}
-		if n > 0 && n == len(mirrors) {
+		if n > 0 && behind == 0 {
 			return
 		}
 		if time.Now().After(deadline) {

@@ -31,8 +31,8 @@ func (r *runner) states() []*topicRecord {
 			rec.State, rec.Error = SourceUnavailable, fmt.Sprintf("since %s: %v", since.UTC().Format(time.RFC3339), sourceErr)
 		}
 		for _, m := range byTopic[name] {
-			if m.stable >= 0 {
-				rec.Source[m.partition] = plans.Offset(max(m.stable, m.written))
+			if _, seen := rec.Source[m.partition]; m.stable >= 0 || !seen && m.failed == nil && !rec.Aligning[m.partition] {
+				rec.Source[m.partition] = plans.Offset(max(m.stable, m.written)) // that there is one says that the partition was opened
 			}
 			if m.newest > 0 {
 				rec.Newest[m.partition] = m.newest
