@@ -162,7 +162,7 @@ func (w *wire) init(role string) (pid int64, epoch int16) {
 		if err == nil {
 			return resp.ProducerID, resp.ProducerEpoch
 		}
-		if !kerr.IsRetriable(err) {
+		if !kerr.IsRetriable(err) && !errors.Is(err, kerr.ConcurrentTransactions) {
 			w.t.Fatal(err)
 		}
 		w.pause()
@@ -190,7 +190,7 @@ func (w *wire) enrol(role string, pid int64, epoch int16) string {
 		if err == nil {
 			err = kerr.ErrorForCode(resp.Topics[0].Partitions[0].ErrorCode)
 		}
-		if !errors.Is(err, kerr.ConcurrentTransactions) {
+		if !errors.Is(err, kerr.ConcurrentTransactions) && !errors.Is(err, kerr.CoordinatorNotAvailable) {
 			return word(err)
 		}
 		w.pause()
@@ -207,7 +207,7 @@ func (w *wire) abort(role string, pid int64, epoch int16) string {
 		if err == nil {
 			err = kerr.ErrorForCode(resp.ErrorCode)
 		}
-		if !errors.Is(err, kerr.ConcurrentTransactions) {
+		if !errors.Is(err, kerr.ConcurrentTransactions) && !errors.Is(err, kerr.CoordinatorNotAvailable) {
 			return word(err)
 		}
 		w.pause()
