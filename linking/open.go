@@ -36,11 +36,11 @@ func (r *runner) open(ctx context.Context, parts []partitionKey, after time.Dura
 		return func(ctx context.Context) error {
 			if err != nil {
 				r.l.o.Log.Warn("opening mirrors", "link", r.l.decl.Name, "error", err)
-				r.waiting = err
+				r.waits(err)
 				r.open(ctx, parts, 500*time.Millisecond)
 				return nil
 			}
-			r.waiting = nil
+			r.waits(nil)
 			return r.opened(ctx, o)
 		}
 	})
@@ -96,7 +96,7 @@ func (r *runner) opened(ctx context.Context, o *opening) error {
 		to, from := o.to[k], o.from[k]
 		if err := errors.Join(to.err, from.err); err != nil {
 			r.l.o.Log.Info("waiting for a partition", "mirror", fmt.Sprintf("%s-%d", k.topic, k.partition), "error", err)
-			r.waiting = err
+			r.waits(err)
 			again = append(again, k)
 			continue
 		}

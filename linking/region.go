@@ -64,6 +64,9 @@ func (o *Options) fill() {
 	}
 }
 
+// retryEvery is how often a region that does not answer is asked again: often, because a failover waits for the answer.
+const retryEvery = 500 * time.Millisecond
+
 // UnreachableError is a region of which no broker answered.
 type UnreachableError struct {
 	Region    string
@@ -101,6 +104,7 @@ func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Reg
 		kgo.MetadataMinAge(metadataAge),
 		kgo.DialTimeout(min(o.Timeout, 5*time.Second)),
 		kgo.ProducerLinger(0),
+		kgo.RetryBackoffFn(func(tries int) time.Duration { return min(50*time.Millisecond<<min(tries, 10), retryEvery) }),
 	}
 	login := [2]string{}
 	var mechanism string

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lifeboat-dr/lifeboat/linking/batch"
@@ -68,13 +67,14 @@ type runner struct {
 	target   map[partitionKey]int64 // with Once: where each mirror must come to
 	closing  bool                   // with Once: the last passes are under way
 
-	waiting error     // why mirrors are not opened, where that is so
-	toErr   error     // what the destination answered last, where it was an error
-	toSince time.Time // since when it does
-	records int64     // written by this run
-	bytes   int64
-	results chan func(context.Context) error // to be run by the loop; they do no I/O
-	ended   chan struct{}                    // the loop takes no more results
+	waiting      error // why mirrors are not opened, where that is so
+	waitingSince time.Time
+	toErr        error     // what the destination answered last, where it was an error
+	toSince      time.Time // since when it does
+	records      int64     // written by this run
+	bytes        int64
+	results      chan func(context.Context) error // to be run by the loop; they do no I/O
+	ended        chan struct{}                    // the loop takes no more results
 }
 
 func newRunner(l *Link, o RunOptions, s *store, gaps *gapWriter) *runner {
@@ -250,13 +250,14 @@ func (r *runner) looked(ctx context.Context, found []*topicFound, err error) err
 	r.looking = false
 	if err != nil {
 		r.l.o.Log.Warn("looking for topics", "link", r.l.decl.Name, "error", err)
-		if r.waiting = err; !r.steady && !kerr.IsRetriable(err) && !kgo.IsRetryableBrokerErr(err) {
-			return err // nothing has ever gone well: a run that can not begin
+		r.waits(err)
+		if answer, ok := errors.AsType[*kerr.Error](err); ok && !answer.Retriable && !r.steady {
+			return err // a broker refuses: a run that can not begin
 		}
 		r.later(ctx, r.look)
 		return nil
 	}
-	r.waiting = nil
+	r.waits(nil)
 	var fresh []partitionKey
 	var changed []*topicRecord
 	for _, t := range found {

@@ -119,6 +119,10 @@ func (r *runner) checkOnce(ctx context.Context) error {
 	if r.toErr != nil && time.Since(r.toSince) > r.l.o.Timeout {
 		return &UnreachableError{r.l.to.Name, r.l.to.Addresses, time.Since(r.toSince), r.toErr}
 	}
+	if r.waiting != nil && !r.closing && time.Since(r.waitingSince) > r.l.o.Timeout {
+		r.giveUp(ctx, r.waiting)
+		return nil
+	}
 	if !r.steady || r.closing || len(r.opening) > 0 {
 		return nil
 	}
@@ -144,6 +148,30 @@ func (r *runner) checkOnce(ctx context.Context) error {
 		return func(context.Context) error { return err }
 	})
 	return nil
+}
+
+// giveUp ends a run with Once that can not begin, and says which region is the reason.
+func (r *runner) giveUp(ctx context.Context, err error) {
+	r.closing = true
+	begun := r.waitingSince
+	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
+		for _, region := range []*Region{r.l.from, r.l.to} {
+			ping, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
+			if perr := region.Client.Ping(ping); perr != nil && ctx.Err() == nil {
+				err = &UnreachableError{region.Name, region.Addresses, time.Since(begun), perr}
+			}
+			cancel()
+		}
+		return func(context.Context) error { return err }
+	})
+}
+
+// waits notes why mirrors can not be opened, and since when; nil says that they can.
+func (r *runner) waits(err error) {
+	if err != nil && r.waiting == nil {
+		r.waitingSince = time.Now()
+	}
+	r.waiting = err
 }
 
 // aim reads the source's last stable offsets, which are what Once must reach.

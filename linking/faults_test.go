@@ -1,0 +1,326 @@
+package linking_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/testenv"
+	"github.com/lifeboat-dr/lifeboat/testenv/each"
+	"github.com/lifeboat-dr/lifeboat/testenv/proxy"
+)
+
+// through is a region behind a network that fails on command.
+func through(t *testing.T, r *linking.Region, p *proxy.Proxy) *linking.Region {
+	t.Helper()
+	cl, err := kgo.NewClient(append(r.Client.Opts(), kgo.Dialer(p.DialContext))...)
+	must(t, err)
+	t.Cleanup(cl.Close)
+	return &linking.Region{Name: r.Name, Addresses: r.Addresses, Client: cl, Admin: kadm.NewClient(cl), Registry: r.Registry}
+}
+
+func TestNetworkFaultsLoseAndDoubleNothing(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		topics := []string{each.Name(t, "a"), each.Name(t, "b")}
+		p := newPair(t, env, topics...)
+		for _, topic := range topics {
+			each.Topic(t, env.East, topic, 4)
+		}
+		east, west := proxy.New(), proxy.New()
+		t.Cleanup(east.Close)
+		t.Cleanup(west.Close)
+		plain := *p
+		p.east, p.west = through(t, p.east, east), through(t, p.west, west)
+		stop := plain.writing(topics...)
+		defer stop()
+		end := p.running()
+		rnd := rand.New(rand.NewPCG(3, 1))
+		for range 12 {
+			network := []*proxy.Proxy{east, west, west}[rnd.IntN(3)]
+			switch rnd.IntN(4) {
+			case 0:
+				network.Reset()
+			case 1:
+				network.BlackHole()
+			case 2:
+				network.Refuse()
+			case 3:
+				network.Latency(20 * time.Millisecond)
+			}
+			time.Sleep(time.Duration(50+rnd.IntN(300)) * time.Millisecond) // how long the fault lasts
+			network.Heal()
+			before := p.mirroredEnds(topics)
+			plain.eventually("mirroring goes on after the fault", func() bool { return p.mirroredEnds(topics) > before })
+		}
+		stop()
+		for _, topic := range topics {
+			plain.await(topic)
+		}
+		if err := end(); !errors.Is(err, context.Canceled) {
+			t.Errorf("the link ended with %v", err)
+		}
+		for _, topic := range topics {
+			plain.identical(topic)
+		}
+	})
+}
+
+// mirroredEnds is how many offsets the mirrors have together.
+func (p *pair) mirroredEnds(topics []string) int64 {
+	var sum int64
+	ends, err := p.west.Admin.ListEndOffsets(p.t.Context(), topics...)
+	if err != nil {
+		return 0
+	}
+	ends.Each(func(o kadm.ListedOffset) { sum += o.Offset })
+	return sum
+}
+
+func TestKilledBrokersAreWaitedFor(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		topic := each.Name(t, "t")
+		p := newPair(t, env, topic)
+		each.Topic(t, env.East, topic, 3)
+		workload(t, p.east, topic, 1, 20)
+		stop := p.running()
+		p.await(topic)
+		for _, r := range []*testenv.Region{env.West, env.East} {
+			must(t, r.Broker.Kill())
+			if r == env.East {
+				p.eventually("the source's absence is recorded", func() bool {
+					states, err := p.link().States(t.Context())
+					return err == nil && len(states) == 1 && states[0].State == linking.SourceUnavailable && states[0].Error != ""
+				})
+			}
+			must(t, r.Broker.Start(t.Context()))
+			workload(t, p.east, topic, uint64(len(r.Name)), 20)
+			p.await(topic)
+		}
+		p.eventually("the source is recorded as back", func() bool {
+			states, err := p.link().States(t.Context())
+			return err == nil && len(states) == 1 && states[0].State == linking.Active
+		})
+		if err := stop(); !errors.Is(err, context.Canceled) {
+			t.Errorf("the link ended with %v", err)
+		}
+		p.identical(topic)
+	}, each.Private())
+}
+
+func TestOnceGivesUpOnADeadRegion(t *testing.T) {
+	for _, dead := range []string{"east", "west"} {
+		t.Run(dead, func(t *testing.T) {
+			env := each.Embedded(t)
+			p := newPair(t, env, "t")
+			each.Topic(t, env.East, "t", 1)
+			put(t, p.east, "t", 0, 50)
+			network := proxy.New()
+			defer network.Close()
+			if dead == "east" {
+				p.east = through(t, p.east, network)
+				network.Refuse()
+			} else {
+				p.west = through(t, p.west, network)
+				env.West.Fake.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+					env.West.Fake.KeepControl()
+					if req.(*kmsg.ProduceRequest).TransactionID == nil {
+						network.Refuse() // the first data
+					}
+					return nil, nil, false
+				})
+			}
+			l := linking.New(p.decl, p.east, p.west, linking.Options{Timeout: time.Second})
+			ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+			defer cancel()
+			err := l.Run(ctx, linking.RunOptions{Once: true})
+			if gone, ok := errors.AsType[*linking.UnreachableError](err); !ok || gone.Region != dead || len(gone.Addresses) == 0 {
+				t.Errorf("ended with %v, want that %s is unreachable", err, dead)
+			}
+		})
+	}
+}
+
+// TestLostProduceAnswers takes away answers to produce requests that have been carried out, and ones that have not.
+func TestLostProduceAnswers(t *testing.T) {
+	env := each.Embedded(t)
+	p := newPair(t, env, "t")
+	each.Topic(t, env.East, "t", 3)
+	workload(t, p.east, "t", 9, 60)
+	network := proxy.New()
+	defer network.Close()
+	var n atomic.Int64
+	env.West.Fake.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		env.West.Fake.KeepControl()
+		if req.(*kmsg.ProduceRequest).TransactionID != nil {
+			return nil, nil, false
+		}
+		switch n.Add(1) % 5 {
+		case 1:
+			return nil, errors.New("the connection breaks before the request is carried out"), true
+		case 3:
+			network.Latency(30 * time.Millisecond) // the answer is on its way …
+			time.AfterFunc(10*time.Millisecond, func() { network.Reset(); network.Heal() })
+		}
+		return nil, nil, false
+	})
+	direct := p.west
+	p.west = through(t, p.west, network)
+	must(t, p.once())
+	p.west = direct
+	if n.Load() < 10 {
+		t.Errorf("only %d requests were made: nothing was lost", n.Load())
+	}
+	p.identical("t")
+}
+
+// TestProduceErrorsThatPass answers produce requests with errors that a broker gives while it moves leaders.
+func TestProduceErrorsThatPass(t *testing.T) {
+	for _, code := range []*kerr.Error{kerr.NotLeaderForPartition, kerr.RequestTimedOut, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend, kerr.KafkaStorageError} {
+		t.Run(code.Message, func(t *testing.T) {
+			env := each.Embedded(t)
+			p := newPair(t, env, "t")
+			each.Topic(t, env.East, "t", 2)
+			workload(t, p.east, "t", 3, 20)
+			refused := 0
+			env.West.Fake.ControlKey(int16(kmsg.Produce), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+				env.West.Fake.KeepControl()
+				req := kreq.(*kmsg.ProduceRequest)
+				if refused++; req.TransactionID != nil || refused%3 != 0 {
+					return nil, nil, false
+				}
+				resp := req.ResponseKind().(*kmsg.ProduceResponse)
+				for _, rt := range req.Topics {
+					t := kmsg.NewProduceResponseTopic()
+					t.Topic, t.TopicID = rt.Topic, rt.TopicID
+					for _, rp := range rt.Partitions {
+						p := kmsg.NewProduceResponseTopicPartition()
+						p.Partition, p.ErrorCode, p.BaseOffset = rp.Partition, code.Code, -1
+						t.Partitions = append(t.Partitions, p)
+					}
+					resp.Topics = append(resp.Topics, t)
+				}
+				return resp, nil, true
+			})
+			must(t, p.once())
+			p.identical("t")
+		})
+	}
+}
+
+func TestGapsOfEverySize(t *testing.T) {
+	for _, gaps := range []string{"auto", "fenced"} {
+		t.Run(gaps, func(t *testing.T) {
+			each.Run(t, func(t *testing.T, env *testenv.Env) {
+				topic := each.Name(t, "t")
+				p := newPair(t, env, topic)
+				p.decl.Gaps = gaps
+				each.Topic(t, env.East, topic, 2)
+				cl, err := kgo.NewClient(append(p.east.Client.Opts(), kgo.TransactionalID(each.Name(t, "txn")), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+				must(t, err)
+				defer cl.Close()
+				for _, n := range []int{1, 5, 40, 300} {
+					must(t, cl.BeginTransaction())
+					for i := range n {
+						cl.Produce(t.Context(), &kgo.Record{Topic: topic, Value: fmt.Append(nil, "aborted ", i)}, nil)
+					}
+					must(t, cl.Flush(t.Context()))
+					must(t, cl.EndTransaction(t.Context(), kgo.TryAbort))
+					put(t, p.east, topic, 0, 2)
+				}
+				must(t, p.once())
+				p.identical(topic)
+			})
+		})
+	}
+}
+
+func TestOpenTransactionHoldsTheMirrorBackAsItHoldsReaders(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		topic := each.Name(t, "t")
+		p := newPair(t, env, topic)
+		each.Topic(t, env.East, topic, 1)
+		put(t, p.east, topic, 0, 3)
+		cl, err := kgo.NewClient(append(p.east.Client.Opts(), kgo.TransactionalID(each.Name(t, "txn")))...)
+		must(t, err)
+		defer cl.Close()
+		must(t, cl.BeginTransaction())
+		must(t, cl.ProduceSync(t.Context(), &kgo.Record{Topic: topic, Value: []byte("pending")}).FirstErr())
+		put(t, p.east, topic, 0, 2) // behind it: not to be seen yet
+		must(t, p.once())
+		if end := p.end(p.west, topic, 0); end != 3 {
+			t.Errorf("the mirror ends at @%d, want the last stable offset @3", end)
+		}
+		must(t, cl.EndTransaction(t.Context(), kgo.TryCommit))
+		must(t, p.once())
+		p.identical(topic)
+	})
+}
+
+func TestLogAppendTimesAreKept(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		topic := each.Name(t, "t")
+		p := newPair(t, env, topic)
+		each.Topic(t, env.East, topic, 2, "message.timestamp.type=LogAppendTime")
+		workload(t, p.east, topic, 21, 20)
+		must(t, p.once())
+		east, west := consume(t, p.east, topic), consume(t, p.west, topic)
+		for partition, recs := range east.Records {
+			for i, rec := range recs {
+				if i >= len(west.Records[partition]) || west.Records[partition][i] != rec {
+					t.Fatalf("partition %d record %d differs: %s", partition, i, rec)
+				}
+			}
+		}
+		p.identical(topic)
+	})
+}
+
+func TestCompactedTopicIsMirroredWithItsHoles(t *testing.T) {
+	env := each.Kafka(t)
+	topic := each.Name(t, "t")
+	p := newPair(t, env, topic)
+	each.Topic(t, env.East, topic, 1, "cleanup.policy=compact", "segment.ms=200", "min.cleanable.dirty.ratio=0.01", "delete.retention.ms=100")
+	cl, err := kgo.NewClient(append(p.east.Client.Opts(), kgo.ProducerBatchCompression(kgo.Lz4Compression()))...)
+	must(t, err)
+	defer cl.Close()
+	write := func(n int) {
+		for i := range n {
+			recs := []*kgo.Record{{Topic: topic, Key: fmt.Append(nil, "k", i%7), Value: fmt.Append(nil, i)}, {Topic: topic, Key: fmt.Append(nil, "only", i), Value: []byte("x")},
+				{Topic: topic, Key: fmt.Append(nil, "k", i%3), Value: fmt.Append(nil, i)}}
+			must(t, cl.ProduceSync(t.Context(), recs...).FirstErr())
+		}
+	}
+	write(100)
+	p.eventually("the cleaner has run", func() bool {
+		write(1) // rolls the segment
+		return len(consume(t, p.east, topic).Records[0]) < 250
+	})
+	p.east.Admin.AlterTopicConfigs(t.Context(), []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "min.cleanable.dirty.ratio", Value: kadm.StringPtr("1")}}, topic)
+	must(t, p.once())
+	east, west := consume(t, p.east, topic), consume(t, p.west, topic)
+	if len(east.Records[0]) == int(east.Ends[0]) {
+		t.Fatal("the source has no holes: nothing is proved")
+	}
+	if east.Ends[0] != west.Ends[0] {
+		t.Errorf("the mirror ends at @%d, the source at @%d", west.Ends[0], east.Ends[0])
+	}
+	inWest := map[string]bool{}
+	for _, rec := range west.Records[0] {
+		inWest[rec] = true
+	}
+	for _, rec := range east.Records[0] { // the source may have been cleaned once more meanwhile
+		if !inWest[rec] {
+			t.Errorf("missing in the mirror: %s", rec)
+		}
+	}
+}
