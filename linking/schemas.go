@@ -1,32 +1,46 @@
 package linking
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
-	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/twmb/franz-go/pkg/sr"
+	"golang.org/x/sync/semaphore"
 
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
-// Subjects mirrors the schemas of one registry into another: every version of the selected subjects under the same id and version,
-// references first. A destination subject is in IMPORT mode while it is mirrored. Its calls are safe for concurrent use.
+// Subjects mirrors the schemas of one registry into another: every version of the selected subjects under the same id, version and
+// references, also those that are soft-deleted, because records go on naming their ids; and the compatibility in force. A destination
+// subject is put into IMPORT mode before anything is written to it, and Promote takes it out.
+//
+// Nothing is removed for good in the destination, and a subject that has been promoted there is not taken back: who wants it mirrored
+// again deletes its mode. Schemas are found by their versions; what a registry's rules and exporters do is not mirrored, only stored.
+//
+// Its calls are safe for concurrent use, and wait for each other only where they are about the same destination subject.
 type Subjects struct {
 	from, to *sr.Client
 	rule     plans.Rule
 	log      *slog.Logger
 
-	mu    sync.Mutex
-	there map[subjectVersion]int // mirrored and read back: its id
-	modes map[string]bool        // destination subjects known to be in IMPORT mode
-	level map[string]sr.CompatibilityLevel
-	none  map[int]bool // ids that no selected subject of the source has
+	passing *semaphore.Weighted // one Sync at a time; it has the next two
+	passes  int
+	seen    map[string]latest // source subjects as they were when they were last mirrored without an error
+
+	turns keyed[string, *semaphore.Weighted] // who writes to a destination subject has its turn, and never waits for a second one
+
+	there     keyed[subjectVersion, int] // in the destination under this id, compared or read back
+	importing keyed[string, bool]        // destination subjects that are in IMPORT mode
+	ensured   keyed[int, bool]           // ids of which nothing is left to do, also because no selected subject has them
+	modes     keyed[string, string]      // of source subjects, when a pass last read them; "" = none of their own
+	contexts  atomic.Pointer[[]string]   // of the source, as they were last listed
+	ignored   atomic.Pointer[IDsIgnoredError]
 }
 
 type subjectVersion struct {
@@ -34,276 +48,262 @@ type subjectVersion struct {
 	version int
 }
 
+// keyed is a map for concurrent use.
+type keyed[K comparable, V any] struct {
+	mu sync.Mutex
+	m  map[K]V
+}
+
+func (k *keyed[K, V]) get(key K) (V, bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	v, ok := k.m[key]
+	return v, ok
+}
+
+func (k *keyed[K, V]) put(key K, v V) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.m == nil {
+		k.m = map[K]V{}
+	}
+	k.m[key] = v
+}
+
+func (k *keyed[K, V]) drop(key K) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.m, key)
+}
+
+// latest is what tells from afar whether a subject has changed.
+type latest struct {
+	version, id int // the newest live version; 0 where all are deleted
+	versions    int
+}
+
+// fullEvery is how many passes of Sync there are to one that compares everything. The others see new versions and subjects by the newest
+// version of each subject, which is two requests; what they do not see are old versions that were deleted or imported out of order,
+// compatibility levels and modes.
+const fullEvery = 60
+
 // SubjectReport is what one pass saw and did.
 type SubjectReport struct {
-	Subjects int
-	Versions int
+	Subjects int // selected
+	Versions int // of those
 	Imported int
+	Deleted  int // soft-deleted in the destination as they are in the source
 }
 
-// SchemaConflictError says that the destination has something else where a schema belongs.
-type SchemaConflictError struct {
-	Subject string
-	Version int
-	ID      int
-	Detail  string
-}
-
-func (e *SchemaConflictError) Error() string {
-	return fmt.Sprintf("subject %q version %d, schema id %d: %s", e.Subject, e.Version, e.ID, e.Detail)
-}
-
-// IDsIgnoredError says that the destination registry answered 200 and stored a schema under another id or version, as some do.
-type IDsIgnoredError struct {
-	Subject         string
-	WantID, GotID   int
-	WantVer, GotVer int
-}
-
-func (e *IDsIgnoredError) Error() string {
-	return fmt.Sprintf("subject %q: the destination registry ignores explicit ids: asked for id %d version %d, it stored id %d version %d; "+
-		"records name schemas by id, so they could not be read there", e.Subject, e.WantID, e.WantVer, e.GotID, e.GotVer)
-}
-
-// RegistryRefusesError says that the destination registry takes no schemas in its present mode.
-type RegistryRefusesError struct {
-	Subject string
-	Err     error
-}
-
-func (e *RegistryRefusesError) Error() string {
-	return fmt.Sprintf("subject %q: the destination registry refuses to import schemas: %v", e.Subject, e.Err)
-}
-func (e *RegistryRefusesError) Unwrap() error { return e.Err }
-
-// Error codes of Confluent's registry that are branched on.
-const (
-	codeSubjectNotFound = 40401
-	codeVersionNotFound = 40402
-	codeSchemaNotFound  = 40403
-	codeNoSubjectLevel  = 40408
-	codeNoSubjectMode   = 40409
-	codeNotPermitted    = 42205
-)
-
-func errorCode(err error) int {
-	var re *sr.ResponseError
-	if errors.As(err, &re) {
-		return re.ErrorCode
-	}
-	return 0
-}
-
-// NewSubjects returns the mirror of the subjects that rule selects.
+// NewSubjects returns the mirror of the subjects that rule selects. A subject of a context goes by its full name, ":.context:subject".
 func NewSubjects(from, to *sr.Client, rule plans.Rule, log *slog.Logger) *Subjects {
-	return &Subjects{from: from, to: to, rule: rule, log: log, there: map[subjectVersion]int{}, modes: map[string]bool{},
-		level: map[string]sr.CompatibilityLevel{}, none: map[int]bool{}}
+	return &Subjects{from: from, to: to, rule: rule, log: log, passing: semaphore.NewWeighted(1), seen: map[string]latest{}}
 }
 
-// Sync mirrors every version of every selected subject that is not there yet, and the subjects' compatibility levels.
-func (s *Subjects) Sync(ctx context.Context) (SubjectReport, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var rep SubjectReport
-	subjects, err := s.from.Subjects(ctx)
-	if err != nil {
-		return rep, fmt.Errorf("source registry: listing subjects: %w", err)
+// inTurn runs f while nobody else writes to a destination subject.
+func (s *Subjects) inTurn(ctx context.Context, subject string, f func() error) error {
+	s.turns.mu.Lock()
+	turn := s.turns.m[subject]
+	if turn == nil {
+		if s.turns.m == nil {
+			s.turns.m = map[string]*semaphore.Weighted{}
+		}
+		turn = semaphore.NewWeighted(1)
+		s.turns.m[subject] = turn
 	}
-	clear(s.none)
-	var errs []error
-	for _, subject := range subjects {
-		if !s.rule.Match(subject) {
-			continue
-		}
-		rep.Subjects++
-		versions, err := s.from.SubjectVersions(ctx, subject)
-		if err != nil {
-			errs = append(errs, fmt.Errorf("source registry: subject %q: listing versions: %w", subject, err))
-			continue
-		}
-		for _, v := range versions {
-			rep.Versions++
-			done, err := s.mirror(ctx, subject, v, nil)
-			if err != nil {
-				errs = append(errs, err)
-				break
-			}
-			rep.Imported += done
-		}
-		if err := s.copyLevel(ctx, subject); err != nil {
-			errs = append(errs, err)
-		}
+	s.turns.mu.Unlock()
+	if err := turn.Acquire(ctx, 1); err != nil {
+		return err
 	}
-	return rep, errors.Join(errs...)
+	defer turn.Release(1)
+	return f()
 }
 
-// Ensure makes sure that the schema with the given id, if a selected subject has it, exists in the destination. An id that the source
-// does not have at all is nobody's: what looked like one was not.
-func (s *Subjects) Ensure(ctx context.Context, id int) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.none[id] {
-		return nil
-	}
-	uses, err := s.from.SchemaVersionsByID(ctx, id)
-	if errorCode(err) == codeSchemaNotFound {
-		s.none[id] = true
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("source registry: who uses schema id %d: %w", id, err)
-	}
-	found := false
-	for _, use := range uses {
-		if !s.rule.Match(use.Subject) {
-			continue
-		}
-		found = true
-		if _, err := s.mirror(ctx, use.Subject, use.Version, nil); err != nil {
-			return err
-		}
-	}
-	if !found {
-		s.none[id] = true
+// caught is the error of a destination registry that was seen to ignore ids. It gets nothing more.
+func (s *Subjects) caught() error {
+	if e := s.ignored.Load(); e != nil {
+		return e
 	}
 	return nil
 }
 
-// mirror brings one version over, its references first. It returns how many versions were written. path guards against references that
-// lead back.
-func (s *Subjects) mirror(ctx context.Context, subject string, version int, path []subjectVersion) (int, error) {
-	sv := subjectVersion{subject, version}
-	if _, ok := s.there[sv]; ok {
+// Sync mirrors what is not there yet. The first pass and then every 60th compare everything; the others ask two questions and look at
+// the subjects that have changed. A subject that can not be mirrored does not keep back the others: the errors are joined, and the next
+// pass tries it again. Errors: *SchemaConflictError, *IDsIgnoredError, *RegistryRefusesError, *AttributesLostError,
+// *RegistryUnreachableError.
+func (s *Subjects) Sync(ctx context.Context) (SubjectReport, error) {
+	var rep SubjectReport
+	if err := s.passing.Acquire(ctx, 1); err != nil {
+		return rep, err
+	}
+	defer s.passing.Release(1)
+	if err := s.caught(); err != nil {
+		return rep, err
+	}
+	full := s.passes%fullEvery == 0
+	changed, err := s.changed(ctx, full, &rep)
+	if err != nil {
+		return rep, err
+	}
+	s.passes++
+	if len(changed) == 0 {
+		return rep, nil
+	}
+	source, err := s.list(ctx, s.from, "source", changed)
+	if err == nil {
+		var destination inventory
+		if destination, err = s.list(ctx, s.to, "destination", changed); err == nil {
+			err = s.mirrorAll(ctx, &view{source, destination}, changed, &rep)
+		}
+	}
+	if err != nil && full {
+		s.passes = 0 // compare everything again
+	}
+	return rep, err
+}
+
+// changed lists the selected subjects that a pass has to look at, in the order of names.
+func (s *Subjects) changed(ctx context.Context, full bool, rep *SubjectReport) ([]string, error) {
+	names, err := s.subjects(ctx, s.from, "source", full)
+	if err != nil {
+		return nil, err
+	}
+	selected := map[string]bool{}
+	for _, name := range names {
+		if s.rule.Match(name) {
+			selected[name] = true
+		}
+	}
+	rep.Subjects = len(selected)
+	var newest map[string]latest
+	if !full {
+		if newest, err = s.newest(ctx, s.from, "source"); err != nil {
+			return nil, err
+		}
+	}
+	for name := range selected {
+		was, known := s.seen[name]
+		if now, listed := newest[name]; known && listed && now.version == was.version && now.id == was.id {
+			rep.Versions += was.versions
+			delete(selected, name)
+		}
+	}
+	for name, was := range s.seen {
+		switch {
+		case full || selected[name]:
+		case was.version == 0: // deleted then as now
+			rep.Versions += was.versions
+			rep.Subjects++
+		case newest[name].version == 0: // its last version was deleted
+			selected[name] = true
+			rep.Subjects++
+		}
+	}
+	return slices.Sorted(maps.Keys(selected)), nil
+}
+
+// mirrorAll brings over what a view shows to be missing: versions first, then deletions, whose order the references between them give,
+// then compatibility.
+func (s *Subjects) mirrorAll(ctx context.Context, look *view, subjects []string, rep *SubjectReport) error {
+	failed := map[string]error{}
+	var deletions []subjectVersion
+	for _, subject := range subjects {
+		versions := look.source[subject]
+		rep.Versions += len(versions)
+		for _, v := range slices.Sorted(maps.Keys(versions)) {
+			n, err := s.mirror(ctx, subjectVersion{subject, v}, look, nil)
+			rep.Imported += n
+			if _, lost := errors.AsType[*AttributesLostError](err); err != nil && !lost {
+				failed[subject] = err
+				break
+			}
+			failed[subject] = errors.Join(failed[subject], err)
+			if versions[v].deleted && !look.deletedThere(subject, v) {
+				deletions = append(deletions, subjectVersion{subject, v})
+			}
+		}
+		failed[subject] = errors.Join(failed[subject], look.foreign(subject))
+		if fatal(ctx, failed[subject]) {
+			return failed[subject]
+		}
+	}
+	for subject, err := range s.deleteAll(ctx, look, deletions, rep) {
+		failed[subject] = errors.Join(failed[subject], err)
+	}
+	for subject, err := range s.copySettings(ctx, subjects, look) {
+		failed[subject] = errors.Join(failed[subject], err)
+	}
+	var errs []error
+	for _, subject := range subjects {
+		if err := failed[subject]; err != nil {
+			errs = append(errs, err)
+			delete(s.seen, subject)
+			continue
+		}
+		s.seen[subject] = look.source.latest(subject)
+	}
+	return errors.Join(errs...)
+}
+
+// fatal says that the other subjects would meet the same.
+func fatal(ctx context.Context, err error) bool {
+	if err == nil {
+		return false
+	}
+	_, unreachable := errors.AsType[*RegistryUnreachableError](err)
+	_, ignored := errors.AsType[*IDsIgnoredError](err)
+	return unreachable || ignored || ctx.Err() != nil
+}
+
+// mirror brings one version over, what it refers to first, and returns how many versions were written. look is what a pass has listed;
+// without one both registries are asked. path guards against references that lead back.
+func (s *Subjects) mirror(ctx context.Context, sv subjectVersion, look *view, path []subjectVersion) (int, error) {
+	if err := s.caught(); err != nil {
+		return 0, err
+	}
+	if _, ok := s.there.get(sv); ok && !look.missing(sv) {
 		return 0, nil
 	}
 	if slices.Contains(path, sv) {
-		return 0, fmt.Errorf("source registry: subject %q version %d refers to itself", subject, version)
+		return 0, fmt.Errorf("source registry: subject %q version %d refers to itself", sv.subject, sv.version)
 	}
-	want, err := s.from.SchemaByVersion(ctx, subject, version)
+	want, err := s.wanted(ctx, sv, look)
 	if err != nil {
-		return 0, fmt.Errorf("source registry: subject %q version %d: %w", subject, version, err)
+		return 0, err
 	}
 	n := 0
 	for _, ref := range want.References {
-		k, err := s.mirror(ctx, ref.Subject, ref.Version, append(path, sv))
-		if err != nil {
-			return n, fmt.Errorf("subject %q version %d refers to it: %w", subject, version, err)
-		}
+		to := subjectVersion{referred(sv.subject, ref.Subject), ref.Version}
+		k, err := s.mirror(ctx, to, look, append(path, sv))
 		n += k
-	}
-	have, err := s.to.SchemaByVersion(ctx, subject, version)
-	switch code := errorCode(err); {
-	case err == nil:
-		if err := sameSchema(want, have); err != nil {
-			return n, err
-		}
-		s.there[sv] = want.ID
-		return n, nil
-	case code == codeSubjectNotFound, code == codeVersionNotFound:
-	default:
-		return n, fmt.Errorf("destination registry: subject %q version %d: %w", subject, version, err)
-	}
-	if err := s.importMode(ctx, subject); err != nil {
-		return n, err
-	}
-	if _, err := s.to.CreateSchemaWithIDAndVersion(ctx, subject, want.Schema, want.ID, want.Version); err != nil {
-		return n, s.refused(ctx, want, err)
-	}
-	if have, err = s.to.SchemaByVersion(ctx, subject, version); err != nil && errorCode(err) != codeVersionNotFound {
-		return n, fmt.Errorf("destination registry: subject %q version %d: reading it back: %w", subject, version, err)
-	}
-	if have.ID != want.ID || have.Version != want.Version {
-		return n, &IDsIgnoredError{Subject: subject, WantID: want.ID, GotID: have.ID, WantVer: want.Version, GotVer: have.Version}
-	}
-	s.there[sv] = want.ID
-	s.log.Info("schema mirrored", "subject", subject, "version", version, "id", want.ID)
-	return n + 1, nil
-}
-
-// sameSchema compares what is under one subject and version.
-func sameSchema(want, have sr.SubjectSchema) error {
-	if have.ID == want.ID && have.Type == want.Type && strings.TrimSpace(have.Schema.Schema) == strings.TrimSpace(want.Schema.Schema) {
-		return nil
-	}
-	detail := fmt.Sprintf("the destination has it under id %d", have.ID)
-	if have.ID == want.ID {
-		detail = "the destination has another schema there"
-	}
-	return &SchemaConflictError{Subject: want.Subject, Version: want.Version, ID: want.ID, Detail: detail}
-}
-
-// refused says why an import was refused.
-func (s *Subjects) refused(ctx context.Context, want sr.SubjectSchema, err error) error {
-	if errorCode(err) == codeNotPermitted {
-		if have, herr := s.to.SchemaByID(ctx, want.ID); herr == nil && strings.TrimSpace(have.Schema) != strings.TrimSpace(want.Schema.Schema) {
-			owners, _ := s.to.SubjectsByID(ctx, want.ID) // only to name them
-			return &SchemaConflictError{Subject: want.Subject, Version: want.Version, ID: want.ID,
-				Detail: fmt.Sprintf("the id is taken in the destination by another schema, of %s", strings.Join(owners, ", "))}
-		}
-		return &RegistryRefusesError{want.Subject, err}
-	}
-	return fmt.Errorf("destination registry: subject %q version %d, schema id %d: importing: %w", want.Subject, want.Version, want.ID, err)
-}
-
-// importMode puts a destination subject into IMPORT mode.
-func (s *Subjects) importMode(ctx context.Context, subject string) error {
-	if s.modes[subject] {
-		return nil
-	}
-	res := s.to.Mode(sr.WithParams(ctx, sr.DefaultToGlobal), subject)
-	if len(res) == 1 && res[0].Err == nil && res[0].Mode == sr.ModeImport {
-		s.modes[subject] = true
-		return nil
-	}
-	for _, r := range s.to.SetMode(ctx, sr.ModeImport, subject) {
-		if r.Err != nil {
-			return &RegistryRefusesError{subject, r.Err}
+		if err != nil {
+			return n, fmt.Errorf("subject %q version %d refers to it: %w", sv.subject, sv.version, err)
 		}
 	}
-	s.modes[subject] = true
-	return nil
-}
-
-// copyLevel puts the source's subject-level compatibility in force, where it has one.
-func (s *Subjects) copyLevel(ctx context.Context, subject string) error {
-	for _, c := range s.from.Compatibility(ctx, subject) {
-		switch {
-		case errorCode(c.Err) == codeNoSubjectLevel:
-			return nil
-		case c.Err != nil:
-			return fmt.Errorf("source registry: subject %q: compatibility: %w", subject, c.Err)
-		case s.level[subject] == c.Level:
-			return nil
+	err = s.inTurn(ctx, sv.subject, func() error {
+		if _, ok := s.there.get(sv); ok && !look.missing(sv) {
+			return nil // brought over while this one waited
 		}
-		for _, set := range s.to.SetCompatibility(ctx, sr.SetCompatibility{Level: c.Level}, subject) {
-			if set.Err != nil {
-				return fmt.Errorf("destination registry: subject %q: compatibility %s: %w", subject, c.Level, set.Err)
+		have, err := s.had(ctx, sv, look)
+		if err != nil {
+			return err
+		}
+		if have != nil {
+			if err := compare(want, *have); err != nil {
+				return err
+			}
+			if s.there.put(sv, want.ID); !look.missing(sv) {
+				return lost(want, *have)
 			}
 		}
-		s.level[subject] = c.Level
-	}
-	return nil
-}
-
-// Promote takes subjects out of IMPORT mode and reads the mode back. It is idempotent.
-func (s *Subjects) Promote(ctx context.Context, subjects []string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var errs []error
-	for _, subject := range slices.SortedFunc(slices.Values(subjects), cmp.Compare) {
-		for _, r := range s.to.SetMode(ctx, sr.ModeReadWrite, subject) {
-			if r.Err != nil {
-				errs = append(errs, fmt.Errorf("destination registry: subject %q: mode READWRITE: %w", subject, r.Err))
-			}
+		if have, err = s.write(ctx, want, look); err != nil {
+			return err
 		}
-		delete(s.modes, subject)
-		for _, r := range s.to.Mode(sr.WithParams(ctx, sr.DefaultToGlobal), subject) {
-			if r.Err != nil {
-				errs = append(errs, fmt.Errorf("destination registry: subject %q: reading its mode back: %w", subject, r.Err))
-			} else if r.Mode != sr.ModeReadWrite {
-				errs = append(errs, fmt.Errorf("destination registry: subject %q: its mode is %s after READWRITE was set", subject, r.Mode))
-			}
+		n++
+		if look != nil && look.destination[sv.subject] != nil {
+			look.destination[sv.subject][sv.version] = listed{schema: have}
 		}
-	}
-	return errors.Join(errs...)
+		return lost(want, *have)
+	})
+	return n, err
 }
