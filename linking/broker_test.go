@@ -3,9 +3,11 @@ package linking_test
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -187,10 +189,36 @@ func set32(at int, v uint32) func([]byte) {
 
 // Where fields are in a batch.
 const (
+	atLength     = 8
 	atAttributes = 21
 	atLastDelta  = 23
+	atMaxTime    = 35
 	atCount      = 57
 )
+
+// hole makes the offset deltas 0, 1, 2 of a batch's small records 0, 1, 3.
+func hole(b []byte) {
+	at := batch.HeaderSize
+	for range 2 {
+		size, n := binary.Varint(b[at:])
+		at += n + int(size)
+	}
+	_, n := binary.Varint(b[at:])
+	b[at+n+2] = 6 // behind length, attributes and a time delta of one byte; 3 in zigzag
+}
+
+// compressed gives a batch of uncompressed records as one of zstd.
+func compressed(b []byte) []byte {
+	enc, err := zstd.NewWriter(nil)
+	if err != nil {
+		panic(err)
+	}
+	out := enc.EncodeAll(b[batch.HeaderSize:], slices.Clone(b[:batch.HeaderSize]))
+	set32(atLength, uint32(len(out)-12))(out)
+	set16(atAttributes, uint16(batch.Zstd))(out)
+	seal(out)
+	return out
+}
 
 // Brokers refuse most malformed batches, and take some that they should not: those the link must never send.
 func TestBrokerChecksBatches(t *testing.T) {
@@ -207,20 +235,20 @@ func TestBrokerChecksBatches(t *testing.T) {
 		{"the partition twice in one request: one of both is lost in silence", func(w *wire) string {
 			return words(w.produce(produced{pid: -1, epoch: -1, seq: -1, repeatEntry: true}), w.end(1))
 		}, "0 end 1"},
-		{"holes in uncompressed records are taken: a corrupt log", func(w *wire) string {
-			// The deltas of a batch of three are 0, 1, 2; the last one becomes 3.
-			return w.produce(produced{pid: 9208, n: 3, time: hour(0), edit: func(b []byte) {
-				at := 61
-				for range 2 {
-					size, n := binary.Varint(b[at:])
-					at += n + int(size)
-				}
-				_, n := binary.Varint(b[at:])
-				b[at+n+2] = 6 // behind length, attributes and the time delta of one byte: zigzag 3
-			}})
-		}, "0"},
+		{"holes in uncompressed records are taken: a corrupt log", func(w *wire) string { return w.produce(produced{pid: 9208, n: 3, edit: hole}) }, "0"},
+		{"holes in compressed records", func(w *wire) string {
+			return w.produceBytes(compressed(produced{pid: 9218, n: 3, edit: hole}.bytes()))
+		}, "UNKNOWN_SERVER_ERROR"},
+		{"compressed records", func(w *wire) string { return w.produceBytes(compressed(produced{pid: 9219, n: 3}.bytes())) }, "0"},
 		{"delete horizon bit", func(w *wire) string { return w.produce(produced{pid: 9209, edit: set16(atAttributes, 0x40)}) }, "0"},
-		{"append time bit", func(w *wire) string { return w.produce(produced{pid: 9210, edit: set16(atAttributes, 0x08)}) }, "0"},
+		{"append time bit: dropped, with the times that it stood for", func(w *wire) string {
+			then := hour(-1)
+			answer := w.produce(produced{pid: 9210, time: then, edit: func(b []byte) {
+				set16(atAttributes, 0x08)(b)
+				binary.BigEndian.PutUint64(b[atMaxTime:], uint64(then+60_000)) // the append time of every record
+			}})
+			return words(answer, fmt.Sprint(w.timeOfFirst()-then))
+		}, "0 0"},
 		{"a time ten years ago", func(w *wire) string { return w.produce(produced{pid: 9211, time: hour(-24 * 3650)}) }, "0"},
 		{"time 1, the epoch", func(w *wire) string { return w.produce(produced{pid: 9212, time: 1}) }, "0"},
 		{"no time", func(w *wire) string { return w.produce(produced{pid: 9213, time: -1}) }, "0"},
@@ -232,7 +260,7 @@ func TestBrokerChecksBatches(t *testing.T) {
 			return w.produceBytes(b)
 		}, "CORRUPT_MESSAGE"},
 		{"beyond max.message.bytes", func(w *wire) string { return w.produce(produced{pid: 9216, n: 2000}) }, "MESSAGE_TOO_LARGE"},
-		{"filler of a hundred thousand records in two parts", func(w *wire) string {
+		{"filler, which DeleteRecords hides", func(w *wire) string {
 			b, err := batch.Filler(nil, 15_000, 0, batch.Identity{ProducerID: 9217})
 			must(w.t, err)
 			return words(w.produceBytes(b), w.end(15_000), w.deleteRecords(15_000), w.produce(produced{pid: 9217, seq: 15_000}))
@@ -257,7 +285,10 @@ func TestBrokerKeepsCompactedTopics(t *testing.T) {
 
 func TestBrokerStampsAppendTime(t *testing.T) {
 	pin(t, []step{
-		{"producer's time", func(w *wire) string { return w.produce(produced{pid: 9501, time: hour(-1)}) }, "0"},
+		{"producer's time: replaced", func(w *wire) string {
+			then := hour(-1)
+			return words(w.produce(produced{pid: 9501, time: then}), fmt.Sprint(w.timeOfFirst() > then))
+		}, "0 true"},
 		{"append time bit", func(w *wire) string { return w.produce(produced{pid: 9502, edit: set16(atAttributes, 0x08)}) }, "INVALID_TIMESTAMP"},
 	}, "message.timestamp.type=LogAppendTime")
 }

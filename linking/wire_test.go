@@ -62,7 +62,6 @@ type produced struct {
 	epoch       int16
 	seq         int32
 	n           int
-	codec       batch.Codec
 	time        int64 // of every record; 0 = now
 	noKey       bool
 	edit        func(b []byte)
@@ -72,7 +71,7 @@ type produced struct {
 }
 
 func (p produced) bytes() []byte {
-	b := batch.NewBuilder(p.codec)
+	b := batch.NewBuilder(batch.None)
 	if p.time == 0 {
 		p.time = time.Now().UnixMilli()
 	}
@@ -93,9 +92,14 @@ func (p produced) bytes() []byte {
 	}
 	if p.edit != nil {
 		p.edit(out)
-		binary.BigEndian.PutUint32(out[17:], crc32.Checksum(out[21:], crc32.MakeTable(crc32.Castagnoli)))
+		seal(out)
 	}
 	return out
+}
+
+// seal puts a batch's checksum right.
+func seal(b []byte) {
+	binary.BigEndian.PutUint32(b[17:], crc32.Checksum(b[21:], crc32.MakeTable(crc32.Castagnoli)))
 }
 
 // produce answers the base offset or the error, of each of the partition's entries.
@@ -265,6 +269,17 @@ func (w *wire) end(want int64) string {
 			return fmt.Sprintf("end %d", o.Offset)
 		}
 	}
+}
+
+// timeOfFirst is the time of the partition's first record, in ms.
+func (w *wire) timeOfFirst() int64 {
+	w.t.Helper()
+	cl, err := kgo.NewClient(append(w.cl.Opts(), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{w.topic: {w.partition: kgo.NewOffset().At(0)}}))...)
+	must(w.t, err)
+	defer cl.Close()
+	f := cl.PollFetches(w.t.Context())
+	must(w.t, f.Err())
+	return f.Records()[0].Timestamp.UnixMilli()
 }
 
 // listed is what DescribeProducers says of a producer id: its epoch and its last sequence.
