@@ -2,10 +2,12 @@ package batch
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"math"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -389,10 +391,12 @@ func TestAbortedAsAConsumerSees(t *testing.T) {
 	}
 	consumer := client(kgo.ConsumeTopics("t"), kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	var consumed []string
+	patience, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
 	for len(consumed) < want {
-		f := consumer.PollFetches(t.Context())
+		f := consumer.PollFetches(patience)
 		if err := f.Err(); err != nil {
-			t.Fatal(err)
+			t.Fatalf("after %d of %d records: %v", len(consumed), want, err)
 		}
 		f.EachRecord(func(r *kgo.Record) { consumed = append(consumed, string(r.Value)) })
 	}
