@@ -27,6 +27,7 @@ type sending struct {
 	items     int
 	base, end int64
 	after     int32 // sequence behind it
+	body      []byte
 }
 
 // schedule sends whatever can be sent: packed produce requests, one per destination leader, and markers for gaps.
@@ -71,7 +72,7 @@ func (r *runner) send(ctx context.Context, leader int32, ready []*mirror) {
 		if size > 0 && size+len(m.queue[0].data) > maxRequestBytes {
 			break
 		}
-		body, n, after, err := m.next(nil, r.id)
+		body, n, after, err := m.next(r.buffer(), r.id)
 		if err != nil {
 			r.fail(m, &MirrorError{Code: CodeCorrupt, First: m.queue[0].base, End: m.queue[0].end, Detail: "the source's bytes can not be mirrored", Err: err})
 			continue
@@ -89,7 +90,7 @@ func (r *runner) send(ctx context.Context, leader int32, ready []*mirror) {
 		p := kmsg.NewProduceRequestTopicPartition()
 		p.Partition, p.Records = m.partition, body
 		req.Topics[i].Partitions = append(req.Topics[i].Partitions, p)
-		sent[m.key()] = sending{m, n, m.queue[0].base, m.queue[n-1].end, after}
+		sent[m.key()] = sending{m, n, m.queue[0].base, m.queue[n-1].end, after, body}
 	}
 	if len(sent) == 0 {
 		return
@@ -101,6 +102,17 @@ func (r *runner) send(ctx context.Context, leader int32, ready []*mirror) {
 		resp, err := r.l.to.Client.Broker(int(leader)).Request(ctx, req)
 		return func(ctx context.Context) error { return r.answered(ctx, req, sent, resp, err) }
 	})
+}
+
+// buffer is one to write a batch into.
+func (r *runner) buffer() []byte {
+	n := len(r.free)
+	if n == 0 {
+		return nil
+	}
+	b := r.free[n-1]
+	r.free = r.free[:n-1]
+	return b
 }
 
 // answered takes a produce answer. Anything but the expected base offset is looked into before the partition goes on.
@@ -122,6 +134,7 @@ func (r *runner) answered(ctx context.Context, req *kmsg.ProduceRequest, sent ma
 				k := partitionKey{name, p.Partition}
 				if s, ok := sent[k]; ok {
 					seen[k] = true
+					r.free = append(r.free, s.body[:0]) // only of a request that was answered: nobody reads it any more
 					r.partitionAnswered(ctx, s, p)
 				}
 			}

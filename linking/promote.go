@@ -28,7 +28,7 @@ type Promoted struct {
 // back. It is idempotent: after a crash at any point, calling it again goes on, with the same Ends.
 func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error) {
 	if !o.Force {
-		if err := l.Run(ctx, RunOptions{Once: true, Owner: "promotion"}); err != nil {
+		if err := l.Run(ctx, RunOptions{Once: true, Owner: "promotion"}); concerns(err, o.Topics) {
 			return nil, err
 		}
 	}
@@ -75,6 +75,17 @@ func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error
 		out = append(out, Promoted{name, rec.State, rec.Ends})
 	}
 	return out, nil
+}
+
+// concerns says whether an error of a run stands against promoting topics: mirrors of other topics may have failed.
+func concerns(err error, topics []string) bool {
+	if merr, ok := err.(*MirrorError); ok {
+		return len(topics) == 0 || slices.Contains(topics, merr.Topic)
+	}
+	if list, ok := err.(interface{ Unwrap() []error }); ok {
+		return slices.ContainsFunc(list.Unwrap(), func(e error) bool { return concerns(e, topics) })
+	}
+	return err != nil
 }
 
 // stop takes topics from mirroring to STOPPED.

@@ -289,3 +289,29 @@ func TestLinkWithoutRightsSaysSo(t *testing.T) {
 		t.Errorf("bulk markers are refused, empty transactions are not: %v", err)
 	}
 }
+
+func TestOneFailedMirrorDoesNotStandAgainstPromotingAnother(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		bad, good := each.Name(t, "bad"), each.Name(t, "good")
+		p := newPair(t, env, bad, good)
+		for _, topic := range []string{bad, good} {
+			each.Topic(t, env.East, topic, 1)
+			put(t, p.east, topic, 0, 3)
+		}
+		must(t, p.once())
+		put(t, p.west, bad, 0, 1)
+		if _, err := p.link().Promote(t.Context(), linking.PromoteOptions{}); len(mirrorErrors(t, err)) != 1 {
+			t.Errorf("promoting everything: %v, want the failed mirror", err)
+		}
+		promoted, err := p.link().Promote(t.Context(), linking.PromoteOptions{Topics: []string{good}})
+		must(t, err)
+		if len(promoted) != 1 || promoted[0].Topic != good || promoted[0].Ends[0] != 3 {
+			t.Errorf("promoted: %+v", promoted)
+		}
+		promoted, err = p.link().Promote(t.Context(), linking.PromoteOptions{Topics: []string{bad}, Force: true})
+		must(t, err)
+		if promoted[0].State != linking.Stopped {
+			t.Errorf("promoted by force: %+v", promoted)
+		}
+	})
+}

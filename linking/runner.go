@@ -54,8 +54,9 @@ type runner struct {
 
 	leaders  map[partitionKey]int32
 	topicIDs map[string][16]byte
-	requests int // produce requests in flight
-	filling  int // logs being aligned
+	requests int      // produce requests in flight
+	free     [][]byte // their buffers, used again
+	filling  int      // logs being aligned
 	gapping  bool
 	renewing bool // the identity is to be renewed: no data is sent
 	initing  bool

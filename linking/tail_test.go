@@ -1,0 +1,111 @@
+package linking
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lifeboat-dr/lifeboat/linking/batch"
+)
+
+func TestSequenceThatGoesOn(t *testing.T) {
+	id := identity{ProducerID: 7, Epoch: 2}
+	ours := last{found: true, data: true, id: batch.Identity{ProducerID: 7, Epoch: 2, Sequence: 40}}
+	type result struct {
+		Sequence int32
+		Known    bool
+	}
+	for _, c := range []struct {
+		name string
+		at   standing
+		last last
+		want result
+	}{
+		{"an empty log begins at 0", standing{}, last{}, result{0, true}},
+		{"the broker tells", standing{span: span{end: 9}, listed: true, next: 9, tells: true}, ours, result{9, true}},
+		{"listed with a newer epoch: somebody has renewed it", standing{span: span{end: 9}, listed: true, newer: true, tells: true}, ours, result{0, false}},
+		{"not listed any more, but the log ends with our batch", standing{span: span{end: 9}}, ours, result{40, true}},
+		{"not listed, while others are: no state, any number", standing{span: span{end: 9}, tells: true}, last{found: true}, result{0, true}},
+		{"nobody is listed and the log ends with a marker", standing{span: span{end: 9}}, last{found: true}, result{0, false}},
+		{"the log ends with a batch of an older epoch", standing{span: span{end: 9}}, last{found: true, data: true, id: batch.Identity{ProducerID: 7, Epoch: 1, Sequence: 40}}, result{0, false}},
+		{"everything was deleted and nobody is listed", standing{span: span{start: 9, end: 9}}, last{}, result{0, false}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			seq, known := c.at.sequence(c.last, id)
+			if !known {
+				seq = 0
+			}
+			if diff := cmp.Diff(c.want, result{seq, known}); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
+
+func TestWhichLastRecordsAgree(t *testing.T) {
+	record := func(n uint64) last { return last{found: true, data: true, sum: [4]uint64{n}} }
+	aborted := last{found: true, data: true, maybe: true, sum: [4]uint64{1}}
+	none := last{found: true}
+	for _, c := range []struct {
+		name           string
+		mirror, source last
+		want           bool
+	}{
+		{"the same record", record(1), record(1), true},
+		{"another record", record(1), record(2), false},
+		{"a record where the source has none", record(1), none, false},
+		{"a marker where the source has a marker", none, none, true},
+		{"a marker where compaction has removed the source's record", none, last{}, true},
+		{"a marker where the source's transaction may be aborted", none, aborted, true},
+		{"a marker where the source has a record", none, record(1), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if got := c.mirror.agrees(c.source); got != c.want {
+				t.Errorf("agrees: %t, want %t", got, c.want)
+			}
+		})
+	}
+}
+
+func TestConfigsOfAMirrorAndAfterwards(t *testing.T) {
+	source := map[string]string{"cleanup.policy": "compact", "retention.ms": "604800000", "max.message.bytes": "1048588", "message.timestamp.type": "LogAppendTime"}
+	overrides := map[string]string{"retention.ms": "1209600000", "compression.type": "zstd"}
+	mirror := map[string]string{"cleanup.policy": "delete", "retention.ms": "1209600000", "retention.bytes": "-1", "max.message.bytes": "2097152",
+		"compression.type": "producer", "message.timestamp.type": "CreateTime", "message.timestamp.before.max.ms": forever, "message.timestamp.after.max.ms": forever}
+	if diff := cmp.Diff(mirror, whileMirrored(source, overrides)); diff != "" {
+		t.Errorf("while mirrored (-want +got):\n%s", diff)
+	}
+	set, unset := afterwards(source, overrides)
+	want := map[string]string{"cleanup.policy": "compact", "retention.ms": "1209600000", "max.message.bytes": "1048588", "message.timestamp.type": "LogAppendTime", "compression.type": "zstd"}
+	if diff := cmp.Diff(want, set); diff != "" {
+		t.Errorf("afterwards (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"message.timestamp.after.max.ms", "message.timestamp.before.max.ms", "retention.bytes"}, unset); diff != "" {
+		t.Errorf("put back to their defaults (-want +got):\n%s", diff)
+	}
+}
+
+func TestMemoryPassesOverWhatIsNotItsOwn(t *testing.T) {
+	m := &memory{topics: map[string]*topicRecord{}, groups: map[string]*groupRecord{}}
+	for _, r := range [][2]string{
+		{linkKey("a", "owner", ""), `{"owner":"first","generation":1,"bulk":true}`},
+		{linkKey("a", "owner", ""), `{"owner":"second","generation":2}`},
+		{linkKey("b", "owner", ""), `{"owner":"other","generation":9}`},
+		{linkKey("a", "topic", "t"), `{"topic":"t","state":"ACTIVE","source":{"0":5}}`},
+		{linkKey("a", "later-kind", "x"), `not even JSON`},
+		{"no link at all", `x`},
+	} {
+		if err := m.take("a", []byte(r[0]), []byte(r[1])); err != nil {
+			t.Fatalf("%q: %v", r[0], err)
+		}
+	}
+	if diff := cmp.Diff(ownerRecord{Owner: "second", Generation: 2}, m.owner); diff != "" {
+		t.Errorf("owner (-want +got):\n%s", diff)
+	}
+	if m.topics["t"].Source[0] != 5 || len(m.topics) != 1 {
+		t.Errorf("topics: %+v", m.topics)
+	}
+	if err := m.take("a", []byte(linkKey("a", "topic", "t")), []byte("{")); err == nil {
+		t.Error("a damaged record is no error")
+	}
+}
