@@ -3,6 +3,7 @@ package dr
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
@@ -63,7 +64,9 @@ func Check(ctx context.Context, w *World, link string) (*report.Report, error) {
 		}
 	}
 	if c.plan != nil {
-		rep.Findings = c.plan.Findings
+		rep.Findings = slices.DeleteFunc(slices.Clone(c.plan.Findings), func(f report.Finding) bool {
+			return f.Rule == "failover/unfenced" // nobody fails over now
+		})
 		for _, sp := range c.plan.Statements {
 			rep.Statements = append(rep.Statements, statementLine(c.plan, sp))
 		}
@@ -82,7 +85,7 @@ func CheckOffline(d *plans.Declared, findings []report.Finding, now time.Time) *
 		state = report.Failed
 	}
 	rep.Checks = append(rep.Checks, report.Check{ID: "topology", Name: d.Path + " and its statements are well formed", Outcome: state,
-		Detail: fmt.Sprintf("%d regions, %d links, %d statements", len(d.Topology.Regions), len(d.Topology.Links), len(d.Statements))})
+		Detail: fmt.Sprintf("%s, %s, %s", counted(len(d.Topology.Regions), "region"), counted(len(d.Topology.Links), "link"), counted(len(d.Statements), "statement"))})
 	rep.Findings = append(rep.Findings, plans.Analyze(d)...)
 	conclude(rep)
 	return rep
@@ -97,8 +100,15 @@ func conclude(rep *report.Report) {
 	if rep.Failed() {
 		rep.Outcome = report.Failed
 	}
-	rep.Summary = fmt.Sprintf("%d checks passed, %d with a warning, %d failed, %d could not be made", count[report.Passed], count[report.Warned],
-		count[report.Failed], count[report.Unknown])
+	rep.Summary = counted(count[report.Passed], "check") + " passed"
+	for _, rest := range []struct {
+		outcome report.Outcome
+		text    string
+	}{{report.Warned, "with a warning"}, {report.Failed, "failed"}, {report.Unknown, "could not be made"}} {
+		if n := count[rest.outcome]; n > 0 {
+			rep.Summary += fmt.Sprintf(", %d %s", n, rest.text)
+		}
+	}
 	if rep.Outcome == report.Failed && len(rep.Next) == 0 {
 		rep.Next = []string{"mend what failed above, then run `lifeboat check` again"}
 	}

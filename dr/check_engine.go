@@ -2,7 +2,6 @@ package dr
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 )
@@ -12,7 +11,7 @@ func checkEngine(_ context.Context, c *checkup) []report.Check {
 		return nil
 	}
 	st := c.seen.Regions[c.decl.To]
-	line := report.Check{Name: "engine of " + c.decl.To + " answers", Outcome: report.Passed, Detail: fmt.Sprintf("%d statements", len(st.Statements))}
+	line := report.Check{Name: "engine of " + c.decl.To + " answers", Outcome: report.Passed, Detail: counted(len(st.Statements), "statement")}
 	switch st.Engine {
 	case "ok":
 	case "":

@@ -25,7 +25,7 @@ func checkGroups(_ context.Context, c *checkup) []report.Check {
 			line.Why = "positions of an active group are never overwritten, so it would go on from its own"
 			line.Remedy = fmt.Sprintf("stop its members in %s", c.decl.To)
 		default:
-			line.Detail = fmt.Sprintf("%d topics with a position", len(g.Positions))
+			line.Detail = counted(len(g.Positions), "topic") + " with a position"
 		}
 		out = append(out, line)
 	}

@@ -16,7 +16,7 @@ func checkRegions(_ context.Context, c *checkup) []report.Check {
 			line.Why = "nothing can be mirrored, checked or failed over to while a region does not answer"
 			line.Remedy = "check the address in lifeboat.yaml, the network, and the brokers"
 		} else {
-			line.Detail = fmt.Sprintf("cluster %s, %d topics", c.seen.Regions[name].ClusterID, len(c.seen.Regions[name].Topics))
+			line.Detail = fmt.Sprintf("cluster %s, %s", c.seen.Regions[name].ClusterID, counted(len(c.seen.Regions[name].Topics), "topic"))
 		}
 		out = append(out, line)
 	}

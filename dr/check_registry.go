@@ -18,7 +18,7 @@ func checkRegistry(_ context.Context, c *checkup) []report.Check {
 		if !st.Reachable || st.Registry == "" {
 			continue
 		}
-		line := report.Check{Name: "registry of " + name + " answers", Outcome: report.Passed, Detail: fmt.Sprintf("%d subjects, mode %s", len(st.Subjects), st.Mode)}
+		line := report.Check{Name: "registry of " + name + " answers", Outcome: report.Passed, Detail: fmt.Sprintf("%s, mode %s", counted(len(st.Subjects), "subject"), st.Mode)}
 		if st.Registry != "ok" {
 			line.Outcome, line.Detail = report.Failed, st.Registry
 			line.Why, line.Remedy = "records whose schema is missing can not be read", "check regions."+name+".registry in lifeboat.yaml"
@@ -49,7 +49,7 @@ func checkRegistry(_ context.Context, c *checkup) []report.Check {
 			}
 		}
 	}
-	line := report.Check{Name: "schemas have the same ids in " + c.decl.To, Outcome: report.Passed, Detail: fmt.Sprintf("%d subjects", n)}
+	line := report.Check{Name: "schemas have the same ids in " + c.decl.To, Outcome: report.Passed, Detail: counted(n, "subject")}
 	switch {
 	case len(other) > 0:
 		line.Outcome, line.Detail = report.Failed, strings.Join(other, ", ")

@@ -20,7 +20,7 @@ func checkTopics(_ context.Context, c *checkup) []report.Check {
 		}
 		src, dst := from.Topics[name], to.Topics[name]
 		line := report.Check{Name: fmt.Sprintf("topic %s is mirrored in %s", name, c.decl.To), Outcome: report.Passed,
-			Detail: fmt.Sprintf("%d partitions", len(src.Partitions))}
+			Detail: counted(len(src.Partitions), "partition")}
 		switch {
 		case dst == nil:
 			line.Outcome, line.Detail = report.Failed, fmt.Sprintf("topic %q does not exist in %s", name, c.decl.To)

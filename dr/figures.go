@@ -44,6 +44,17 @@ func (r *run) figures() {
 	r.rep.Figures = append(r.rep.Figures, lossFigures(r.rep.Topics, r.plan.Objectives)...)
 }
 
+// noteMeasured is the note of figures that were measured where the loss is.
+const noteMeasured = "measured on the old primary"
+
+// counted writes a number with its noun: "1 record", "3 records".
+func counted(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", n, noun)
+}
+
 // lossFigures sums what topics lost: records, bytes, and the worst topic's seconds against the RPO.
 func lossFigures(topics []report.Topic, o plans.Objectives) []report.Figure {
 	if len(topics) == 0 {
@@ -57,7 +68,7 @@ func lossFigures(topics []report.Topic, o plans.Objectives) []report.Figure {
 		known = known && t.LostRecords >= 0
 		records, bytes, seconds = records+max(0, t.LostRecords), bytes+max(0, t.LostBytes), max(seconds, t.LostSeconds)
 	}
-	note := "measured on the old primary"
+	note := noteMeasured
 	switch {
 	case !known:
 		note = "not known for every topic"
@@ -101,18 +112,18 @@ func (r *run) sampleLag(p linking.Progress) {
 
 // summary is what an SRE reads aloud at the end of a run that reached its goal.
 func (r *run) summary() string {
-	text := fmt.Sprintf("%s is the primary now: %d topics promoted, %d statements running", r.plan.To, len(r.plan.Topics), len(r.rep.Statements))
+	text := fmt.Sprintf("%s is the primary now: %s promoted, %s running", r.plan.To, counted(len(r.plan.Topics), "topic"), counted(len(r.rep.Statements), "statement"))
 	for _, f := range r.rep.Figures {
 		switch {
 		case f.Name == "RTO":
-			text += fmt.Sprintf(", RTO %.1f s", f.Value)
-		case f.Name == "records lost" && f.Note == "measured on the old primary":
-			text += fmt.Sprintf(", %.0f records lost", f.Value)
+			text += fmt.Sprintf(", RTO %.1f s.", f.Value)
+		case f.Name == "records lost" && f.Note == noteMeasured:
+			text += fmt.Sprintf(" %s lost, measured.", counted(int(f.Value), "record"))
 		case f.Name == "records lost":
-			text += fmt.Sprintf(", %.0f records lost by forecast (not measured: %s is not reachable)", f.Value, r.plan.From)
+			text += fmt.Sprintf(" Lost: %s that the link knew of, and what %s took last, which nobody has seen.", counted(int(f.Value), "record"), r.plan.From)
 		}
 	}
-	return text + "."
+	return text
 }
 
 func (r *run) next() []string {

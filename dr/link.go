@@ -3,6 +3,7 @@ package dr
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 )
@@ -21,6 +22,21 @@ func LinkStatus(ctx context.Context, w *World, name string) (*report.Report, err
 	if rep.Mirrors, err = l.Status(ctx); err != nil {
 		return nil, err
 	}
+	if from := w.Regions[decl.From]; from != nil {
+		topics, err := from.Admin.ListTopics(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("%s: listing topics: %w", decl.From, err)
+		}
+		for _, name := range topics.Names() {
+			if !decl.Topics.Match(name) || slices.ContainsFunc(rep.Mirrors, func(m report.Mirror) bool { return m.Topic == name }) {
+				continue
+			}
+			rep.Outcome = report.Failed
+			rep.Findings = append(rep.Findings, report.Finding{Rule: "link/not-mirrored", Severity: report.High, Subject: name,
+				Message: fmt.Sprintf("topic %s belongs to the link and is not mirrored", name),
+				Why:     "its records would be lost with " + decl.From, Remedy: "lifeboat link run says why, where it can not be"})
+		}
+	}
 	rep.End = w.now()
 	var lag int64
 	states := map[string]int{}
@@ -32,7 +48,7 @@ func LinkStatus(ctx context.Context, w *World, name string) (*report.Report, err
 		}
 		lag += max(0, m.Lag)
 	}
-	rep.Summary = fmt.Sprintf("%d partitions, %d records behind", len(rep.Mirrors), lag)
+	rep.Summary = fmt.Sprintf("%s, %s behind", counted(len(rep.Mirrors), "partition"), counted(int(lag), "record"))
 	for _, s := range sortedKeys(states) {
 		rep.Summary += fmt.Sprintf(", %d %s", states[s], s)
 	}

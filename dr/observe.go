@@ -235,8 +235,13 @@ func observeStatements(ctx context.Context, w *World, name string, state *plans.
 	if b == nil {
 		return
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, w.opts.Timeout, fmt.Errorf("no answer within %s", w.opts.Timeout))
+	defer cancel()
 	list, err := b.List(ctx)
 	if err != nil {
+		if ctx.Err() != nil {
+			err = fmt.Errorf("%s: engine: %w", name, context.Cause(ctx))
+		}
 		state.Engine = err.Error()
 		return
 	}

@@ -102,6 +102,12 @@ func operationName(p *plans.Plan) string {
 // ErrNoRun is returned when a run that was asked for is in no journal.
 var ErrNoRun = errors.New("no such run")
 
+// noRun is an ErrNoRun that says what was looked for.
+type noRun string
+
+func (e noRun) Error() string { return string(e) }
+func (e noRun) Unwrap() error { return ErrNoRun }
+
 // ListRuns reports every run in the journals of the reachable regions, the newest last.
 func ListRuns(ctx context.Context, w *World) (*report.Report, error) {
 	rep := &report.Report{Command: "runs list", Outcome: report.Done, Start: w.now()}
@@ -131,7 +137,7 @@ func ListRuns(ctx context.Context, w *World) (*report.Report, error) {
 		}
 	}
 	slices.SortStableFunc(rep.Runs, func(a, b report.Run) int { return a.Start.Compare(b.Start) })
-	rep.Summary = fmt.Sprintf("%d runs", len(rep.Runs))
+	rep.Summary = counted(len(rep.Runs), "run")
 	if len(errs) == len(w.RegionNames()) {
 		return nil, errors.Join(errs...)
 	}
@@ -166,11 +172,14 @@ func findRun(ctx context.Context, w *World, id string) (*pastRun, *linking.Regio
 		}
 	}
 	if found == nil {
-		what := "no run is unfinished"
+		what := noRun("no run is unfinished")
 		if id != "" {
-			what = fmt.Sprintf("run %q is in no region's journal", id)
+			what = noRun(fmt.Sprintf("run %q is in no region's journal", id))
 		}
-		return nil, nil, errors.Join(append([]error{fmt.Errorf("%s: %w", what, ErrNoRun)}, errs...)...)
+		if len(errs) > 0 {
+			what += ", as far as the regions that answer know"
+		}
+		return nil, nil, errors.Join(append([]error{what}, errs...)...)
 	}
 	return found, where, nil
 }

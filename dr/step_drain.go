@@ -33,7 +33,7 @@ func drainDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) 
 	if len(behind) > 0 {
 		return false, strings.Join(behind, ", "), nil
 	}
-	return true, fmt.Sprintf("lag zero on %d partitions", total), nil
+	return true, "lag zero on " + counted(total, "partition"), nil
 }
 
 func drainApply(ctx context.Context, r *run, s plans.Step) error {

@@ -27,7 +27,7 @@ func fenceDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) 
 		if err != nil || len(missing) > 0 {
 			return false, strings.Join(missing, ", "), err
 		}
-		return true, fmt.Sprintf("WRITE denied to %s on %d topics", strings.Join(f.Principals, ", "), len(r.plan.Topics)), nil
+		return true, fmt.Sprintf("WRITE denied to %s on %s", strings.Join(f.Principals, ", "), counted(len(r.plan.Topics), "topic")), nil
 	case "command":
 		return true, fmt.Sprintf("%s ended with 0", f.Command[0]), nil
 	default:

@@ -21,7 +21,7 @@ func measureDone(ctx context.Context, r *run, s plans.Step) (bool, string, error
 	for _, t := range r.rep.Topics {
 		records += t.LostRecords
 	}
-	return true, fmt.Sprintf("%d records of %s did not reach %s", records, r.plan.From, r.plan.To), nil
+	return true, fmt.Sprintf("%s of %s did not reach %s", counted(int(records), "record"), r.plan.From, r.plan.To), nil
 }
 
 func measureApply(ctx context.Context, r *run, s plans.Step) error {

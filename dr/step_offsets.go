@@ -17,9 +17,9 @@ func offsetsDone(ctx context.Context, r *run, s plans.Step) (bool, string, error
 		if err != nil {
 			return false, "", err
 		}
-		return true, fmt.Sprintf("%s is not reachable: %d group positions stand as the link last wrote them", r.plan.From, n), nil
+		return true, fmt.Sprintf("%s is not reachable: what the link last wrote stands, %s", r.plan.From, counted(n, "group position")), nil
 	}
-	return r.seen[s.ID], fmt.Sprintf("%d group positions copied", len(r.rep.Groups)), nil
+	return r.seen[s.ID], counted(len(r.rep.Groups), "group position") + " copied", nil
 }
 
 func offsetsApply(ctx context.Context, r *run, s plans.Step) error {

@@ -2,7 +2,6 @@ package dr
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -26,7 +25,7 @@ func promoteDone(ctx context.Context, r *run, s plans.Step) (bool, string, error
 	if _, ok := r.facts[factFailoverPoint]; !ok {
 		return false, "", nil // promoted by an earlier run: Promote tells where
 	}
-	return true, fmt.Sprintf("%d topics STOPPED, writable", len(r.plan.Topics)), nil
+	return true, counted(len(r.plan.Topics), "topic") + " STOPPED, writable", nil
 }
 
 func promoteApply(ctx context.Context, r *run, s plans.Step) error {

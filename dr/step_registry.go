@@ -28,7 +28,7 @@ func registryDone(ctx context.Context, r *run, s plans.Step) (bool, string, erro
 	if len(importing) > 0 {
 		return false, "in IMPORT mode: " + strings.Join(importing, ", "), nil
 	}
-	return true, fmt.Sprintf("%d subjects out of IMPORT mode", len(r.plan.Subjects)), nil
+	return true, counted(len(r.plan.Subjects), "subject") + " out of IMPORT mode", nil
 }
 
 func registryApply(ctx context.Context, r *run, s plans.Step) error {

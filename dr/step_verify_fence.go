@@ -39,7 +39,7 @@ func verifyFenceDone(ctx context.Context, r *run, s plans.Step) (bool, string, e
 	if len(grown) > 0 {
 		return false, "still written: " + strings.Join(grown, ", "), nil
 	}
-	return true, fmt.Sprintf("log ends of %d topics stood still for %s, no transaction open", len(ends), r.world.opts.Still), nil
+	return true, fmt.Sprintf("log ends of %s stood still for %s, no transaction open", counted(len(ends), "topic"), r.world.opts.Still), nil
 }
 
 func verifyFenceApply(ctx context.Context, r *run, s plans.Step) error {

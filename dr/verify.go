@@ -123,13 +123,13 @@ func (v *verification) topic(ctx context.Context, m plans.MirrorState) error {
 		records += b[p].records
 		if at, ok := a[p].differs(b[p]); ok {
 			line.Outcome = report.Failed
-			line.Detail = fmt.Sprintf("%s-%d differs from offset %d on: %d records in %s, %d in %s", m.Topic, p, at, a[p].records, v.decl.From, b[p].records, v.decl.To)
+			line.Detail = fmt.Sprintf("%s-%d differs from offset %d on: %s in %s, %d in %s", m.Topic, p, at, counted(int(a[p].records), "record"), v.decl.From, b[p].records, v.decl.To)
 			line.Why, line.Remedy = "a consumer's offset would mean another record in each region", "lifeboat link status; then mirror the topic again"
 			break
 		}
 	}
 	if line.Outcome == report.Passed {
-		line.Detail = fmt.Sprintf("%d records on %d partitions: offset, timestamp, key, value and headers equal", records, len(spans))
+		line.Detail = fmt.Sprintf("%s on %s: offset, timestamp, key, value and headers equal", counted(int(records), "record"), counted(len(spans), "partition"))
 	}
 	v.rep.Checks = append(v.rep.Checks, line)
 	return nil

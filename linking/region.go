@@ -76,9 +76,17 @@ type UnreachableError struct {
 }
 
 func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("%s: no broker answers at %s, tried for %s: %v", e.Region, strings.Join(e.Addresses, ", "), e.Tried.Round(100*time.Millisecond), e.Err)
+	return fmt.Sprintf("%s: no broker answers at %s, tried for %s: %v", e.Region, strings.Join(e.Addresses, ", "), rounded(e.Tried), e.Err)
 }
 func (e *UnreachableError) Unwrap() error { return e.Err }
+
+// rounded keeps of a duration what a reader needs: 3ms, 1.2s.
+func rounded(d time.Duration) time.Duration {
+	if d < time.Second {
+		return max(d.Round(time.Millisecond), time.Millisecond)
+	}
+	return d.Round(100 * time.Millisecond)
+}
 
 // AuthError is a login that a region refused.
 type AuthError struct {
@@ -100,7 +108,7 @@ func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Reg
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(decl.Kafka.Bootstrap...),
 		kgo.ClientID("lifeboat"),
-		kgo.WithLogger(kslog.New(o.Log.With("region", name))),
+		kgo.WithLogger(kafkaLog(o.Log, name)),
 		kgo.MetadataMinAge(metadataAge),
 		kgo.DialTimeout(min(o.Timeout, 5*time.Second)),
 		kgo.ProducerLinger(0),
@@ -159,6 +167,15 @@ func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Reg
 		}
 	}
 	return r, nil
+}
+
+// kafkaLog is where the client library's own log goes: nowhere, unless somebody reads details. What it warns of, a broker that does
+// not answer above all, comes back as an error of the call concerned.
+func kafkaLog(log *slog.Logger, region string) kgo.Logger {
+	if !log.Enabled(context.Background(), slog.LevelInfo) {
+		log = slog.New(slog.DiscardHandler)
+	}
+	return kslog.New(log.With("region", region))
 }
 
 // Close lets the clients go.

@@ -119,10 +119,13 @@ func (c *computation) unfenced() {
 }
 
 func (c *computation) plannedSteps() {
-	topics := counted(int64(len(c.plan.Topics)), "topic")
+	topics := "the " + counted(int64(len(c.plan.Topics)), "topic")
+	if len(c.plan.Topics) == 1 {
+		topics = "topic " + c.plan.Topics[0].Name
+	}
 	from, to := c.link.From, c.link.To
-	fence := c.step(StepFence, phaseFence, "", fmt.Sprintf("no producer can write to the %s in %s", topics, from), c.fenceReason(), false)
-	quiet := c.step(StepVerifyFence, phaseFence, "", fmt.Sprintf("the log ends of the %s in %s stand still", topics, from),
+	fence := c.step(StepFence, phaseFence, "", fmt.Sprintf("no producer can write to %s in %s", topics, from), c.fenceReason(), false)
+	quiet := c.step(StepVerifyFence, phaseFence, "", fmt.Sprintf("the log ends of %s in %s stand still", topics, from),
 		"a fence is believed only when nothing more arrives: a forgotten writer would be lost", false, fence)
 	stop := c.step(StepStopSource, phaseFence, "", fmt.Sprintf("no statement of the plan runs in %s", from), c.stopReason(), false, quiet)
 	drain := c.step(StepDrain, phaseDrain, "", fmt.Sprintf("lag zero on all %s of %s", counted(c.partitions(), "partition"), c.topicList()), c.drainReason(), false, stop)
@@ -139,7 +142,11 @@ func (c *computation) unplannedSteps() {
 // restOfSteps is what both kinds of failover have in common, from the promotion on.
 func (c *computation) restOfSteps(before string) {
 	topics, to := counted(int64(len(c.plan.Topics)), "topic"), c.link.To
-	promote := c.step(StepPromote, phasePromote, "", fmt.Sprintf("all %s are STOPPED as mirrors and writable in %s", topics, to), c.promoteReason(), true, before)
+	goal := fmt.Sprintf("all %s are STOPPED as mirrors and writable in %s", topics, to)
+	if len(c.plan.Topics) == 1 {
+		goal = fmt.Sprintf("topic %s is STOPPED as a mirror and writable in %s", c.plan.Topics[0].Name, to)
+	}
+	promote := c.step(StepPromote, phasePromote, "", goal, c.promoteReason(), true, before)
 	registry := c.step(StepRegistry, phasePromote, "", fmt.Sprintf("no mirrored subject in %s is in IMPORT mode", to), c.registryReason(), true, promote)
 	canary := c.step(StepCanary, phasePromote, "", fmt.Sprintf("an idempotent and a transactional write to %s are read back", to),
 		"a promoted cluster that answers is not yet one that keeps what it is given", false, registry)

@@ -39,6 +39,9 @@ func (c *computation) mirroring() error {
 		goal := fmt.Sprintf("topic %s exists in %s with %s, as a mirror", t.Name, c.link.To, counted(int64(t.Partitions), "partition"))
 		ready = append(ready, c.step(StepCreateTopic, phaseMirror, t.Name, goal, reason, false))
 	}
+	if len(c.plan.Topics) == 0 {
+		return nil // a finding says so
+	}
 	reason := fmt.Sprintf("%s of %s behind when planned", counted(behind, "record"), counted(c.partitions(), "partition"))
 	if !known {
 		reason = "how far the mirrors are behind is not known"

@@ -175,7 +175,7 @@ func suggestFile(dir, path string) string {
 	for i, f := range there {
 		names[i] = filepath.Base(f)
 	}
-	if best := nearest(filepath.Base(path), names); best != "" {
+	if best := Nearest(filepath.Base(path), names); best != "" {
 		return fmt.Sprintf("did you mean %q?", filepath.ToSlash(filepath.Join(filepath.Dir(path), best)))
 	}
 	return "paths are relative to the topology's file"

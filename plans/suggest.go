@@ -8,7 +8,7 @@ import (
 
 // suggest says what was probably meant, or what there is to choose from.
 func suggest(name string, known []string) string {
-	if best := nearest(name, known); best != "" {
+	if best := Nearest(name, known); best != "" {
 		return fmt.Sprintf("did you mean %q?", best)
 	}
 	if len(known) == 0 {
@@ -17,8 +17,8 @@ func suggest(name string, known []string) string {
 	return "known here: " + strings.Join(known, ", ")
 }
 
-// nearest returns the known name that is closest to name by edits, "" where none is close.
-func nearest(name string, known []string) string {
+// Nearest returns the known name that is closest to name by edits, "" where none is close.
+func Nearest(name string, known []string) string {
 	best, bestAt := "", max(1, len(name)/3)+1
 	for _, k := range slices.Sorted(slices.Values(known)) {
 		if at := edits(strings.ToLower(name), strings.ToLower(k)); at < bestAt {

@@ -3,13 +3,10 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"os/signal"
 	"runtime/debug"
-	"strings"
 	"syscall"
 	"time"
 
@@ -20,16 +17,28 @@ import (
 
 // app is what every verb needs: where to write, how to be interrupted, and the flags that all of them share.
 type app struct {
+	args           []string // of the process
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	terminal       bool // stderr is one: progress may be redrawn
 	interrupted    chan struct{}
 	signal         os.Signal // the one that closed interrupted
+	notFound       string    // what `lifeboat help` was asked for and is not there
+	timing         timing
+}
+
+// timing is how long a lease and a fence take; zero is package dr's own. Tests are quicker.
+type timing struct {
+	leaseTTL, renewal, still time.Duration
 }
 
 // Main runs lifeboat and returns its exit status.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	a := &app{stdin: stdin, stdout: stdout, stderr: stderr, interrupted: make(chan struct{})}
+	return run(args, stdin, stdout, stderr, timing{})
+}
+
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer, t timing) int {
+	a := &app{args: args, stdin: stdin, stdout: stdout, stderr: stderr, interrupted: make(chan struct{}), timing: t}
 	if f, ok := stderr.(*os.File); ok {
 		a.terminal = term.IsTerminal(int(f.Fd()))
 	}
@@ -38,6 +47,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	stop := a.watchSignals(cancel)
 	defer stop()
 	err := a.cli().RunContext(ctx, args)
+	if err == nil && a.notFound != "" {
+		err = a.unknownCommand(nil, a.notFound)
+	}
 	return a.exit(err)
 }
 
@@ -92,6 +104,18 @@ func (a *app) untilInterrupted(ctx context.Context) (context.Context, func()) {
 	}
 }
 
+const description = `Start with
+   lifeboat demo                        see a failover with proof, nothing to install
+   lifeboat check                       is everything ready? changes nothing
+   lifeboat plan failover --unplanned   what would be done, and what would be lost
+
+When the primary region is lost
+   lifeboat failover --unplanned        shows the plan, asks, carries it out
+   lifeboat resume                      goes on with a run that stopped part-way, from any machine
+
+Exit status: 0 done, 1 error, 3 a check failed, 4 stopped part-way, 5 changes pending, 10 region unreachable,
+11 another run holds the lease, 12 plan is stale, 64 usage, 130 interrupted`
+
 func (a *app) cli() *cli.App {
 	return &cli.App{
 		Name:        "lifeboat",
@@ -99,36 +123,21 @@ func (a *app) cli() *cli.App {
 		Version:     version(),
 		Writer:      a.stdout,
 		ErrWriter:   a.stderr,
-		HideVersion: false,
-		Suggest:     true,
+		Description: description,
 		Commands: []*cli.Command{
 			a.demoCommand(), a.checkCommand(), a.planCommand(), a.applyCommand(), a.failoverCommand(), a.resumeCommand(), a.runsCommand(),
 			a.verifyCommand(), a.linkCommand(), a.engineCommand(), a.schemaCommand(),
 		},
-		CommandNotFound: func(c *cli.Context, name string) {},
+		CommandNotFound: func(_ *cli.Context, name string) { a.notFound = name },
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
-				return a.unknownCommand(c.Args().First())
+				return a.unknownCommand(nil, c.Args().First())
 			}
 			return cli.ShowAppHelp(c)
 		},
-		OnUsageError:   func(c *cli.Context, err error, _ bool) error { return usageError{err} },
+		OnUsageError:   a.flagError,
 		ExitErrHandler: func(*cli.Context, error) {}, // only main exits
 	}
-}
-
-// notYet are the verbs that people will look for and that this version does not have.
-var notYet = map[string]string{
-	"init": "write lifeboat.yaml by hand for now: `lifeboat schema` describes it", "failback": "", "migrate": "", "drill": "", "schedule": "",
-	"runbook": "`lifeboat plan failover` prints the steps", "status": "`lifeboat link status` shows the mirrors", "serve": "",
-	"statement": "", "sql": "", "lint": "`lifeboat check --offline` analyses the declared statements",
-}
-
-func (a *app) unknownCommand(name string) error {
-	if hint, ok := notYet[name]; ok {
-		return usageError{withHint{fmt.Errorf("%s is not there yet: see \"Not yet\" in the README", name), hint}}
-	}
-	return usageError{withHint{fmt.Errorf("unknown command %q", name), "lifeboat help"}}
 }
 
 func version() string {
@@ -137,38 +146,6 @@ func version() string {
 		return "development"
 	}
 	return info.Main.Version
-}
-
-// command makes a verb: its arguments are checked before it runs, and urfave/cli takes a flag after a positional argument for an
-// argument, which is refused with the corrected command.
-func (a *app) command(c *cli.Command, args int, run cli.ActionFunc) *cli.Command {
-	c.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
-	c.Action = func(ctx *cli.Context) error {
-		given := ctx.Args().Slice()
-		for i, arg := range given {
-			if strings.HasPrefix(arg, "-") && arg != "-" {
-				fixed := append([]string{"lifeboat", ctx.Command.HelpName[len("lifeboat "):]}, append(given[i:], given[:i]...)...)
-				return usageError{withHint{fmt.Errorf("flag %s stands after an argument", arg), strings.Join(fixed, " ")}}
-			}
-		}
-		if len(given) > args {
-			return usageError{fmt.Errorf("%s takes at most %d arguments, got %d: %q", ctx.Command.HelpName, args, len(given), given)}
-		}
-		return run(ctx)
-	}
-	return c
-}
-
-// group makes a command that only has verbs below it.
-func (a *app) group(c *cli.Command) *cli.Command {
-	c.Action = func(ctx *cli.Context) error {
-		if name := ctx.Args().First(); name != "" {
-			return usageError{withHint{fmt.Errorf("unknown command %q", ctx.Command.Name+" "+name), "lifeboat " + ctx.Command.Name + " --help"}}
-		}
-		return cli.ShowSubcommandHelp(ctx)
-	}
-	c.OnUsageError = func(_ *cli.Context, err error, _ bool) error { return usageError{err} }
-	return c
 }
 
 func (a *app) topologyFlag() cli.Flag {
@@ -185,12 +162,4 @@ func (a *app) flags(own ...cli.Flag) []cli.Flag {
 		&cli.StringFlag{Name: "state-dir", EnvVars: []string{"LIFEBOAT_STATE_DIR"}, Usage: "where local copies of run journals live"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log what is done, to stderr"},
 	}, own...)
-}
-
-func (a *app) logger(c *cli.Context) *slog.Logger {
-	level := slog.LevelWarn
-	if c.Bool("verbose") {
-		level = slog.LevelInfo
-	}
-	return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: level}))
 }

@@ -24,7 +24,7 @@ func (a *app) engineCommand() *cli.Command {
 				Name:  "serve",
 				Usage: "run a region's statements, with the Confluent statements API",
 				Flags: a.flags(
-					&cli.StringFlag{Name: "region", Required: true, Usage: "whose statements to run"},
+					&cli.StringFlag{Name: "region", Usage: "whose statements to run"},
 					&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8088", Usage: "where to serve the statements API"},
 					&cli.DurationFlag{Name: "checkpoint-interval", Value: time.Second, Usage: "how often output, positions and state are committed"},
 				),
@@ -34,6 +34,9 @@ func (a *app) engineCommand() *cli.Command {
 }
 
 func (a *app) serveEngine(c *cli.Context) error {
+	if err := need(c, "region", "whose statements to run"); err != nil {
+		return err
+	}
 	return a.world(c, func(ctx context.Context, w *dr.World) error {
 		name := c.String("region")
 		decl := w.Declared.Topology.Regions[name]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/lifeboat-dr/lifeboat/dr"
 	"github.com/lifeboat-dr/lifeboat/linking"
@@ -49,11 +50,33 @@ func (a *app) exit(err error) int {
 	if err == nil || errors.As(err, &s) {
 		return code
 	}
-	fmt.Fprintf(a.stderr, "lifeboat: %v\n", err)
-	if hint != "" {
-		fmt.Fprintf(a.stderr, "  next: %s\n", hint)
+	hints := []string{}
+	for _, e := range flat(err) {
+		fmt.Fprintf(a.stderr, "lifeboat: %v\n", e)
+		if _, h := explain(e); h != "" && !slices.Contains(hints, h) {
+			hints = append(hints, h)
+		}
+	}
+	if len(hints) == 0 && hint != "" {
+		hints = []string{hint}
+	}
+	for _, h := range hints {
+		fmt.Fprintf(a.stderr, "  next: %s\n", h)
 	}
 	return code
+}
+
+// flat lists the errors that were joined.
+func flat(err error) []error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok || fmt.Sprint(err) != fmt.Sprint(errors.Join(joined.Unwrap()...)) {
+		return []error{err}
+	}
+	var all []error
+	for _, e := range joined.Unwrap() {
+		all = append(all, flat(e)...)
+	}
+	return all
 }
 
 // explain is the one place where an error becomes a status and a hint.
@@ -88,8 +111,10 @@ func explain(err error) (code int, hint string) {
 		return int(s), ""
 	case errors.As(err, &usage):
 		return exitUsage, or("lifeboat help")
-	case errors.Is(err, dr.ErrInterrupted), errors.Is(err, errSignal), errors.Is(err, context.Canceled):
+	case errors.Is(err, dr.ErrInterrupted):
 		return exitInterrupted, or("lifeboat resume")
+	case errors.Is(err, errSignal), errors.Is(err, context.Canceled):
+		return exitInterrupted, hint
 	case errors.As(err, &held):
 		return exitLeaseHeld, or("wait for it, or see what it does: lifeboat runs show " + held.Run)
 	case errors.Is(err, dr.ErrLeaseLost):

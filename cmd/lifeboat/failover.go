@@ -85,7 +85,7 @@ func (a *app) carryOut(c *cli.Context, p *plans.Plan, run func() (*report.Report
 			return err
 		}
 		if !ok {
-			return withHint{errors.New("not carried out: nobody said yes"), c.Command.HelpName + " --yes"}
+			return withHint{errors.New("not carried out: nobody said yes"), a.with(c, "--yes")}
 		}
 	}
 	rep, err := run()

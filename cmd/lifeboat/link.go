@@ -74,8 +74,9 @@ func (a *app) runLink(c *cli.Context) error {
 		if errors.Is(err, context.Canceled) || errors.Is(err, errSignal) {
 			err = a.stopped()
 		}
+		var ended status
 		var mirror *linking.MirrorError
-		if err != nil && !errors.As(err, &mirror) {
+		if err != nil && !errors.As(err, &mirror) && !errors.As(err, &ended) {
 			return err
 		}
 		status, serr := dr.LinkStatus(context.WithoutCancel(ctx), w, decl.Name)
@@ -83,6 +84,9 @@ func (a *app) runLink(c *cli.Context) error {
 			return errors.Join(err, serr)
 		}
 		status.Command, status.Start, status.End = "link run", begun, time.Now()
+		if mirror != nil {
+			status.Outcome = report.Failed
+		}
 		return errors.Join(err, a.emit(c, status))
 	})
 }
@@ -92,7 +96,7 @@ func (a *app) stopped() error {
 	if a.signal == syscall.SIGTERM {
 		return nil
 	}
-	return errSignal
+	return status(exitInterrupted)
 }
 
 func (a *app) promoteLink(c *cli.Context) error {
@@ -117,7 +121,7 @@ func (a *app) promoteLink(c *cli.Context) error {
 				return err
 			}
 			if !ok {
-				return withHint{errors.New("not promoted: nobody said yes"), "lifeboat link promote --yes"}
+				return withHint{errors.New("not promoted: nobody said yes"), a.with(c, "--yes")}
 			}
 		}
 		begun := time.Now()
@@ -159,10 +163,13 @@ func (l *progressLine) show(p linking.Progress) {
 		return
 	}
 	l.last = now
-	text := fmt.Sprintf("link %s: %d partitions, lag %d records (%.1f s), %d records, %.1f MB mirrored", l.name, p.Partitions, p.LagRecords,
-		max(0, p.LagSeconds), p.Records, float64(p.Bytes)/1e6)
+	text := fmt.Sprintf("link %s: %d records behind (%.1f s) on %d partitions; %d records, %.1f MB mirrored", l.name, p.LagRecords,
+		max(0, p.LagSeconds), p.Partitions, p.Records, float64(p.Bytes)/1e6)
 	if p.Failed > 0 {
 		text += fmt.Sprintf(", %d FAILED", p.Failed)
+	}
+	if p.Waiting != nil {
+		text += ", waiting: " + p.Waiting.Error()
 	}
 	if l.app.terminal {
 		fmt.Fprintf(l.app.stderr, "\r\x1b[K%s", text)

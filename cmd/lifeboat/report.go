@@ -3,7 +3,9 @@ package main
 import (
 	"bufio"
 	"fmt"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
@@ -22,7 +24,8 @@ func (a *app) emit(c *cli.Context, rep *report.Report) error {
 	if err := out(a.stdout, *rep); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
-	for path, write := range files {
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		write := files[path]
 		f, err := os.Create(path)
 		if err != nil {
 			return fmt.Errorf("writing the report: %w", err)

@@ -11,12 +11,23 @@ import (
 )
 
 func (a *app) runsCommand() *cli.Command {
-	verb := func(name, usage, args string, own []cli.Flag, do func(*cli.Context, context.Context, *dr.World) (*report.Report, error)) *cli.Command {
+	named := func(c *cli.Context) error {
+		if c.NArg() == 0 {
+			return usageError{withHint{errors.New("which run?"), "lifeboat runs list"}}
+		}
+		return nil
+	}
+	verb := func(name, usage, args string, own []cli.Flag, before func(*cli.Context) error, do func(*cli.Context, context.Context, *dr.World) (*report.Report, error)) *cli.Command {
 		n := 0
 		if args != "" {
 			n = 1
 		}
 		return a.command(&cli.Command{Name: name, Usage: usage, ArgsUsage: args, Flags: a.flags(own...)}, n, func(c *cli.Context) error {
+			if before != nil {
+				if err := before(c); err != nil {
+					return err
+				}
+			}
 			return a.world(c, func(ctx context.Context, w *dr.World) error {
 				ctx, stop := a.untilInterrupted(ctx)
 				defer stop()
@@ -32,27 +43,27 @@ func (a *app) runsCommand() *cli.Command {
 		Name:  "runs",
 		Usage: "look at past and unfinished runs",
 		Subcommands: []*cli.Command{
-			verb("list", "every run in the journals of the reachable regions", "", nil,
+			verb("list", "every run in the journals of the reachable regions", "", nil, nil,
 				func(_ *cli.Context, ctx context.Context, w *dr.World) (*report.Report, error) {
 					return dr.ListRuns(ctx, w)
 				}),
-			verb("show", "a run's journal, entry by entry", "[RUN]", nil,
+			verb("show", "a run's journal, entry by entry", "[RUN]", nil, nil,
 				func(c *cli.Context, ctx context.Context, w *dr.World) (*report.Report, error) {
 					return dr.ShowRun(ctx, w, c.Args().First())
 				}),
-			verb("report", "a run's report", "RUN", nil,
+			verb("report", "a run's report", "RUN", nil, named,
 				func(c *cli.Context, ctx context.Context, w *dr.World) (*report.Report, error) {
-					if c.NArg() == 0 {
-						return nil, usageError{withHint{errors.New("which run?"), "lifeboat runs list"}}
-					}
 					return dr.RunReport(ctx, w, c.Args().First())
 				}),
 			verb("abandon", "end a run that stopped part-way without going on with it", "RUN",
-				[]cli.Flag{&cli.StringFlag{Name: "reason", Required: true, Usage: "why, for the journal"}},
-				func(c *cli.Context, ctx context.Context, w *dr.World) (*report.Report, error) {
-					if c.NArg() == 0 {
-						return nil, usageError{withHint{errors.New("which run?"), "lifeboat runs list"}}
+				[]cli.Flag{&cli.StringFlag{Name: "reason", Usage: "why, for the journal"}},
+				func(c *cli.Context) error {
+					if err := named(c); err != nil {
+						return err
 					}
+					return need(c, "reason", "why, for the journal")
+				},
+				func(c *cli.Context, ctx context.Context, w *dr.World) (*report.Report, error) {
 					return dr.Abandon(ctx, w, c.Args().First(), c.String("reason"))
 				}),
 		},

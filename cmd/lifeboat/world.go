@@ -55,6 +55,7 @@ func (a *app) world(c *cli.Context, run func(ctx context.Context, w *dr.World) e
 func (a *app) options(c *cli.Context) dr.Options {
 	return dr.Options{
 		Log: a.logger(c), Timeout: c.Duration("timeout"), StateDir: c.String("state-dir"), Interrupted: a.interrupted, Events: a.event,
+		LeaseTTL: a.timing.leaseTTL, Renewal: a.timing.renewal, Still: a.timing.still,
 		Confirm: func(_ context.Context, question string) (bool, error) {
 			if c.Bool("fenced") {
 				return true, nil
@@ -68,10 +69,10 @@ func (a *app) options(c *cli.Context) dr.Options {
 func (a *app) event(e dr.Event) {
 	switch e.State {
 	case dr.EntryBegin:
-		fmt.Fprintf(a.stderr, "%s  …  %-28s %s\n", e.At.Format("15:04:05"), e.Step.ID, e.Step.Goal)
+		fmt.Fprintf(a.stderr, "%s  …  %-28s %s\n", e.At.UTC().Format("15:04:05"), e.Step.ID, e.Step.Goal)
 	case dr.EntryDone:
-		fmt.Fprintf(a.stderr, "%s  ok %-28s %s\n", e.At.Format("15:04:05"), e.Step.ID, e.Detail)
+		fmt.Fprintf(a.stderr, "%s  ok %-28s %s\n", e.At.UTC().Format("15:04:05"), e.Step.ID, e.Detail)
 	case dr.EntryFailed:
-		fmt.Fprintf(a.stderr, "%s  !! %-28s %s\n", e.At.Format("15:04:05"), e.Step.ID, e.Detail)
+		fmt.Fprintf(a.stderr, "%s  !! %-28s %s\n", e.At.UTC().Format("15:04:05"), e.Step.ID, e.Detail)
 	}
 }

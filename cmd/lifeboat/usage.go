@@ -1,0 +1,117 @@
+package main
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// notYet are the verbs that people will look for and that this version does not have, with what to do instead.
+var notYet = map[string]string{
+	"init": "write lifeboat.yaml by hand for now: `lifeboat schema` describes it", "failback": "", "migrate": "", "drill": "", "schedule": "",
+	"runbook": "`lifeboat plan failover --unplanned` prints the steps", "status": "lifeboat link status", "serve": "",
+	"statement": "", "sql": "", "lint": "lifeboat check --offline",
+	"plan failback": "", "plan migrate": "", "plan drill": "",
+	"link pause": "end `lifeboat link run`; it goes on where it was", "link resume": "lifeboat link run", "link failover": "lifeboat failover --unplanned",
+	"link reverse": "", "link verify": "lifeboat verify",
+}
+
+// unknownCommand refuses a verb, below a group or at the top, and says what was probably meant.
+func (a *app) unknownCommand(group *cli.Command, name string) error {
+	known, full := a.cli().Commands, name
+	if group != nil {
+		known, full = group.Subcommands, group.Name+" "+name
+	}
+	if hint, ok := notYet[full]; ok {
+		if hint == "" {
+			hint = "lifeboat help"
+		}
+		return usageError{withHint{fmt.Errorf("%s is not there yet: see \"Not yet\" in the README", full), hint}}
+	}
+	var names []string
+	for _, c := range known {
+		names = append(names, c.Name)
+	}
+	hint := strings.TrimSuffix("lifeboat "+full, name)
+	if meant := plans.Nearest(name, names); meant != "" {
+		hint += meant
+	} else {
+		hint += "--help"
+	}
+	return usageError{withHint{fmt.Errorf("unknown command %q", full), hint}}
+}
+
+// flagError refuses a flag that is not there or has a bad value.
+func (a *app) flagError(c *cli.Context, err error, _ bool) error {
+	help := strings.TrimSpace(c.Command.HelpName + " --help")
+	name, unknown := strings.CutPrefix(err.Error(), "flag provided but not defined: -")
+	if !unknown {
+		return usageError{withHint{err, help}}
+	}
+	name = strings.TrimLeft(name, "-")
+	var known []string
+	for _, f := range c.Command.Flags {
+		known = append(known, f.Names()...)
+	}
+	if meant := plans.Nearest(name, known); meant != "" {
+		help = fmt.Sprintf("did you mean --%s? %s", meant, help)
+	}
+	return usageError{withHint{fmt.Errorf("%s has no flag --%s", c.Command.HelpName, name), help}}
+}
+
+// command makes a verb: its arguments are checked before it runs, and urfave/cli takes a flag after a positional argument for an
+// argument, which is refused with the corrected command.
+func (a *app) command(c *cli.Command, args int, run cli.ActionFunc) *cli.Command {
+	c.OnUsageError = a.flagError
+	c.Action = func(ctx *cli.Context) error {
+		given := ctx.Args().Slice()
+		if i := slices.IndexFunc(given, func(arg string) bool { return strings.HasPrefix(arg, "-") && arg != "-" }); i >= 0 {
+			fixed := slices.Concat(a.words(ctx), given[i:], given[:i])
+			return usageError{withHint{fmt.Errorf("flag %s stands after an argument", given[i]), strings.Join(fixed, " ")}}
+		}
+		if len(given) > args {
+			takes := "no arguments"
+			if args > 0 {
+				takes = "one argument, " + c.ArgsUsage
+			}
+			return usageError{withHint{fmt.Errorf("%s takes %s, not %q", ctx.Command.HelpName, takes, given), ctx.Command.HelpName + " --help"}}
+		}
+		return run(ctx)
+	}
+	return c
+}
+
+// words is the command line in front of the positional arguments.
+func (a *app) words(c *cli.Context) []string {
+	words := a.args[1 : len(a.args)-c.NArg()]
+	return append([]string{"lifeboat"}, words...)
+}
+
+// with is the command line once more, with a flag.
+func (a *app) with(c *cli.Context, flag string) string {
+	return strings.Join(slices.Concat(a.words(c), []string{flag}, c.Args().Slice()), " ")
+}
+
+// need refuses a verb without a flag that has no default.
+func need(c *cli.Context, flag, why string) error {
+	if c.String(flag) != "" {
+		return nil
+	}
+	return usageError{withHint{fmt.Errorf("%s needs --%s: %s", c.Command.HelpName, flag, why), c.Command.HelpName + " --help"}}
+}
+
+// group makes a command that only has verbs below it.
+func (a *app) group(c *cli.Command) *cli.Command {
+	c.Action = func(ctx *cli.Context) error {
+		if name := ctx.Args().First(); name != "" {
+			return a.unknownCommand(c, name)
+		}
+		return cli.ShowSubcommandHelp(ctx)
+	}
+	c.OnUsageError = a.flagError
+	return c
+}
