@@ -366,13 +366,13 @@ func produceOne(ctx context.Context, cl *kgo.Client, region string, k partitionK
 	if err != nil {
 		return fail(err)
 	}
-	for _, t := range resp.(*kmsg.ProduceResponse).Topics {
-		for _, p := range t.Partitions {
-			if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-				return fail(err)
-			}
-			return p.BaseOffset, nil
-		}
+	answer := resp.(*kmsg.ProduceResponse)
+	if len(answer.Topics) == 0 || len(answer.Topics[0].Partitions) == 0 {
+		return fail(errors.New("the answer names no partition"))
 	}
-	return fail(errors.New("the answer names no partition"))
+	only := answer.Topics[0].Partitions[0]
+	if err := kerr.ErrorForCode(only.ErrorCode); err != nil {
+		return fail(err)
+	}
+	return only.BaseOffset, nil
 }
