@@ -46,6 +46,10 @@ type story struct {
 	rep     *report.Report
 	lag     []report.Point // records behind, as the link tells it
 	killed  time.Time
+
+	world    *dr.World      // of what runs before the disaster
+	life     errgroup.Group // the link and the board: they outlive the region that they read
+	stopLink context.CancelFunc
 }
 
 // Run plays the demo and returns its report. Everything it starts has ended when it returns.
@@ -75,38 +79,37 @@ func Run(ctx context.Context, o Options) (rep *report.Report, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.before(ctx, declared); err != nil {
-		return nil, err
+	err = s.before(ctx, declared)
+	if err == nil {
+		err = s.failover(ctx, declared)
 	}
-	if err := s.failover(ctx, declared); err != nil {
-		return s.rep, err
+	if err = errors.Join(err, s.lose()); err == nil {
+		err = s.after(ctx, declared)
 	}
-	if err := s.after(ctx, declared); err != nil {
-		return s.rep, err
+	if s.rep != nil && err != nil {
+		s.rep.Outcome, s.rep.Summary = report.Failed, "the demo did not come to its end: "+err.Error()
 	}
-	return s.rep, nil
+	return s.rep, err
 }
 
 func (s *story) say(format string, args ...any) {
 	fmt.Fprintf(s.o.Out, "%5.1fs  %s\n", time.Since(s.begun).Seconds(), fmt.Sprintf(format, args...))
 }
 
-// before is life before the disaster: history, link, statements, a consumer group, and flights departing while east is killed.
+// before is life before the disaster, and the disaster: history, link, statements, a consumer group, and flights departing while
+// east is killed.
 func (s *story) before(ctx context.Context, declared *plans.Declared) error {
 	var err error
 	if s.flights, err = nycflights.Flights(time.Now()); err != nil {
 		return err
 	}
-	w, err := dr.Open(ctx, declared, dr.Options{Log: s.o.Log, StateDir: s.dir})
-	if err != nil {
+	if s.world, err = dr.Open(ctx, declared, dr.Options{Log: s.o.Log, StateDir: s.dir}); err != nil {
 		return err
 	}
-	defer w.Close()
-	if s.app, err = newProducer(ctx, w.Regions["east"]); err != nil {
+	if s.app, err = newProducer(ctx, s.world.Regions["east"]); err != nil {
 		return err
 	}
-	defer s.app.close()
-	history := s.flights[:len(s.flights)-live]
+	history, rest := s.flights[:len(s.flights)-live], s.flights[len(s.flights)-live:]
 	if err := s.app.month(ctx, history); err != nil {
 		return err
 	}
@@ -116,40 +119,18 @@ func (s *story) before(ctx context.Context, declared *plans.Declared) error {
 		return err
 	}
 	s.say("statements departures and delays_by_hour run in east")
-
-	link, err := s.link(w, declared)
-	if err != nil {
+	if err := s.mirror(ctx, declared); err != nil {
 		return err
 	}
-	g, gctx := errgroup.WithContext(ctx)
-	linking, stopLink := context.WithCancel(gctx)
-	defer stopLink()
-	g.Go(func() error {
-		err := link(linking)
-		if errors.Is(err, context.Canceled) {
-			return nil
-		}
-		return err
-	})
-	if s.board, err = newBoard(w.Regions["east"]); err != nil {
+	if s.board, err = newBoard(s.world.Regions["east"]); err != nil {
 		return err
 	}
-	g.Go(func() error { return s.board.watch(gctx) })
-	if err := s.mirrored(gctx, w); err != nil {
-		return errors.Join(err, g.Wait())
+	s.life.Go(func() error { return s.board.watch(ctx) })
+	if err := s.mirrored(ctx); err != nil {
+		return err
 	}
 	s.say("link east-west has caught up: %d records with the same offsets in west", len(history)+s.app.airlines)
-	g.Go(func() error {
-		defer stopLink()
-		defer s.board.stop()
-		return s.disaster(gctx)
-	})
-	return g.Wait()
-}
 
-// disaster lets flights depart in east and kills it in the middle of them.
-func (s *story) disaster(ctx context.Context) error {
-	rest := s.flights[len(s.flights)-live:]
 	if err := s.app.stream(ctx, rest[:live/2], 1500*time.Millisecond); err != nil {
 		return err
 	}
@@ -158,9 +139,28 @@ func (s *story) disaster(ctx context.Context) error {
 		return err
 	}
 	s.killed = time.Now()
-	s.app.giveUp()
-	s.say("east is killed in mid-stream: %d flights acknowledged there, %d sent and not acknowledged", s.app.acked(), s.app.unacknowledged())
-	return s.east.halt()
+	s.say("east is killed in mid-stream")
+	return nil
+}
+
+// lose ends what belongs to the region that is gone, after the failover: its clients give up slowly, and nobody waits for them.
+func (s *story) lose() error {
+	var g errgroup.Group
+	if s.stopLink != nil {
+		s.stopLink() // the failover has taken the link over: it may have ended by itself
+	}
+	if s.board != nil {
+		s.board.stop()
+	}
+	if s.app != nil {
+		g.Go(func() error { s.app.giveUp(); return nil })
+	}
+	g.Go(s.east.halt)
+	err := errors.Join(g.Wait(), s.life.Wait())
+	if s.world != nil {
+		s.world.Close()
+	}
+	return err
 }
 
 // failover plans and carries out an unplanned failover, as the on-call person would.
@@ -190,22 +190,30 @@ func (s *story) event(e dr.Event) {
 	}
 }
 
-// link returns a function that serves the declared link until its context ends.
-func (s *story) link(w *dr.World, declared *plans.Declared) (func(context.Context) error, error) {
-	l, err := w.OpenLink(declared.Topology.Links[0])
+// mirror serves the declared link until a failover takes it over.
+func (s *story) mirror(ctx context.Context, declared *plans.Declared) error {
+	l, err := s.world.OpenLink(declared.Topology.Links[0])
 	if err != nil {
-		return nil, err
+		return err
 	}
+	ctx, s.stopLink = context.WithCancel(ctx)
 	sample := func(p linking.Progress) {
 		s.lag = append(s.lag, report.Point{At: time.Now(), Value: float64(p.LagRecords)})
 	}
-	return func(ctx context.Context) error { return l.Run(ctx, linking.RunOptions{Progress: sample}) }, nil
+	s.life.Go(func() error {
+		err := l.Run(ctx, linking.RunOptions{Progress: sample})
+		if errors.Is(err, linking.ErrTakenOver) || ctx.Err() != nil {
+			return nil
+		}
+		return err
+	})
+	return nil
 }
 
 // mirrored waits until every partition of the link has lag zero.
-func (s *story) mirrored(ctx context.Context, w *dr.World) error {
+func (s *story) mirrored(ctx context.Context) error {
 	return until(ctx, 30*time.Second, "the link to catch up", func() (bool, error) {
-		rep, err := dr.LinkStatus(ctx, w, "")
+		rep, err := dr.LinkStatus(ctx, s.world, "")
 		if err != nil {
 			return false, err
 		}

@@ -71,6 +71,14 @@ func newProducer(ctx context.Context, r *linking.Region) (*producer, error) {
 			return nil, fmt.Errorf("%s: topic %q: creating it: %w", r.Name, t.name, err)
 		}
 	}
+	// A broker refuses produce requests for up to half a second after it has created a topic.
+	err := until(ctx, 20*time.Second, "the new topics of "+r.Name+" to have leaders", func() (bool, error) {
+		ends, err := r.Admin.ListEndOffsets(ctx, "flights", "airlines")
+		return err == nil && ends.Error() == nil && len(ends["flights"]) == flightPartitions && len(ends["airlines"]) == 1, nil
+	})
+	if err != nil {
+		return nil, err
+	}
 	for subject, text := range map[string]string{"flights-value": nycflights.FlightSchema, "airlines-value": nycflights.AirlineSchema} {
 		ss, err := r.Registry.CreateSchema(ctx, subject, sr.Schema{Schema: text})
 		if err != nil {
@@ -130,7 +138,7 @@ func (p *producer) month(ctx context.Context, flights []nycflights.Flight) error
 			return err
 		}
 		if err := p.plain.ProduceSync(ctx, &kgo.Record{Topic: "airlines", Key: []byte(a.Carrier), Value: body}).FirstErr(); err != nil {
-			return err
+			return fmt.Errorf("%s: writing airline %s: %w", p.region.Name, a.Carrier, err)
 		}
 		p.airlines++
 	}
@@ -156,17 +164,21 @@ func (p *producer) month(ctx context.Context, flights []nycflights.Flight) error
 
 func (p *producer) transaction(ctx context.Context, flights []nycflights.Flight, end kgo.TransactionEndTry) error {
 	p.transactions++
-	if err := p.transactional.BeginTransaction(); err != nil {
-		return err
-	}
 	before := len(p.places)
-	if err := p.send(ctx, p.transactional, flights); err != nil {
-		return err
+	err := p.transactional.BeginTransaction()
+	if err == nil {
+		err = p.send(ctx, p.transactional, flights)
 	}
 	if end == kgo.TryAbort {
 		p.places = p.places[:before]
 	}
-	return p.transactional.EndTransaction(ctx, end)
+	if err == nil {
+		err = p.transactional.EndTransaction(ctx, end)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: transaction %d: %w", p.region.Name, p.transactions, err)
+	}
+	return nil
 }
 
 // send writes flights and waits for every acknowledgement.
@@ -240,8 +252,7 @@ func (p *producer) giveUp() {
 	p.close()
 }
 
-func (p *producer) acked() int          { p.mu.Lock(); defer p.mu.Unlock(); return len(p.places) }
-func (p *producer) unacknowledged() int { p.mu.Lock(); defer p.mu.Unlock(); return len(p.pending) }
+func (p *producer) acked() int { p.mu.Lock(); defer p.mu.Unlock(); return len(p.places) }
 
 // beyond lists what a region acknowledged at or behind the given offsets: what the application believes to be written and is not in a
 // mirror that ends there.
