@@ -195,6 +195,9 @@ func brokenFailover(t *testing.T, kind string, at int) (state, int) {
 		}
 		return p.normal(), events
 	}
+	if err == nil && events <= at {
+		return p.normal(), events // a step whose goal was seen at once tells one event less: this run ended first
+	}
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 		t.Fatalf("the child was to die by SIGKILL: %v\n%s", err, out)
