@@ -79,9 +79,33 @@ func New(client *kgo.Client, registry *Registry, put Put, records map[string][]b
 // Registry is the region's schema registry.
 func (c *Catalog) Registry() *Registry { return c.registry }
 
+// topicWithin is how long the topic of a declared table may be unknown before it counts as gone.
+const topicWithin = time.Second
+
+// declaredWithout reports whether a declared table is among those that have no topic.
+func (c *Catalog) declaredWithout(partitions map[string]int, names []string) bool {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	for _, name := range names {
+		_, there := partitions[name]
+		if _, declared := c.declared[name]; declared && !there {
+			return true
+		}
+	}
+	return false
+}
+
 // Lookup returns those of the named tables that exist. A table that is declared and has no topic is an *engine.InvalidError.
 func (c *Catalog) Lookup(ctx context.Context, names ...string) (map[string]*Entry, error) {
 	partitions, err := c.partitions(ctx, names...)
+	for begun := time.Now(); err == nil && c.declaredWithout(partitions, names) && time.Since(begun) < topicWithin; {
+		select { // a broker knows a topic that it has just created a little later than it says so
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
+		}
+		partitions, err = c.partitions(ctx, names...)
+	}
 	if err != nil {
 		return nil, err
 	}
