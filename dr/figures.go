@@ -120,7 +120,11 @@ func (r *run) summary() string {
 		case f.Name == "records lost" && f.Note == noteMeasured:
 			text += fmt.Sprintf(" %s lost, measured.", counted(int(f.Value), "record"))
 		case f.Name == "records lost":
-			text += fmt.Sprintf(" Lost: %s that the link knew of, and what %s took last, which nobody has seen.", counted(int(f.Value), "record"), r.plan.From)
+			known := "nothing"
+			if f.Value > 0 {
+				known = counted(int(f.Value), "record")
+			}
+			text += fmt.Sprintf(" Lost: %s that the link knew of, and what %s took last, which nobody has seen.", known, r.plan.From)
 		}
 	}
 	return text

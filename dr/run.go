@@ -83,7 +83,7 @@ func Execute(ctx context.Context, w *World, p *plans.Plan) (*report.Report, erro
 
 // Resume goes on with a run that stopped part-way: the one with the given id, or the newest unfinished one.
 func Resume(ctx context.Context, w *World, id string) (*report.Report, error) {
-	past, _, err := findRun(ctx, w, id)
+	past, _, err := findRun(ctx, w, id, false)
 	if err != nil {
 		return nil, err
 	}

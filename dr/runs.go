@@ -149,8 +149,9 @@ func ListRuns(ctx context.Context, w *World) (*report.Report, error) {
 	return rep, nil
 }
 
-// findRun returns a run by id, or the newest that has not ended if id is "", with the region whose journal holds it.
-func findRun(ctx context.Context, w *World, id string) (*pastRun, *linking.Region, error) {
+// findRun returns a run by id, or, if id is "", the newest that is unfinished or, with ended, the newest of all, with the region whose
+// journal holds it.
+func findRun(ctx context.Context, w *World, id string, ended bool) (*pastRun, *linking.Region, error) {
 	var found *pastRun
 	var where *linking.Region
 	var errs []error
@@ -166,15 +167,18 @@ func findRun(ctx context.Context, w *World, id string) (*pastRun, *linking.Regio
 			continue
 		}
 		for _, p := range foldRuns(entries) {
-			if p.id == id || id == "" && p.ended == nil && (found == nil || p.began.After(found.began)) {
+			if p.id == id || id == "" && (ended || p.ended == nil) && (found == nil || p.began.After(found.began)) {
 				found, where = p, r
 			}
 		}
 	}
 	if found == nil {
 		what := noRun("no run is unfinished")
-		if id != "" {
+		switch {
+		case id != "":
 			what = noRun(fmt.Sprintf("run %q is in no region's journal", id))
+		case ended:
+			what = "there was no run yet"
 		}
 		if len(errs) > 0 {
 			what += ", as far as the regions that answer know"
@@ -184,9 +188,9 @@ func findRun(ctx context.Context, w *World, id string) (*pastRun, *linking.Regio
 	return found, where, nil
 }
 
-// RunReport returns a past run's report: the one it ended with, or what its journal says so far.
+// RunReport returns a past run's report, if id is "" the newest's: the one it ended with, or what its journal says so far.
 func RunReport(ctx context.Context, w *World, id string) (*report.Report, error) {
-	p, _, err := findRun(ctx, w, id)
+	p, _, err := findRun(ctx, w, id, true)
 	if err != nil {
 		return nil, err
 	}
@@ -240,9 +244,9 @@ func (r *pastRun) times(step string) (start, end time.Time) {
 	return start, end
 }
 
-// ShowRun returns a past run's journal as text, entry by entry.
+// ShowRun returns a past run's journal as text, entry by entry, if id is "" the newest's.
 func ShowRun(ctx context.Context, w *World, id string) (*report.Report, error) {
-	p, r, err := findRun(ctx, w, id)
+	p, r, err := findRun(ctx, w, id, true)
 	if err != nil {
 		return nil, err
 	}
@@ -267,7 +271,7 @@ func ShowRun(ctx context.Context, w *World, id string) (*report.Report, error) {
 
 // Abandon ends a run that stopped part-way without going on with it, so that another may begin.
 func Abandon(ctx context.Context, w *World, id, reason string) (*report.Report, error) {
-	p, r, err := findRun(ctx, w, id)
+	p, r, err := findRun(ctx, w, id, false)
 	if err != nil {
 		return nil, err
 	}

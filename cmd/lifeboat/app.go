@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"syscall"
 	"time"
 
@@ -149,17 +150,16 @@ func version() string {
 }
 
 func (a *app) topologyFlag() cli.Flag {
-	return &cli.StringFlag{Name: "file", Aliases: []string{"f"}, Value: "lifeboat.yaml", EnvVars: []string{"LIFEBOAT_FILE"}, Usage: "the declared topology", TakesFile: true}
+	return &cli.StringFlag{Name: "file", Aliases: []string{"f"}, Value: "lifeboat.yaml", EnvVars: []string{"LIFEBOAT_FILE"}, Usage: "`FILE` that declares the topology", TakesFile: true}
 }
 
-// flags are those of every verb that contacts regions, and the verb's own.
+// flags are a verb's own, and those of every verb that contacts regions.
 func (a *app) flags(own ...cli.Flag) []cli.Flag {
-	return append([]cli.Flag{
+	return append(slices.Clone(own),
 		a.topologyFlag(),
-		&cli.StringFlag{Name: "format", Value: "human", Usage: "human, json, junit or html"},
+		&cli.StringFlag{Name: "format", Value: "human", Usage: "`FORMAT` of stdout: human, json, junit or html"},
 		&cli.StringSliceFlag{Name: "report", Usage: "also write the report to `FILE`; its extension tells the format (.txt .json .xml .html); repeatable"},
-		&cli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "how long a region may take to answer first"},
-		&cli.StringFlag{Name: "state-dir", EnvVars: []string{"LIFEBOAT_STATE_DIR"}, Usage: "where local copies of run journals live"},
-		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log what is done, to stderr"},
-	}, own...)
+		&cli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "how long a region may take to answer first, a `DURATION` such as 30s"},
+		&cli.StringFlag{Name: "state-dir", EnvVars: []string{"LIFEBOAT_STATE_DIR"}, Usage: "`DIRECTORY` of the local copies of run journals"},
+		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log what is done, to stderr"})
 }

@@ -13,9 +13,15 @@ func (a *app) checkCommand() *cli.Command {
 	return a.command(&cli.Command{
 		Name:  "check",
 		Usage: "pre-flight: the topology, both regions, the statements; changes nothing",
+		Description: `Asks everything that a failover would need: are both regions there, is every topic mirrored, by a link that
+is alive, do schemas have the same ids, does the engine answer, does the history in the destination reach
+back far enough for every statement, would it compute the same. Exit status 3 where one answer is no.
+
+   lifeboat check                                            before you need it
+   lifeboat check --offline --format junit                   in CI, from the files alone`,
 		Flags: a.flags(
 			&cli.BoolFlag{Name: "offline", Usage: "read files only: for CI without access to a region"},
-			&cli.StringFlag{Name: "link", Usage: "the link to check; default: the one from the primary"},
+			&cli.StringFlag{Name: "link", Usage: "`NAME` of the link; default: the one from the primary"},
 		),
 	}, 0, func(c *cli.Context) error {
 		if c.Bool("offline") {

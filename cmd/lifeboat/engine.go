@@ -24,9 +24,9 @@ func (a *app) engineCommand() *cli.Command {
 				Name:  "serve",
 				Usage: "run a region's statements, with the Confluent statements API",
 				Flags: a.flags(
-					&cli.StringFlag{Name: "region", Usage: "whose statements to run"},
-					&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8088", Usage: "where to serve the statements API"},
-					&cli.DurationFlag{Name: "checkpoint-interval", Value: time.Second, Usage: "how often output, positions and state are committed"},
+					&cli.StringFlag{Name: "region", Usage: "`NAME` of the region whose statements to run"},
+					&cli.StringFlag{Name: "listen", Value: "127.0.0.1:8088", Usage: "`ADDRESS` where to serve the statements API"},
+					&cli.DurationFlag{Name: "checkpoint-interval", Value: time.Second, Usage: "`DURATION` between commits of output, positions and state"},
 				),
 			}, 0, a.serveEngine),
 		},

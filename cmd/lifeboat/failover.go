@@ -16,7 +16,16 @@ func (a *app) failoverCommand() *cli.Command {
 	return a.command(&cli.Command{
 		Name:  "failover",
 		Usage: "make the link's destination the primary: plan, show, ask, go",
-		Flags: a.flags(append(kindFlags(), a.runFlags(&cli.StringFlag{Name: "link", Usage: "the link to use; default: the one from the primary"})...)...),
+		Description: `Say --planned where the primary is alive: its writers are fenced, what is not mirrored yet is drained, nothing
+is lost. Say --unplanned where it is lost: what has arrived is what there is. Either way topics become
+writable, group positions are in place, and the pipeline's statements are started and proved.
+
+A run that stops part-way is gone on with by "lifeboat resume", by anybody, on any machine.
+
+   lifeboat failover --unplanned --dry-run                   only show the plan
+   lifeboat failover --unplanned                             show it, ask, carry it out
+   lifeboat failover --planned --yes --report report.html    do not ask; keep the report`,
+		Flags: a.flags(append(kindFlags(), a.runFlags(&cli.StringFlag{Name: "link", Usage: "`NAME` of the link; default: the one from the primary"})...)...),
 	}, 0, func(c *cli.Context) error {
 		planned, err := failoverKind(c)
 		if err != nil {
@@ -34,7 +43,9 @@ func (a *app) failoverCommand() *cli.Command {
 
 func (a *app) applyCommand() *cli.Command {
 	return a.command(&cli.Command{
-		Name: "apply", Usage: "carry out a plan written by `plan -o`", ArgsUsage: "PLAN.json", Flags: a.flags(a.runFlags()...),
+		Name: "apply", Usage: "carry out a plan written by `plan -o`", ArgsUsage: "PLAN.json",
+		Description: "A plan that no longer fits what is declared and observed is refused, with what has changed.\n\n   lifeboat plan failover --unplanned -o plan.json\n   lifeboat apply plan.json",
+		Flags:       a.flags(a.runFlags()...),
 	}, 1, func(c *cli.Context) error {
 		if c.NArg() == 0 {
 			return usageError{withHint{errors.New("which plan?"), "lifeboat apply plan.json"}}
@@ -52,6 +63,11 @@ func (a *app) applyCommand() *cli.Command {
 func (a *app) resumeCommand() *cli.Command {
 	return a.command(&cli.Command{
 		Name: "resume", Usage: "go on with a run that stopped part-way; default: the newest", ArgsUsage: "[RUN]",
+		Description: `The journal is in the surviving region: any machine with the topology can go on. Every step looks first whether
+its goal is reached; nothing is done twice. A holder that is alive is not taken over.
+
+   lifeboat resume
+   lifeboat resume 20261123-025219-c2ce`,
 		Flags: a.flags(&cli.BoolFlag{Name: "fenced", Usage: "a manual fence stands: the writers are stopped"}),
 	}, 1, func(c *cli.Context) error {
 		return a.world(c, func(ctx context.Context, w *dr.World) error {

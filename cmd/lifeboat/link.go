@@ -16,13 +16,18 @@ import (
 )
 
 func (a *app) linkCommand() *cli.Command {
-	which := &cli.StringFlag{Name: "link", Usage: "which link; default: the one from the primary"}
+	which := &cli.StringFlag{Name: "link", Usage: "`NAME` of the link; default: the one from the primary"}
 	return a.group(&cli.Command{
 		Name:  "link",
 		Usage: "mirror one region into another: topics, group offsets, schemas",
 		Subcommands: []*cli.Command{
 			a.command(&cli.Command{
 				Name: "run", Usage: "mirror until interrupted",
+				Description: `Runs in the destination region, as a service: SIGTERM ends it with status 0, and the next one goes on where it
+was. A mirror that can not go on is FAILED with the exact range, and the others go on.
+
+   lifeboat link run                                         until Ctrl-C
+   lifeboat link run --once --format json                    until lag is zero`,
 				Flags: a.flags(which, &cli.BoolFlag{Name: "once", Usage: "end when lag is zero: for scripts and tests"}),
 			}, 0, a.runLink),
 			a.command(&cli.Command{

@@ -15,7 +15,7 @@ import (
 func (a *app) planCommand() *cli.Command {
 	own := []cli.Flag{
 		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the plan to `FILE`, for `lifeboat apply FILE`", TakesFile: true},
-		&cli.StringFlag{Name: "link", Usage: "the link to use; default: the one from the primary"},
+		&cli.StringFlag{Name: "link", Usage: "`NAME` of the link; default: the one from the primary"},
 		&cli.BoolFlag{Name: "detailed-exitcode", Usage: "exit 5 when the plan has changes to make"},
 	}
 	show := func(c *cli.Context, op plans.Operation, o plans.Options) error {
@@ -50,7 +50,9 @@ func (a *app) planCommand() *cli.Command {
 		Name:  "plan",
 		Usage: "compute and show a plan; changes nothing",
 		Subcommands: []*cli.Command{
-			a.command(&cli.Command{Name: "failover", Usage: "make the link's destination the primary", Flags: a.flags(append(own, kindFlags()...)...)}, 0,
+			a.command(&cli.Command{Name: "failover", Usage: "make the link's destination the primary",
+				Description: "   lifeboat plan failover --unplanned\n   lifeboat plan failover --planned -o plan.json     then: lifeboat apply plan.json",
+				Flags:       a.flags(append(own, kindFlags()...)...)}, 0,
 				func(c *cli.Context) error {
 					planned, err := failoverKind(c)
 					if err != nil {
@@ -68,7 +70,7 @@ func kindFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.BoolFlag{Name: "planned", Usage: "the primary is alive: fence it, drain it, lose nothing"},
 		&cli.BoolFlag{Name: "unplanned", Usage: "the primary is lost: go on with what has arrived"},
-		&cli.StringFlag{Name: "pipeline", Usage: "move only this pipeline's statements"},
+		&cli.StringFlag{Name: "pipeline", Usage: "`NAME` of the pipeline whose statements to move; default: all"},
 	}
 }
 

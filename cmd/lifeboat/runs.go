@@ -47,11 +47,11 @@ func (a *app) runsCommand() *cli.Command {
 				func(_ *cli.Context, ctx context.Context, w *dr.World) (*report.Report, error) {
 					return dr.ListRuns(ctx, w)
 				}),
-			verb("show", "a run's journal, entry by entry", "[RUN]", nil, nil,
+			verb("show", "a run's journal, entry by entry; default: the newest", "[RUN]", nil, nil,
 				func(c *cli.Context, ctx context.Context, w *dr.World) (*report.Report, error) {
 					return dr.ShowRun(ctx, w, c.Args().First())
 				}),
-			verb("report", "a run's report", "RUN", nil, named,
+			verb("report", "a run's report; default: the newest", "[RUN]", nil, nil,
 				func(c *cli.Context, ctx context.Context, w *dr.World) (*report.Report, error) {
 					return dr.RunReport(ctx, w, c.Args().First())
 				}),
@@ -74,7 +74,9 @@ func (a *app) verifyCommand() *cli.Command {
 	return a.command(&cli.Command{
 		Name:  "verify",
 		Usage: "compare both regions: records by digest, groups, schemas; measure what was lost",
-		Flags: a.flags(&cli.StringFlag{Name: "link", Usage: "the link to verify; default: the one from the primary"}),
+		Description: `Reads both regions and changes nothing. After an unplanned failover, when the old primary is back, it measures
+what did not arrive, by partition and offsets.`,
+		Flags: a.flags(&cli.StringFlag{Name: "link", Usage: "`NAME` of the link; default: the one from the primary"}),
 	}, 0, func(c *cli.Context) error {
 		return a.world(c, func(ctx context.Context, w *dr.World) error {
 			ctx, stop := a.untilInterrupted(ctx)

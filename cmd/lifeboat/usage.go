@@ -66,6 +66,11 @@ func (a *app) flagError(c *cli.Context, err error, _ bool) error {
 // command makes a verb: its arguments are checked before it runs, and urfave/cli takes a flag after a positional argument for an
 // argument, which is refused with the corrected command.
 func (a *app) command(c *cli.Command, args int, run cli.ActionFunc) *cli.Command {
+	for _, f := range c.Flags {
+		if b, ok := f.(*cli.BoolFlag); ok {
+			b.DisableDefaultText = true
+		}
+	}
 	c.OnUsageError = a.flagError
 	c.Action = func(ctx *cli.Context) error {
 		given := ctx.Args().Slice()
