@@ -40,7 +40,7 @@ const modules = "java.base,java.desktop,java.logging,java.management,java.naming
 	"java.sql,java.xml,jdk.crypto.ec,jdk.management,jdk.security.auth,jdk.security.jgss,jdk.unsupported"
 
 // recipe changes whenever the content of the image does for the same Java and the same jars.
-const recipe = "1"
+const recipe = "2"
 
 // ensureImage returns the name of an image with Kafka's jars, a Java runtime, a shell, and nothing else. No registry is asked:
 // the image is built from this machine's own JDK, shell and C library, once, and kept by the Docker daemon.
@@ -226,6 +226,25 @@ func sharedLibraries(ctx context.Context, java, sh string) ([]string, error) {
 			libs = append(libs, lib)
 		}
 	}
+	libs = append(libs, codecLibraries(libs)...)
 	slices.Sort(libs)
 	return slices.Compact(libs), nil
+}
+
+// codecLibraries are what the native code of Kafka's codecs is linked with, which comes out of jars when it is first used (zstd-jni,
+// snappy-java, lz4-java): since glibc 2.34 some of them are empty, and still asked for.
+func codecLibraries(libs []string) []string {
+	var found []string
+	for _, lib := range libs {
+		if filepath.Base(lib) != "libc.so.6" {
+			continue
+		}
+		for _, name := range []string{"libpthread.so.0", "libdl.so.2", "librt.so.1", "libm.so.6", "libgcc_s.so.1", "libstdc++.so.6"} {
+			p := filepath.Join(filepath.Dir(lib), name)
+			if _, err := os.Stat(p); err == nil {
+				found = append(found, p)
+			}
+		}
+	}
+	return found
 }
