@@ -198,23 +198,28 @@ func TestProduceErrorsThatPass(t *testing.T) {
 				if refused++; req.TransactionID != nil || refused%3 != 0 {
 					return nil, nil, false
 				}
-				resp := req.ResponseKind().(*kmsg.ProduceResponse)
-				for _, rt := range req.Topics {
-					t := kmsg.NewProduceResponseTopic()
-					t.Topic, t.TopicID = rt.Topic, rt.TopicID
-					for _, rp := range rt.Partitions {
-						p := kmsg.NewProduceResponseTopicPartition()
-						p.Partition, p.ErrorCode, p.BaseOffset = rp.Partition, code.Code, -1
-						t.Partitions = append(t.Partitions, p)
-					}
-					resp.Topics = append(resp.Topics, t)
-				}
-				return resp, nil, true
+				return produceRefused(req, code), nil, true
 			})
 			must(t, p.once())
 			p.identical("t")
 		})
 	}
+}
+
+// produceRefused is an answer that refuses every partition.
+func produceRefused(req *kmsg.ProduceRequest, code *kerr.Error) kmsg.Response {
+	resp := req.ResponseKind().(*kmsg.ProduceResponse)
+	for _, rt := range req.Topics {
+		t := kmsg.NewProduceResponseTopic()
+		t.Topic, t.TopicID = rt.Topic, rt.TopicID
+		for _, rp := range rt.Partitions {
+			p := kmsg.NewProduceResponseTopicPartition()
+			p.Partition, p.ErrorCode, p.BaseOffset = rp.Partition, code.Code, -1
+			t.Partitions = append(t.Partitions, p)
+		}
+		resp.Topics = append(resp.Topics, t)
+	}
+	return resp
 }
 
 func TestGapsOfEverySize(t *testing.T) {
@@ -323,4 +328,47 @@ func TestCompactedTopicIsMirroredWithItsHoles(t *testing.T) {
 			t.Errorf("missing in the mirror: %s", rec)
 		}
 	}
+}
+
+// TestFaultsWithManyBatchesOnTheirWay breaks connections and refuses batches in the middle of a backlog of small batches, where several of
+// each partition are on their way.
+func TestFaultsWithManyBatchesOnTheirWay(t *testing.T) {
+	env := each.Embedded(t)
+	p := newPair(t, env, "t")
+	each.Topic(t, env.East, "t", 3)
+	cl, err := kgo.NewClient(append(p.east.Client.Opts(), kgo.ProducerBatchMaxBytes(1<<10), kgo.ProducerBatchCompression(kgo.Lz4Compression()),
+		kgo.ProducerLinger(5*time.Millisecond), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))...)
+	must(t, err)
+	defer cl.Close()
+	const n = 15_000
+	for i := range n {
+		cl.Produce(t.Context(), &kgo.Record{Topic: "t", Value: fmt.Appendf(nil, "%0100d", i)}, func(_ *kgo.Record, err error) {
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	must(t, cl.Flush(t.Context()))
+	var requests, faults atomic.Int64
+	env.West.Fake.ControlKey(int16(kmsg.Produce), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+		env.West.Fake.KeepControl()
+		req := kreq.(*kmsg.ProduceRequest)
+		if req.TransactionID != nil {
+			return nil, nil, false
+		}
+		switch requests.Add(1) % 60 {
+		case 20:
+			faults.Add(1)
+			return nil, errors.New("the connection breaks"), true
+		case 50:
+			faults.Add(1)
+			return produceRefused(req, kerr.NotLeaderForPartition), nil, true
+		}
+		return nil, nil, false
+	})
+	must(t, p.once())
+	if faults.Load() < 4 {
+		t.Errorf("%d faults in %d requests: too few", faults.Load(), requests.Load())
+	}
+	p.identical("t")
 }

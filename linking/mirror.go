@@ -18,10 +18,12 @@ type mirror struct {
 	written int64 // the destination's log end, as acknowledged
 	read    int64 // behind the last source offset that is queued
 	asked   int64 // where the fetcher goes on
-	seq     int32 // of the next record
+	seq     int32 // of the next record to be sent
 	queue   []item
-	busy    bool // something of it is on its way: queue[:sent], or a look at its logs
-	sent    int
+	sent    int       // items at the queue's front that are on their way
+	flights []*flight // what carries them; none where they are a gap
+	doubt   bool      // one of them was refused or not answered: nothing is sent until all have landed
+	busy    bool      // a gap of it is being written, or its logs are looked at
 	aborted batch.Aborted
 
 	stable    int64 // source's last stable offset, -1 = not known
@@ -46,9 +48,20 @@ type item struct {
 
 func (m *mirror) key() partitionKey { return partitionKey{m.topic, m.partition} }
 
-// idle says that something may be sent for it now.
+// idle says that nothing of it is on its way, and something is to be sent now.
 func (m *mirror) idle(now time.Time) bool {
-	return !m.busy && m.failed == nil && len(m.queue) > 0 && !now.Before(m.notBefore)
+	return !m.busy && len(m.flights) == 0 && m.failed == nil && len(m.queue) > 0 && !now.Before(m.notBefore)
+}
+
+// sendable says that its next item is a batch that may be sent now, be it behind others that are on their way.
+func (m *mirror) sendable(now time.Time) bool {
+	return !m.busy && !m.doubt && m.failed == nil && len(m.flights) < maxInFlight && len(m.queue) > m.sent && m.queue[m.sent].data != nil &&
+		!now.Before(m.notBefore)
+}
+
+// follows says that what is on its way went the same way: a partition whose leader moves waits for the answers of the old one.
+func (m *mirror) follows(l *lane) bool {
+	return len(m.flights) == 0 || m.flights[len(m.flights)-1].lane == l
 }
 
 func (m *mirror) name() string { return fmt.Sprintf("%s-%d", m.topic, m.partition) }
@@ -159,36 +172,7 @@ func (m *mirror) discard() {
 			it.release()
 		}
 	}
-	m.queue, m.sent = nil, 0
-}
-
-// next appends to dst the bytes of the next produce: the first batch, joined with the uncompressed small neighbours behind it as far as
-// the limit goes. It returns how many items they are and the sequence behind them.
-func (m *mirror) next(dst []byte, id identity) ([]byte, int, int32, error) {
-	first := m.queue[0].data
-	stamp := batch.Identity{ProducerID: id.ProducerID, Epoch: id.Epoch, Sequence: m.seq}
-	size, n := len(first), 1
-	for n < len(m.queue) && m.queue[n].data != nil && m.queue[n-1].end == m.queue[n].base && size+len(m.queue[n].data) <= m.limit &&
-		mergeable(m.queue[n-1], m.queue[n]) {
-		size += len(m.queue[n].data)
-		n++
-	}
-	count := int32(m.queue[n-1].end - m.queue[0].base)
-	after := batch.NextSequence(m.seq, count)
-	if n == 1 {
-		return batch.Rewrite(dst, first, stamp), 1, after, nil
-	}
-	parts := make([]batch.Batch, n)
-	for i, it := range m.queue[:n] {
-		parts[i] = it.data
-	}
-	dst, err := batch.Merge(dst, parts, stamp)
-	return dst, n, after, err
-}
-
-// mergeable wants batches as the source has them: rebuilt runs begin at 0 and are sent alone.
-func mergeable(a, b item) bool {
-	return a.data.BaseOffset() == a.base && b.data.BaseOffset() == b.base && batch.Mergeable(a.data, b.data)
+	m.queue, m.sent, m.flights, m.doubt = nil, 0, nil, false
 }
 
 // lag is how many offsets of the source are not written yet, -1 where the source has not been heard of.

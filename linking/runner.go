@@ -54,7 +54,8 @@ type runner struct {
 
 	leaders  map[partitionKey]int32
 	topicIDs map[string][16]byte
-	requests int      // produce requests in flight
+	lanes    map[int32]*lane
+	requests int      // produce requests in flight, on all of them
 	free     [][]byte // their buffers, used again
 	filling  int      // logs being aligned
 	gapping  bool
@@ -80,7 +81,7 @@ type runner struct {
 
 func newRunner(l *Link, o RunOptions, s *store, gaps *gapWriter) *runner {
 	return &runner{l: l, o: o, s: s, memory: s.memory, gaps: gaps, mirrors: map[partitionKey]*mirror{}, opening: map[partitionKey]bool{},
-		topicErrs: map[string]*MirrorError{}, leaders: map[partitionKey]int32{}, topicIDs: map[string][16]byte{},
+		topicErrs: map[string]*MirrorError{}, leaders: map[partitionKey]int32{}, lanes: map[int32]*lane{}, topicIDs: map[string][16]byte{},
 		results: make(chan func(context.Context) error, 64), ended: make(chan struct{}),
 		fetcher: fetch.New(l.from.Client, fetch.Options{}), schemas: newSchemaGate(l), groups: &groupSync{l: l, s: s, last: s.memory.groups}}
 }
@@ -281,7 +282,7 @@ func (r *runner) looked(ctx context.Context, found []*topicFound, err error) err
 			switch {
 			case m == nil && !r.opening[k]:
 				fresh = append(fresh, k)
-			case m != nil && m.failed == nil && !m.busy && t.destEnds[p] > m.read:
+			case m != nil && m.failed == nil && !m.busy && len(m.flights) == 0 && t.destEnds[p] > m.read:
 				r.reopen(ctx, m) // written by nobody we know: compare
 			}
 		}

@@ -1,0 +1,240 @@
+package linking
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kerr"
+
+	"github.com/lifeboat-dr/lifeboat/linking/batch"
+)
+
+// flight is one batch of a mirror on its way to the destination. A mirror has up to maxInFlight of them, in order of offset.
+type flight struct {
+	m         *mirror
+	lane      *lane
+	items     int // of the queue that it carries
+	base, end int64
+	seq       int32 // of its first record
+	after     int32 // the sequence behind it
+	body      []byte
+
+	landed bool  // it was answered, or never will be
+	at     int64 // the base offset that the answer tells
+	err    error // what was answered instead; nil: it was written
+}
+
+// land notes the answer. A batch that was written elsewhere than at its own offset was not written as it should be.
+func (f *flight) land(at int64, err error) { f.landed, f.at, f.err = true, at, err }
+
+// depart puts the next batch on its way, joined with the uncompressed small neighbours behind it as far as the mirror's limit goes: its
+// bytes are appended to dst.
+func (m *mirror) depart(dst []byte, id identity) (*flight, error) {
+	ready := m.queue[m.sent:]
+	size, n := len(ready[0].data), 1
+	for n < len(ready) && ready[n].data != nil && ready[n-1].end == ready[n].base && size+len(ready[n].data) <= m.limit &&
+		mergeable(ready[n-1], ready[n]) {
+		size += len(ready[n].data)
+		n++
+	}
+	f := &flight{m: m, items: n, base: ready[0].base, end: ready[n-1].end, seq: m.seq}
+	f.after = batch.NextSequence(m.seq, int32(f.end-f.base))
+	stamp := batch.Identity{ProducerID: id.ProducerID, Epoch: id.Epoch, Sequence: m.seq}
+	var err error
+	if n == 1 {
+		f.body = batch.Rewrite(dst, ready[0].data, stamp)
+	} else {
+		parts := make([]batch.Batch, n)
+		for i, it := range ready[:n] {
+			parts[i] = it.data
+		}
+		f.body, err = batch.Merge(dst, parts, stamp)
+	}
+	if err != nil {
+		return nil, err
+	}
+	m.flights, m.sent, m.seq = append(m.flights, f), m.sent+n, f.after
+	return f, nil
+}
+
+// mergeable wants batches as the source has them: rebuilt runs begin at 0 and are sent alone.
+func mergeable(a, b item) bool {
+	return a.data.BaseOffset() == a.base && b.data.BaseOffset() == b.base && batch.Mergeable(a.data, b.data)
+}
+
+// settle takes in what has landed of a mirror's flights, in their order: answers arrive in any. After one that was not written the mirror
+// sends nothing until all have landed, and what becomes of them is decided then.
+func (r *runner) settle(ctx context.Context, m *mirror) {
+	for len(m.flights) > 0 && m.failed == nil {
+		f := m.flights[0]
+		switch {
+		case !f.landed:
+			return
+		case f.err == nil && f.at != f.base:
+			r.fail(m, r.foreign(min(f.base, f.at), max(f.at, f.base+1),
+				fmt.Sprintf("the source's offsets @%d–@%d were written at @%d in %s: somebody else writes to the mirror", f.base, f.end-1, f.at, r.l.to.Name)))
+		case f.err == nil:
+			r.written(m)
+		case m.landed():
+			r.refused(ctx, f)
+			return
+		default:
+			m.doubt = true
+			return
+		}
+	}
+}
+
+// landed says whether every flight has been answered.
+func (m *mirror) landed() bool {
+	for _, f := range m.flights {
+		if !f.landed {
+			return false
+		}
+	}
+	return true
+}
+
+// written moves a mirror on behind its first flight.
+func (r *runner) written(m *mirror) {
+	f := m.flights[0]
+	m.flights = m.flights[1:]
+	m.sent -= f.items
+	m.rejected, m.condition = 0, nil
+	r.pop(m, f.items)
+}
+
+// pop drops what is in the destination's log now; a mirror that was only to write what it had ends here.
+func (r *runner) pop(m *mirror, items int) {
+	records, bytes := m.pop(items)
+	r.records += records
+	r.bytes += bytes
+	if m.ending != nil && len(m.queue) == 0 {
+		r.fail(m, m.ending)
+	}
+}
+
+// refused decides what the answer to a mirror's first flight means that does not say where it was written. Those behind it were refused
+// because it was, or their answers tell no more than its own.
+func (r *runner) refused(ctx context.Context, f *flight) {
+	m := f.m
+	fail := func(code, detail, hint string) {
+		r.fail(m, &MirrorError{Code: code, First: f.base, End: f.end, Detail: detail, Hint: hint, Err: f.err})
+	}
+	switch err := f.err; {
+	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.InvalidRecord), errors.Is(err, kerr.InvalidTimestamp):
+		fail(CodeRefused, r.l.to.Name+" refuses the batch", "compare the topic's max.message.bytes and message.timestamp configs in both regions")
+	case errors.Is(err, kerr.CorruptMessage):
+		fail(CodeCorrupt, "the batch is damaged", "run the link again; if it fails at the same offset, check the source's log with kafka-dump-log")
+	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):
+		fail(CodeAuthorization, "writing is refused in "+r.l.to.Name, "grant WRITE on the topic to the link's principal, then run the link again")
+	default:
+		r.unsure(ctx, m, err)
+	}
+}
+
+// unsure reads the destination's log before anything is sent again: what was sent may be in it, nobody else's may be.
+func (r *runner) unsure(ctx context.Context, m *mirror, cause error) {
+	if m.failed != nil {
+		return
+	}
+	m.busy = true
+	m.rejected++
+	m.condition = cause
+	clear(r.leaders)
+	r.l.o.Log.Info("reading the mirror's log again", "mirror", m.name(), "because", cause)
+	pause := min(time.Duration(m.rejected)*50*time.Millisecond, 2*time.Second)
+	id := r.id
+	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
+		_ = wait(ctx, pause) // ctx is looked at again below
+		if fenced(cause) {
+			if err := r.s.confirm(ctx); err != nil {
+				return func(ctx context.Context) error {
+					if errors.Is(err, ErrTakenOver) {
+						return err
+					}
+					r.unsure(ctx, m, err)
+					return nil
+				}
+			}
+		}
+		look, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
+		defer cancel()
+		all, err := readStandings(look, r.l.to, []partitionKey{m.key()}, id)
+		return func(ctx context.Context) error { r.sure(ctx, m, cause, id, all[m.key()], err); return nil }
+	})
+}
+
+// sure decides what uncertain answers meant, by where the partition stands now for the identity that the batches were sent under.
+func (r *runner) sure(ctx context.Context, m *mirror, cause error, id identity, at standing, err error) {
+	if m.failed != nil {
+		return
+	}
+	err = cmp.Or(err, at.err)
+	r.destination(err)
+	switch {
+	case err != nil:
+		r.unsure(ctx, m, err)
+		return
+	case id != r.id: // renewed meanwhile: its sequences tell nothing any more
+		r.unsure(ctx, m, cause)
+		return
+	}
+	m.busy, m.doubt = false, false
+	next, known := at.sequence(last{}, id)
+	if first := m.flights[0]; at.end == first.base { // nothing was written
+		m.recall(first.seq)
+		if at.newer || fenced(cause) || !known && errors.Is(cause, kerr.OutOfOrderSequenceNumber) {
+			r.renewing = true
+		} else if known {
+			m.seq = next
+		}
+		return
+	}
+	n := 1 + slices.IndexFunc(m.flights, func(f *flight) bool { return f.end == at.end })
+	if n == 0 || !at.listed || next != m.flights[n-1].after {
+		r.reopen(ctx, m) // an older process of this link wrote, or somebody else: the records tell
+		return
+	}
+	for range n { // these had arrived
+		r.written(m)
+	}
+	m.recall(next)
+}
+
+// recall takes back what is on its way: it is sent again, from sequence seq on.
+func (m *mirror) recall(seq int32) { m.flights, m.sent, m.seq = nil, 0, seq }
+
+// renewIdentity gets a new epoch, with which sequences begin at 0 everywhere, once nothing is on its way under the old one.
+func (r *runner) renewIdentity(ctx context.Context) {
+	if r.requests > 0 || r.filling > 0 || r.initing {
+		return
+	}
+	r.initing = true
+	old := r.id
+	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
+		ctx, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
+		defer cancel()
+		id, err := r.identify(ctx, &old)
+		return func(context.Context) error {
+			r.initing = false
+			if errors.Is(err, ErrTakenOver) {
+				return err
+			}
+			r.destination(err)
+			if err != nil {
+				r.l.o.Log.Warn("renewing the link's identity", "link", r.l.decl.Name, "error", err)
+				return nil // scheduled again
+			}
+			r.id, r.renewing = id, false
+			for _, m := range r.mirrors {
+				m.seq = 0
+			}
+			return nil
+		}
+	})
+}

@@ -1,0 +1,55 @@
+package linking
+
+import (
+	"context"
+	"sync"
+
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
+)
+
+// maxInFlight is how many produce requests may be on their way to one broker: as many batches of a producer as a broker knows again per
+// partition (KIP-98), so that whatever is sent again after a lost answer is met as a repeat.
+const maxInFlight = 5
+
+// lane keeps the produce requests to one broker in the order in which they were given to it, several on their way at a time: the client
+// has one connection for them, and a broker works on a connection's requests one after the other. So a partition's next batch can be sent
+// before the last one is answered. The order is for speed only: where a connection breaks, the partition's sequence refuses what came too
+// early.
+type lane struct {
+	cl       *kgo.Client
+	broker   int32
+	inFlight int           // the runner's loop counts
+	last     chan struct{} // closed when the newest request has its place on the connection; nil before the first
+}
+
+func newLane(cl *kgo.Client, broker int32) *lane { return &lane{cl: cl, broker: broker} }
+
+// place returns a function that sends req behind everything that was placed before it, and waits for the answer. It must be called.
+func (l *lane) place(req *kmsg.ProduceRequest) func(context.Context) (kmsg.Response, error) {
+	before, mine := l.last, make(chan struct{})
+	l.last = mine
+	return func(ctx context.Context) (kmsg.Response, error) {
+		placed := sync.OnceFunc(func() { close(mine) })
+		defer placed() // also where it never came so far
+		if before != nil {
+			select {
+			case <-before:
+			case <-ctx.Done():
+				return nil, context.Cause(ctx)
+			}
+		}
+		return l.cl.Broker(int(l.broker)).Request(ctx, &placedRequest{req, placed})
+	}
+}
+
+// placedRequest tells when the client begins to write it: whatever is asked of the same broker after that is written after it.
+type placedRequest struct {
+	*kmsg.ProduceRequest
+	placed func()
+}
+
+func (r *placedRequest) AppendTo(dst []byte) []byte {
+	r.placed()
+	return r.ProduceRequest.AppendTo(dst)
+}
