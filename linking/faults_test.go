@@ -336,13 +336,15 @@ func TestFaultsWithManyBatchesOnTheirWay(t *testing.T) {
 	env := each.Embedded(t)
 	p := newPair(t, env, "t")
 	each.Topic(t, env.East, "t", 3)
-	cl, err := kgo.NewClient(append(p.east.Client.Opts(), kgo.ProducerBatchMaxBytes(1<<10), kgo.ProducerBatchCompression(kgo.Lz4Compression()),
+	cl, err := kgo.NewClient(append(p.east.Client.Opts(), kgo.ProducerBatchMaxBytes(16<<10), kgo.ProducerBatchCompression(kgo.Lz4Compression()),
 		kgo.ProducerLinger(5*time.Millisecond), kgo.RecordPartitioner(kgo.RoundRobinPartitioner()))...)
 	must(t, err)
 	defer cl.Close()
-	const n = 15_000
-	for i := range n {
-		cl.Produce(t.Context(), &kgo.Record{Topic: "t", Value: fmt.Appendf(nil, "%0100d", i)}, func(_ *kgo.Record, err error) {
+	random := rand.NewChaCha8([32]byte{1})
+	for range 20_000 {
+		value := make([]byte, 1000) // that compresses to nothing less: batches stay as large as they are
+		_, _ = random.Read(value)
+		cl.Produce(t.Context(), &kgo.Record{Topic: "t", Value: value}, func(_ *kgo.Record, err error) {
 			if err != nil {
 				t.Error(err)
 			}
@@ -356,11 +358,11 @@ func TestFaultsWithManyBatchesOnTheirWay(t *testing.T) {
 		if req.TransactionID != nil {
 			return nil, nil, false
 		}
-		switch requests.Add(1) % 60 {
-		case 20:
+		switch requests.Add(1) % 5 {
+		case 4:
 			faults.Add(1)
 			return nil, errors.New("the connection breaks"), true
-		case 50:
+		case 2:
 			faults.Add(1)
 			return produceRefused(req, kerr.NotLeaderForPartition), nil, true
 		}

@@ -17,54 +17,81 @@ import (
 type flight struct {
 	m         *mirror
 	lane      *lane
-	items     int // of the queue that it carries
+	topicID   [16]byte
 	base, end int64
-	seq       int32 // of its first record
-	after     int32 // the sequence behind it
+	after     int32         // the sequence behind it
+	parts     []batch.Batch // the items that it carries
+	stamp     batch.Identity
 	body      []byte
 
+	unfit  bool  // its bytes can not be sent
 	landed bool  // it was answered, or never will be
 	at     int64 // the base offset that the answer tells
 	err    error // what was answered instead; nil: it was written
 }
 
-// land notes the answer. A batch that was written elsewhere than at its own offset was not written as it should be.
-func (f *flight) land(at int64, err error) { f.landed, f.at, f.err = true, at, err }
+// Batches in compressed codecs are joined only in a crowd, up to this many bytes, where each is smaller than that: larger ones are no
+// easier for a broker.
+const (
+	crowd      = 3         // requests on their way to a broker that keep it busy
+	joinBytes  = 256 << 10 // what batches are joined to
+	smallBytes = 64 << 10  // what is worth joining
+	tinyBytes  = 4 << 10   // what is worth joining where compressing is slow
+)
 
-// depart puts the next batch on its way, joined with the uncompressed small neighbours behind it as far as the mirror's limit goes: its
-// bytes are appended to dst.
-func (m *mirror) depart(dst []byte, id identity) (*flight, error) {
+// depart puts the next batch of a mirror on its way: the first item, with the small neighbours behind it that are joined to it.
+func (m *mirror) depart(id identity, crowded bool) *flight {
 	ready := m.queue[m.sent:]
 	size, n := len(ready[0].data), 1
-	for n < len(ready) && ready[n].data != nil && ready[n-1].end == ready[n].base && size+len(ready[n].data) <= m.limit &&
+	for n < len(ready) && ready[n].data != nil && ready[n-1].end == ready[n].base && size+len(ready[n].data) <= m.room(ready[0].data, ready[n].data, crowded) &&
 		mergeable(ready[n-1], ready[n]) {
 		size += len(ready[n].data)
 		n++
 	}
-	f := &flight{m: m, items: n, base: ready[0].base, end: ready[n-1].end, seq: m.seq}
+	f := &flight{m: m, base: ready[0].base, end: ready[n-1].end, parts: make([]batch.Batch, n),
+		stamp: batch.Identity{ProducerID: id.ProducerID, Epoch: id.Epoch, Sequence: m.seq}}
+	for i, it := range ready[:n] {
+		f.parts[i] = it.data
+	}
 	f.after = batch.NextSequence(m.seq, int32(f.end-f.base))
-	stamp := batch.Identity{ProducerID: id.ProducerID, Epoch: id.Epoch, Sequence: m.seq}
-	var err error
-	if n == 1 {
-		f.body = batch.Rewrite(dst, ready[0].data, stamp)
-	} else {
-		parts := make([]batch.Batch, n)
-		for i, it := range ready[:n] {
-			parts[i] = it.data
-		}
-		f.body, err = batch.Merge(dst, parts, stamp)
-	}
-	if err != nil {
-		return nil, err
-	}
 	m.flights, m.sent, m.seq = append(m.flights, f), m.sent+n, f.after
-	return f, nil
+	return f
+}
+
+// room is how many bytes a batch may come to by joining next to one that begins with first. Uncompressed ones are always joined, which
+// costs less than it saves; compressed ones, which have to be compressed again, where the broker is the one that is waited for.
+func (m *mirror) room(first, next batch.Batch, crowded bool) int {
+	switch first.Codec() {
+	case batch.None:
+		return m.limit
+	case batch.LZ4, batch.Snappy:
+		if crowded && len(first) < smallBytes && len(next) < smallBytes {
+			return min(joinBytes, m.limit/2) // they may come out larger than they were
+		}
+	default:
+		if crowded && len(first) < tinyBytes && len(next) < tinyBytes {
+			return min(joinBytes, m.limit/2)
+		}
+	}
+	return 0
 }
 
 // mergeable wants batches as the source has them: rebuilt runs begin at 0 and are sent alone.
 func mergeable(a, b item) bool {
 	return a.data.BaseOffset() == a.base && b.data.BaseOffset() == b.base && batch.Mergeable(a.data, b.data)
 }
+
+// build writes the batch to be sent into buf. It runs beside the loop. A flight that can not be built has landed with its error.
+func (f *flight) build(buf []byte) {
+	if len(f.parts) == 1 {
+		f.body = batch.Rewrite(buf, f.parts[0], f.stamp)
+	} else if f.body, f.err = batch.Merge(buf, f.parts, f.stamp); f.err != nil {
+		f.unfit, f.landed = true, true
+	}
+}
+
+// land notes the answer.
+func (f *flight) land(at int64, err error) { f.landed, f.at, f.err = true, at, err }
 
 // settle takes in what has landed of a mirror's flights, in their order: answers arrive in any. After one that was not written the mirror
 // sends nothing until all have landed, and what becomes of them is decided then.
@@ -103,9 +130,9 @@ func (m *mirror) landed() bool {
 func (r *runner) written(m *mirror) {
 	f := m.flights[0]
 	m.flights = m.flights[1:]
-	m.sent -= f.items
+	m.sent -= len(f.parts)
 	m.rejected, m.condition = 0, nil
-	r.pop(m, f.items)
+	r.pop(m, len(f.parts))
 }
 
 // pop drops what is in the destination's log now; a mirror that was only to write what it had ends here.
@@ -126,6 +153,8 @@ func (r *runner) refused(ctx context.Context, f *flight) {
 		r.fail(m, &MirrorError{Code: code, First: f.base, End: f.end, Detail: detail, Hint: hint, Err: f.err})
 	}
 	switch err := f.err; {
+	case f.unfit:
+		fail(CodeCorrupt, "the source's bytes can not be mirrored", "")
 	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.InvalidRecord), errors.Is(err, kerr.InvalidTimestamp):
 		fail(CodeRefused, r.l.to.Name+" refuses the batch", "compare the topic's max.message.bytes and message.timestamp configs in both regions")
 	case errors.Is(err, kerr.CorruptMessage):
@@ -187,7 +216,7 @@ func (r *runner) sure(ctx context.Context, m *mirror, cause error, id identity, 
 	m.busy, m.doubt = false, false
 	next, known := at.sequence(last{}, id)
 	if first := m.flights[0]; at.end == first.base { // nothing was written
-		m.recall(first.seq)
+		m.recall(first.stamp.Sequence)
 		if at.newer || fenced(cause) || !known && errors.Is(cause, kerr.OutOfOrderSequenceNumber) {
 			r.renewing = true
 		} else if known {

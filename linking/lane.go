@@ -25,31 +25,44 @@ type lane struct {
 
 func newLane(cl *kgo.Client, broker int32) *lane { return &lane{cl: cl, broker: broker} }
 
-// place returns a function that sends req behind everything that was placed before it, and waits for the answer. It must be called.
-func (l *lane) place(req *kmsg.ProduceRequest) func(context.Context) (kmsg.Response, error) {
-	before, mine := l.last, make(chan struct{})
+// turn is the place of one request in its lane. send or skip must be called.
+type turn struct {
+	lane   *lane
+	before chan struct{}
+	taken  func()
+}
+
+// place takes the next place in the lane.
+func (l *lane) place() *turn {
+	mine := make(chan struct{})
+	t := &turn{l, l.last, sync.OnceFunc(func() { close(mine) })}
 	l.last = mine
-	return func(ctx context.Context) (kmsg.Response, error) {
-		placed := sync.OnceFunc(func() { close(mine) })
-		defer placed() // also where it never came so far
-		if before != nil {
-			select {
-			case <-before:
-			case <-ctx.Done():
-				return nil, context.Cause(ctx)
-			}
+	return t
+}
+
+// skip leaves the place to those behind it.
+func (t *turn) skip() { t.taken() }
+
+// send sends a request behind those that were placed before it, and waits for the answer.
+func (t *turn) send(ctx context.Context, req *kmsg.ProduceRequest) (kmsg.Response, error) {
+	defer t.skip() // also where it never came so far
+	if t.before != nil {
+		select {
+		case <-t.before:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
 		}
-		return l.cl.Broker(int(l.broker)).Request(ctx, &placedRequest{req, placed})
 	}
+	return t.lane.cl.Broker(int(t.lane.broker)).Request(ctx, &placedRequest{req, t.taken})
 }
 
 // placedRequest tells when the client begins to write it: whatever is asked of the same broker after that is written after it.
 type placedRequest struct {
 	*kmsg.ProduceRequest
-	placed func()
+	taken func()
 }
 
 func (r *placedRequest) AppendTo(dst []byte) []byte {
-	r.placed()
+	r.taken()
 	return r.ProduceRequest.AppendTo(dst)
 }

@@ -55,9 +55,9 @@ func TestLaneKeepsTheOrder(t *testing.T) {
 		req := kmsg.NewPtrProduceRequest()
 		req.Acks, req.TimeoutMillis = -1, 10_000+int32(i)
 		want = append(want, req.TimeoutMillis)
-		request := l.place(req)
+		turn := l.place()
 		g.Go(func() error {
-			_, err := request(ctx)
+			_, err := turn.send(ctx, req)
 			answered.Add(1)
 			return err
 		})
@@ -73,8 +73,8 @@ func TestLaneKeepsTheOrder(t *testing.T) {
 	}
 }
 
-// TestLaneGoesOnAfterARequestThatNeverCame does not hold up those behind a request whose time was over.
-func TestLaneGoesOnAfterARequestThatNeverCame(t *testing.T) {
+// TestLaneGoesOnAfterRequestsThatNeverCame does not hold up those behind a request whose time was over, or that was skipped.
+func TestLaneGoesOnAfterRequestsThatNeverCame(t *testing.T) {
 	fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "t"))
 	if err != nil {
 		t.Fatal(err)
@@ -90,14 +90,15 @@ func TestLaneGoesOnAfterARequestThatNeverCame(t *testing.T) {
 	cancel()
 	req := kmsg.NewPtrProduceRequest()
 	req.Acks = -1
-	first, second := l.place(kmsg.NewPtrProduceRequest()), l.place(req)
-	if _, err := first(over); !errors.Is(err, context.Canceled) {
+	first, second, third := l.place(), l.place(), l.place()
+	if _, err := first.send(over, req); !errors.Is(err, context.Canceled) {
 		t.Errorf("a request without time got %v", err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if _, err := second(ctx); err != nil {
-		t.Errorf("the request behind it got %v", err)
+	second.skip()
+	if _, err := third.send(ctx, req); err != nil {
+		t.Errorf("the request behind them got %v", err)
 	}
 }
 
@@ -114,8 +115,9 @@ func inFlight(t *testing.T) (*runner, *mirror) {
 			t.Fatal(err)
 		}
 		m.queue = append(m.queue, item{base: 2 * i, end: 2*i + 2, data: data})
-		if _, err := m.depart(nil, identity{ProducerID: 1}); err != nil {
-			t.Fatal(err)
+		f := m.depart(identity{ProducerID: 1}, false)
+		if f.build(nil); f.err != nil {
+			t.Fatal(f.err)
 		}
 	}
 	l := &Link{decl: &plans.Link{Name: "link"}, from: &Region{Name: "east"}, to: &Region{Name: "west"}}
@@ -165,7 +167,7 @@ func TestFlightsContinueTheSequence(t *testing.T) {
 	_, m := inFlight(t)
 	var got []int32
 	for _, f := range m.flights {
-		got = append(got, f.seq, f.after, batch.Batch(f.body).BaseSequence())
+		got = append(got, f.stamp.Sequence, f.after, batch.Batch(f.body).BaseSequence())
 	}
 	if diff := cmp.Diff([]int32{0, 2, 0, 2, 4, 2, 4, 6, 4}, got); diff != "" {
 		t.Error(diff)

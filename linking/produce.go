@@ -59,51 +59,61 @@ func (r *runner) lane(broker int32) *lane {
 
 // send packs the next batch of as many partitions as a request holds, each once: a broker drops one of two silently.
 func (r *runner) send(ctx context.Context, l *lane, ready []*mirror) {
-	req := kmsg.NewPtrProduceRequest()
-	req.Acks, req.TimeoutMillis = -1, int32(produceTimeout.Milliseconds())
-	topics := map[string]int{}
-	sent := map[partitionKey]*flight{}
-	size := 0
+	sent, bufs, size := map[partitionKey]*flight{}, make([][]byte, 0, len(ready)), 0
 	for _, m := range ready {
 		if size > 0 && size+len(m.queue[m.sent].data) > maxRequestBytes {
 			continue
 		}
-		f, err := m.depart(r.buffer(), r.id)
-		if err != nil {
-			first := m.queue[m.sent]
-			r.fail(m, &MirrorError{Code: CodeCorrupt, First: first.base, End: first.end, Detail: "the source's bytes can not be mirrored", Err: err})
-			continue
+		f := m.depart(r.id, l.inFlight >= crowd)
+		f.lane, f.topicID = l, r.topicIDs[m.topic]
+		for _, part := range f.parts {
+			size += len(part)
 		}
-		f.lane = l
-		size += len(f.body)
-		i, ok := topics[m.topic]
-		if !ok {
-			i = len(req.Topics)
-			topics[m.topic] = i
-			t := kmsg.NewProduceRequestTopic()
-			t.Topic, t.TopicID = m.topic, r.topicIDs[m.topic]
-			req.Topics = append(req.Topics, t)
-		}
-		p := kmsg.NewProduceRequestTopicPartition()
-		p.Partition, p.Records = m.partition, f.body
-		req.Topics[i].Partitions = append(req.Topics[i].Partitions, p)
 		sent[m.key()] = f
-	}
-	if len(sent) == 0 {
-		return
+		bufs = append(bufs, r.buffer())
 	}
 	l.inFlight++
 	r.requests++
-	request := l.place(req)
+	turn := l.place()
 	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, produceTimeout+5*time.Second)
 		defer cancel()
-		resp, err := request(ctx)
+		req, resp, err := transmit(ctx, turn, sent, bufs)
 		return func(ctx context.Context) error {
 			l.inFlight--
 			return r.answered(ctx, req, sent, resp, err)
 		}
 	})
+}
+
+// transmit builds a request's batches and sends them. Those that can not be built have landed when it returns.
+func transmit(ctx context.Context, turn *turn, sent map[partitionKey]*flight, bufs [][]byte) (*kmsg.ProduceRequest, kmsg.Response, error) {
+	req := kmsg.NewPtrProduceRequest()
+	req.Acks, req.TimeoutMillis = -1, int32(produceTimeout.Milliseconds())
+	topics := map[string]int{}
+	for k, f := range sent {
+		f.build(bufs[len(bufs)-1])
+		if bufs = bufs[:len(bufs)-1]; f.landed {
+			continue
+		}
+		i, ok := topics[k.topic]
+		if !ok {
+			i = len(req.Topics)
+			topics[k.topic] = i
+			t := kmsg.NewProduceRequestTopic()
+			t.Topic, t.TopicID = k.topic, f.topicID
+			req.Topics = append(req.Topics, t)
+		}
+		p := kmsg.NewProduceRequestTopicPartition()
+		p.Partition, p.Records = k.partition, f.body
+		req.Topics[i].Partitions = append(req.Topics[i].Partitions, p)
+	}
+	if len(req.Topics) == 0 {
+		turn.skip()
+		return req, req.ResponseKind(), nil
+	}
+	resp, err := turn.send(ctx, req)
+	return req, resp, err
 }
 
 // buffer is one to write a batch into.

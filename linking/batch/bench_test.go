@@ -49,27 +49,29 @@ func BenchmarkStamp(b *testing.B) {
 	}
 }
 
+// BenchmarkMerge counts bytes before compression.
 func BenchmarkMerge(b *testing.B) {
-	for _, size := range []int{100, 1024} {
-		b.Run(fmt.Sprint(size, "B"), func(b *testing.B) {
-			src := benchBatch(b, None, size)
-			parts := make([]Batch, 50)
-			total := 0
-			for i := range parts {
-				parts[i] = bytes.Clone(src)
-				parts[i].setOffset(int64(i) * int64(src.NumRecords()))
-				total += len(src)
-			}
-			dst := make([]byte, 0, 2*total)
-			b.SetBytes(int64(total))
-			b.ReportAllocs()
-			for b.Loop() {
-				var err error
-				if dst, err = Merge(dst[:0], parts, Identity{1, 0, 0}); err != nil {
-					b.Fatal(err)
+	for _, codec := range []Codec{None, LZ4, Snappy} {
+		for _, size := range []int{100, 1024} {
+			b.Run(fmt.Sprintf("%s/%dB", codec, size), func(b *testing.B) {
+				src := benchBatch(b, codec, size)
+				parts := make([]Batch, 50)
+				for i := range parts {
+					parts[i] = bytes.Clone(src)
+					parts[i].setOffset(int64(i) * int64(src.NumRecords()))
 				}
-			}
-		})
+				total := len(parts) * len(benchBatch(b, None, size))
+				dst := make([]byte, 0, 2*total)
+				b.SetBytes(int64(total))
+				b.ReportAllocs()
+				for b.Loop() {
+					var err error
+					if dst, err = Merge(dst[:0], parts, Identity{1, 0, 0}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
 	}
 }
 

@@ -16,7 +16,7 @@ import (
 // compressor compresses whole payloads.
 type compressor struct {
 	out  bytes.Buffer
-	lz4  *lz4.Writer
+	lz4  lz4.Compressor
 	gzip *gzip.Writer
 	zstd *zstd.Encoder
 }
@@ -43,15 +43,7 @@ func (c *compressor) append(dst []byte, codec Codec, payload []byte) ([]byte, er
 		}
 		return c.zstd.EncodeAll(payload, dst), nil
 	case LZ4:
-		if c.lz4 == nil {
-			c.lz4 = lz4.NewWriter(&c.out)
-			if err := c.lz4.Apply(lz4.BlockSizeOption(lz4.Block64Kb), lz4.ChecksumOption(false)); err != nil {
-				return dst, err
-			}
-		} else {
-			c.lz4.Reset(&c.out)
-		}
-		return c.close(dst, c.lz4, payload)
+		return c.appendLZ4(dst, payload)
 	case Gzip:
 		if c.gzip == nil {
 			c.gzip = gzip.NewWriter(&c.out)

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -13,6 +15,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/s2"
+	"github.com/pierrec/lz4/v4"
 	"github.com/twmb/franz-go/pkg/kfake"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -45,6 +48,32 @@ func framed(payload []byte, block int) []byte {
 	return out
 }
 
+func lz4Frame(t testing.TB, payload []byte, options ...lz4.Option) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	w := lz4.NewWriter(&out)
+	if err := errors.Join(w.Apply(options...), func() error { _, err := w.Write(payload); return err }(), w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// TestLZ4FramesAreTheLibrarys reads what is written here, compressible or not, with the library's reader.
+func TestLZ4FramesAreTheLibrarys(t *testing.T) {
+	random := make([]byte, 200_000)
+	_, _ = rand.NewChaCha8([32]byte{1}).Read(random)
+	for name, payload := range map[string][]byte{"text": []byte(strings.Repeat("lifeboat ", 30_000)), "random": random, "mixed": append(random[:100_000:100_000], make([]byte, 100_000)...),
+		"a byte": {7}, "a block": random[:lz4BlockMax], "nothing": {}} {
+		frame := compress(t, LZ4, payload)
+		if got, err := io.ReadAll(lz4.NewReader(bytes.NewReader(frame))); err != nil || !bytes.Equal(got, payload) {
+			t.Errorf("%s: the library reads %d bytes, %v; want %d", name, len(got), err, len(payload))
+		}
+		if got, err := new(decompressor).unlz4(frame, MaxDecompressed); err != nil || !bytes.Equal(got, payload) {
+			t.Errorf("%s: %d bytes come back, %v; want %d", name, len(got), err, len(payload))
+		}
+	}
+}
+
 func TestDecompress(t *testing.T) {
 	payload := []byte(strings.Repeat("lifeboat ", 30_000))
 	for _, tc := range []struct {
@@ -56,6 +85,8 @@ func TestDecompress(t *testing.T) {
 		{"snappy raw", Snappy, compress(t, Snappy, payload)},
 		{"snappy framed", Snappy, framed(payload, 32<<10)},
 		{"lz4", LZ4, compress(t, LZ4, payload)},
+		{"lz4 in large blocks", LZ4, lz4Frame(t, payload, lz4.BlockSizeOption(lz4.Block4Mb), lz4.ChecksumOption(false))},
+		{"lz4 with checksums and size", LZ4, lz4Frame(t, payload, lz4.BlockChecksumOption(true), lz4.ChecksumOption(true), lz4.SizeOption(uint64(len(payload))))},
 		{"zstd", Zstd, compress(t, Zstd, payload)},
 		{"zstd in two frames", Zstd, append(compress(t, Zstd, payload[:1000]), compress(t, Zstd, payload[1000:])...)},
 	} {

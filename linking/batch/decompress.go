@@ -46,13 +46,7 @@ func (d *decompressor) decompress(c Codec, payload []byte, limit int) ([]byte, e
 	case Zstd:
 		return d.unzstd(payload, limit)
 	case LZ4:
-		d.in.Reset(payload)
-		if d.lz4 == nil {
-			d.lz4 = lz4.NewReader(&d.in)
-		} else {
-			d.lz4.Reset(&d.in)
-		}
-		return d.read(d.lz4, limit)
+		return d.unlz4(payload, limit)
 	case Gzip:
 		d.in.Reset(payload)
 		var err error

@@ -109,6 +109,7 @@ func FuzzRewrite(f *testing.F) {
 
 func FuzzMerge(f *testing.F) {
 	f.Add([]byte(redelta(f, None, 1, 0, 1)), []byte(redelta(f, None, 2, 0, 1, 2)))
+	f.Add([]byte(redelta(f, LZ4, 1, 0, 1)), []byte(redelta(f, LZ4, 2, 0, 1, 2)))
 	f.Fuzz(func(t *testing.T, x, y []byte) {
 		a, ok := reseal(x)
 		b, ok2 := reseal(y)

@@ -3,6 +3,7 @@ package batch
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 )
@@ -10,38 +11,59 @@ import (
 // errNotMergeable is a mistake of the caller.
 var errNotMergeable = errors.New("merging batches that are not Mergeable")
 
-// Mergeable reports whether next can be joined behind b: both uncompressed, neighbours in offsets, and with nothing in their headers
-// that Check objects to.
+// Mergeable reports whether next can be joined behind b: neighbours in offsets, of one codec, and with nothing in their headers that
+// Check objects to.
 func Mergeable(b, next Batch) bool {
-	return b.Codec() == None && next.Codec() == None && b.NextOffset() == next.BaseOffset() && checkHeader(b) == nil && checkHeader(next) == nil &&
+	return b.Codec() == next.Codec() && b.NextOffset() == next.BaseOffset() && checkHeader(b) == nil && checkHeader(next) == nil &&
 		int64(b.LastOffsetDelta())+int64(next.LastOffsetDelta()) < math.MaxInt32-1
 }
 
 // Merge appends to dst one batch with the records of all parts, which must be Mergeable each with the next: records are re-framed
-// with new offset and timestamp deltas, their keys, values and headers are copied as bytes. Because that makes a new checksum, it
-// verifies the old ones. A record's frame grows by a few bytes, 20 at most. It returns an error, and dst as it was, when the bytes of a part contradict its header or have holes.
+// with new offset and timestamp deltas, their keys, values and headers are copied as bytes. Compressed parts are decompressed, and
+// compressed again together by the same codec. Because that makes a new checksum, it verifies the old ones. A record's frame grows by a
+// few bytes, 20 at most. It returns an error, and dst as it was, when the bytes of a part contradict its header or have holes.
 func Merge(dst []byte, parts []Batch, id Identity) ([]byte, error) {
 	if len(parts) == 0 {
 		return dst, errNotMergeable
 	}
-	at, first, size := len(dst), parts[0], 0
+	at, first, codec := len(dst), parts[0], parts[0].Codec()
+	r := readers.Get().(*reader)
+	defer r.free()
+	into, size := dst, HeaderSize
+	if codec != None {
+		into = r.joined[:0]
+	}
 	for _, p := range parts {
 		size += len(p) + min(usualGrowth*int(p.NumRecords()), len(p)) // a count may say anything
 	}
-	dst = append(slices.Grow(dst, size), first[:HeaderSize]...)
+	into = append(slices.Grow(into, size), first[:HeaderSize]...)
 	count, maxTime := int64(0), int64(math.MinInt64)
 	for i, p := range parts {
-		if i > 0 && !Mergeable(parts[i-1], p) || p.Codec() != None || count+int64(p.NumRecords()) > math.MaxInt32 {
+		if i > 0 && !Mergeable(parts[i-1], p) || count+int64(p.NumRecords()) > math.MaxInt32 {
 			return dst[:at], errNotMergeable
 		}
-		var err error
-		if err = Verify(p); err == nil {
-			dst, err = appendRecords(dst, p, int32(count), p.FirstTimestamp()-first.FirstTimestamp())
+		payload, err := p.Payload(), Verify(p)
+		if err == nil && codec != None {
+			payload, err = r.decompress(codec, payload, MaxDecompressed-len(into))
+		}
+		if err == nil {
+			into, err = appendRecords(into, p, payload, int32(count), p.FirstTimestamp()-first.FirstTimestamp())
 		}
 		if err != nil {
 			return dst[:at], err
 		}
 		count, maxTime = count+int64(p.NumRecords()), max(maxTime, p.MaxTimestamp())
+	}
+	if codec == None {
+		dst = into
+	} else {
+		r.joined = into
+		c := compressors.Get().(*compressor)
+		defer compressors.Put(c)
+		var err error
+		if dst, err = c.append(append(dst, first[:HeaderSize]...), codec, into[HeaderSize:]); err != nil {
+			return dst[:at], fmt.Errorf("merging: %w", err)
+		}
 	}
 	out := Batch(dst[at:])
 	binary.BigEndian.PutUint32(out[posLastOffsetDelta:], uint32(count-1))
@@ -52,19 +74,22 @@ func Merge(dst []byte, parts []Batch, id Identity) ([]byte, error) {
 	return dst, nil
 }
 
-// appendRecords appends the records of p with deltas grown by offsets and times.
-func appendRecords(dst []byte, p Batch, offsets int32, times int64) ([]byte, error) {
-	if offsets == 0 && times == 0 {
-		return append(dst, p.Payload()...), Check(p)
+// appendRecords appends the records of p, which are in payload, with deltas grown by offsets and times.
+func appendRecords(dst []byte, p Batch, payload []byte, offsets int32, times int64) ([]byte, error) {
+	n := p.NumRecords()
+	same := offsets == 0 && times == 0
+	if same {
+		dst = append(dst, payload...)
 	}
-	payload, n := p.Payload(), p.NumRecords()
 	var f frame
 	for i := range n {
 		var err error
 		if payload, err = f.dense(p, payload, i); err != nil {
 			return dst, err
 		}
-		dst = f.append(dst, f.timeDelta+times, f.offsetDelta+offsets)
+		if !same {
+			dst = f.append(dst, f.timeDelta+times, f.offsetDelta+offsets)
+		}
 	}
 	return dst, ended(payload, n)
 }

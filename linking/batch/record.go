@@ -22,6 +22,7 @@ type reader struct {
 	decompressor
 	frame  frame
 	record Record
+	joined []byte // the records of batches that are merged
 }
 
 var readers = sync.Pool{New: func() any { return new(reader) }}
@@ -44,7 +45,9 @@ func Records(b Batch, fn func(*Record) error) error {
 
 func (r *reader) free() {
 	r.frame, r.record = frame{}, Record{} // they would keep the batch alive
-	r.trim()
+	if r.trim(); cap(r.joined) > maxKept {
+		r.joined = nil
+	}
 	readers.Put(r)
 }
 
