@@ -249,6 +249,50 @@ func TestGapsOfEverySize(t *testing.T) {
 	}
 }
 
+// TestRefusedBulkMarkersAreWrittenAsTransactions refuses WriteTxnMarkers in the ways brokers do: what is left is written
+// by empty transactions, and nothing is asked for again.
+func TestRefusedBulkMarkersAreWrittenAsTransactions(t *testing.T) {
+	for _, code := range []*kerr.Error{kerr.ClusterAuthorizationFailed, kerr.UnsupportedVersion, kerr.TransactionCoordinatorFenced, kerr.InvalidProducerEpoch, kerr.UnknownServerError} {
+		t.Run(code.Message, func(t *testing.T) {
+			env := each.Embedded(t)
+			p := newPair(t, env, "t")
+			each.Topic(t, env.East, "t", 1)
+			cl, err := kgo.NewClient(append(p.east.Client.Opts(), kgo.TransactionalID("gaps"))...)
+			must(t, err)
+			defer cl.Close()
+			must(t, cl.BeginTransaction())
+			for i := range 60 {
+				cl.Produce(t.Context(), &kgo.Record{Topic: "t", Value: fmt.Append(nil, "aborted ", i)}, nil)
+			}
+			must(t, cl.Flush(t.Context()))
+			must(t, cl.EndTransaction(t.Context(), kgo.TryAbort))
+			put(t, p.east, "t", 0, 2)
+			asked := 0
+			env.West.Fake.ControlKey(int16(kmsg.WriteTxnMarkers), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+				env.West.Fake.KeepControl()
+				req := kreq.(*kmsg.WriteTxnMarkersRequest)
+				asked++
+				resp := req.ResponseKind().(*kmsg.WriteTxnMarkersResponse)
+				m := kmsg.NewWriteTxnMarkersResponseMarker()
+				m.ProducerID = req.Markers[0].ProducerID
+				rt := kmsg.NewWriteTxnMarkersResponseMarkerTopic()
+				rt.Topic = "t"
+				rp := kmsg.NewWriteTxnMarkersResponseMarkerTopicPartition()
+				rp.ErrorCode = code.Code
+				rt.Partitions = append(rt.Partitions, rp)
+				m.Topics = append(m.Topics, rt)
+				resp.Markers = append(resp.Markers, m)
+				return resp, nil, true
+			})
+			must(t, p.once())
+			if asked != 1 {
+				t.Errorf("bulk markers were asked for %d times, want once", asked)
+			}
+			p.identical("t")
+		})
+	}
+}
+
 func TestOpenTransactionHoldsTheMirrorBackAsItHoldsReaders(t *testing.T) {
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic := each.Name(t, "t")

@@ -80,7 +80,7 @@ func (g *gapWriter) write(ctx context.Context, bulkID int64, holes []*hole, back
 			return nil
 		}
 		var err error
-		if backlog >= bulkFrom && g.bulk {
+		if backlog >= bulkFrom && g.bulk && bulkID >= 0 {
 			err = g.bulkRound(ctx, bulkID, open)
 		} else {
 			err = g.fencedRound(ctx, open)
@@ -157,6 +157,9 @@ func (g *gapWriter) bulkRound(ctx context.Context, bulkID int64, open []*hole) e
 			return nil
 		}
 		if err != nil {
+			if answer, ok := errors.AsType[*kerr.Error](err); ok && !answer.Retriable {
+				g.bulk = false // some may have been written: the caller reads where the logs end
+			}
 			return fmt.Errorf("%s: bulk markers: %w", g.region.Name, err)
 		}
 		for i, h := range list {

@@ -127,9 +127,11 @@ func (l *Link) stop(ctx context.Context, s *store, topics []*topicRecord) error 
 	if err := t.init(ctx); err != nil {
 		return err
 	}
-	id := identity{ProducerID: t.pid, Epoch: t.epoch, BulkID: -1}
+	id := identity{ProducerID: t.pid, Epoch: t.epoch}
 	if old := s.memory.identity; old != nil {
 		id.BulkID = old.BulkID
+	} else if id.BulkID, _, err = initProducer(ctx, t.cl, ""); err != nil {
+		return fmt.Errorf("%s: link %s: producer id for markers: %w", l.to.Name, l.decl.Name, err)
 	}
 	if err := s.saveIdentity(ctx, id); err != nil { // what is still mirrored goes on with it
 		return err

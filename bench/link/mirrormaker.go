@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+
 	"github.com/lifeboat-dr/lifeboat/testenv"
 )
 
@@ -57,6 +59,32 @@ func mirrorMaker(env *testenv.Env, topic string, w workload) (*maker, error) {
 	return &maker{dir, env}, os.WriteFile(filepath.Join(dir, "mm2.properties"), []byte(strings.Join(properties, "\n")+"\n"), 0o600)
 }
 
+// run begins anew: what a former run remembers of its positions and of its group is deleted.
 func (m *maker) run(ctx context.Context) (*exec.Cmd, error) {
+	for _, r := range []*testenv.Region{m.env.East, m.env.West} {
+		if err := forget(ctx, r); err != nil {
+			return nil, err
+		}
+	}
 	return testenv.JavaCommand(ctx, 1536, "org.apache.kafka.connect.mirror.MirrorMaker", filepath.Join(m.dir, "mm2.properties"))
+}
+
+func forget(ctx context.Context, r *testenv.Region) error {
+	cl, err := r.Client()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	topics, err := kadm.NewClient(cl).ListTopics(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range topics.Names() {
+		if strings.HasPrefix(name, "mm2-") {
+			if err := remove(ctx, r, name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

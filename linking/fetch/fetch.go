@@ -96,8 +96,8 @@ type bounds struct{ highWatermark, lastStable, logStart int64 }
 
 var unknown = bounds{-1, -1, -1}
 
-// heldMax is how many chunks of one partition may be out: one worked on, one waiting.
-const heldMax = 2
+// heldMax is how many chunks of one partition may be out: what is on its way to where it is copied, and what comes next.
+const heldMax = 4
 
 type key struct {
 	topic     string
