@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"golang.org/x/sync/errgroup"
-
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/plans"
@@ -40,12 +38,14 @@ func Verify(ctx context.Context, w *World, link string) (*report.Report, error) 
 	if v.point, err = failoverPoint(ctx, v.to); err != nil {
 		return nil, err
 	}
+	compared, err := l.Verify(ctx, linking.VerifyOptions{})
+	if err != nil {
+		return nil, err
+	}
+	addCompared(rep, decl, compared)
 	var promoted []string
 	for _, m := range states {
-		if err := v.topic(ctx, m); err != nil {
-			return nil, err
-		}
-		if m.State == "STOPPED" && v.point[m.Topic] != nil {
+		if m.State == linking.Stopped && v.point[m.Topic] != nil {
 			promoted = append(promoted, m.Topic)
 		}
 	}
@@ -89,50 +89,6 @@ func failoverPoint(ctx context.Context, r *linking.Region) (plans.Positions, err
 		}
 	}
 	return point, nil
-}
-
-// topic compares one mirrored topic record by record.
-func (v *verification) topic(ctx context.Context, m plans.MirrorState) error {
-	topics := []string{m.Topic}
-	var src, dst struct{ start, end plans.Positions }
-	var g errgroup.Group
-	read := func(into *plans.Positions, f func(context.Context, *linking.Region, []string) (plans.Positions, error), r *linking.Region) {
-		g.Go(func() (err error) { *into, err = f(ctx, r, topics); return err })
-	}
-	read(&src.start, logStarts, v.from)
-	read(&dst.start, logStarts, v.to)
-	read(&src.end, stableEnds, v.from)
-	read(&dst.end, stableEnds, v.to)
-	if err := g.Wait(); err != nil {
-		return err
-	}
-	spans := map[int32]span{}
-	for p, end := range dst.end[m.Topic] {
-		if fp, ok := v.point[m.Topic][p]; ok && m.State == "STOPPED" {
-			end = fp
-		}
-		spans[p] = span{int64(max(src.start[m.Topic][p], dst.start[m.Topic][p])), int64(min(end, src.end[m.Topic][p]))}
-	}
-	line := report.Check{ID: "identical", Name: "topic " + m.Topic + " is identical", Outcome: report.Passed}
-	a, b, err := digestBoth(ctx, v.from, v.to, m.Topic, spans)
-	if err != nil {
-		return err
-	}
-	var records int64
-	for _, p := range sortedKeys(spans) {
-		records += b[p].records
-		if at, ok := a[p].differs(b[p]); ok {
-			line.Outcome = report.Failed
-			line.Detail = fmt.Sprintf("%s-%d differs from offset %d on: %s in %s, %d in %s", m.Topic, p, at, counted(int(a[p].records), "record"), v.decl.From, b[p].records, v.decl.To)
-			line.Why, line.Remedy = "a consumer's offset would mean another record in each region", "lifeboat link status; then mirror the topic again"
-			break
-		}
-	}
-	if line.Outcome == report.Passed {
-		line.Detail = fmt.Sprintf("%s on %s: offset, timestamp, key, value and headers equal", counted(int(records), "record"), counted(len(spans), "partition"))
-	}
-	v.rep.Checks = append(v.rep.Checks, line)
-	return nil
 }
 
 // groups compares positions: the destination's must not be ahead of the source's; how far they are behind is what is read again.

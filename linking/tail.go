@@ -29,6 +29,10 @@ func listBounds(ctx context.Context, r *Region, topics []string) (map[partitionK
 	if err != nil {
 		return nil, fmt.Errorf("%s: reading log ends: %w", r.Name, err)
 	}
+	return spansOf(starts, ends), nil
+}
+
+func spansOf(starts, ends kadm.ListedOffsets) map[partitionKey]span {
 	all := map[partitionKey]span{}
 	ends.Each(func(o kadm.ListedOffset) {
 		s, ok := starts.Lookup(o.Topic, o.Partition)
@@ -37,7 +41,7 @@ func listBounds(ctx context.Context, r *Region, topics []string) (map[partitionK
 		}
 		all[partitionKey{o.Topic, o.Partition}] = span{s.Offset, o.Offset, errors.Join(o.Err, s.Err)}
 	})
-	return all, nil
+	return all
 }
 
 // standing is where a destination partition stands for the link: its log, and the sequence that goes on there under its identity.

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -167,6 +168,16 @@ func (s *stage) answers(args []string) error {
 func (s *stage) terminate([]string) error {
 	running := s.ts.BackgroundCmds()
 	return running[len(running)-1].Process.Signal(syscall.SIGTERM)
+}
+
+func (s *stage) shows(args []string) error {
+	for s.ctx.Err() == nil {
+		if b, err := os.ReadFile(s.ts.MkAbs(args[0])); err == nil && strings.Contains(string(b), args[1]) {
+			return nil
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return fmt.Errorf("%s does not hold %q", args[0], args[1])
 }
 
 func (s *stage) registryClient(region string) (*sr.Client, error) {
