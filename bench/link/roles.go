@@ -10,7 +10,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
+	"strings"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -27,7 +30,7 @@ import (
 // What is measured runs in processes of its own, so that their CPU time is theirs alone: this program again, in a role.
 const roleVariable = "LIFEBOAT_BENCH_ROLE"
 
-var roles = map[string]func(context.Context, []string) error{"produce": produceRole, "mirror": mirrorRole}
+var roles = map[string]func(context.Context, []string) error{"produce": produceRole, "mirror": mirrorRole, "serve": serveRole}
 
 // task is what a role is told to do.
 type task struct {
@@ -64,6 +67,20 @@ func (t *task) parse(args []string) error {
 
 // mirrorRole runs a link until lag is zero.
 func mirrorRole(ctx context.Context, args []string) error {
+	return runLink(ctx, args, linking.RunOptions{Once: true})
+}
+
+// serveRole runs a link until it is told to end.
+func serveRole(ctx context.Context, args []string) error {
+	ctx, stop := signal.NotifyContext(ctx, syscall.SIGTERM)
+	defer stop()
+	if err := runLink(ctx, args, linking.RunOptions{}); ctx.Err() == nil {
+		return err
+	}
+	return nil
+}
+
+func runLink(ctx context.Context, args []string, o linking.RunOptions) error {
 	var t task
 	if err := t.parse(args); err != nil {
 		return err
@@ -76,8 +93,8 @@ func mirrorRole(ctx context.Context, args []string) error {
 		}
 		defer regions[i].Close()
 	}
-	decl := &plans.Link{Name: "bench-" + t.Topic, From: "east", To: "west", Topics: plans.TopicRule{Rule: plans.Rule{Include: []string{t.Topic}}}}
-	return linking.New(decl, regions[0], regions[1], linking.Options{}).Run(ctx, linking.RunOptions{Once: true})
+	decl := &plans.Link{Name: "bench-" + strings.Trim(t.Topic, "-.*"), From: "east", To: "west", Topics: plans.TopicRule{Rule: plans.Rule{Include: []string{t.Topic}}}}
+	return linking.New(decl, regions[0], regions[1], linking.Options{}).Run(ctx, o)
 }
 
 // inFlight is how many requests the loop keeps under way.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"math/rand/v2"
 	"time"
 
@@ -75,9 +74,7 @@ func (f *Fetcher) request(broker int32) (req *kmsg.FetchRequest, asked map[key]*
 			asked = map[key]*partition{k: p}
 			break
 		}
-		if int64(len(asked)) < max(1, room/least) {
-			asked[k] = p
-		}
+		asked[k] = p
 	}
 	if len(asked) == 0 {
 		return nil, nil, 0
@@ -86,12 +83,13 @@ func (f *Fetcher) request(broker int32) (req *kmsg.FetchRequest, asked map[key]*
 	if tight {
 		each = least
 	}
-	room = each * int64(len(asked))
+	// Of many partitions few have something to answer: the request's own bound holds where more of them do than expected.
+	room = max(min(room, each*int64(len(asked))), each)
 	f.reserved += room
 	req = kmsg.NewPtrFetchRequest()
 	req.MaxWaitMillis = int32(f.wait().Milliseconds())
 	req.MinBytes = 1
-	req.MaxBytes = math.MaxInt32 // the partitions' own bounds add up to the room
+	req.MaxBytes = int32(room)
 	if !f.o.ReadUncommitted {
 		req.IsolationLevel = 1
 	}
@@ -114,7 +112,7 @@ func (f *Fetcher) request(broker int32) (req *kmsg.FetchRequest, asked map[key]*
 	return req, asked, room
 }
 
-// minPartitionBytes is what a partition is asked for at least: rather fewer partitions in a request than crumbs of each.
+// minPartitionBytes is what a partition is asked for at least: rather fewer partitions in an answer than crumbs of each.
 const minPartitionBytes = 64 << 10
 
 // wait is how long a broker may hold a request: as long as nothing has changed. A request that is held can not be added to, and

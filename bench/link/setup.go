@@ -1,0 +1,128 @@
+//go:build unix
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"github.com/lifeboat-dr/lifeboat/testenv"
+)
+
+// Many small partitions: topics of a hundred, a record in each.
+const (
+	setupTopics     = 10
+	setupPartitions = 100
+)
+
+// setup measures how long it takes from the start of a mirroring process until every one of many partitions has its record at the
+// destination, and what that costs.
+func setup(ctx context.Context, env *testenv.Env) error {
+	fmt.Printf("\nSetting up %d topics of %d partitions, a record in each, from the start of the process.\n\n", setupTopics, setupPartitions)
+	fmt.Println("| by | first record s | all records s | CPU s | memory MiB |")
+	fmt.Println("|---|--:|--:|--:|--:|")
+	var topics []string
+	for i := range setupTopics {
+		topics = append(topics, fmt.Sprint("setup-", i))
+	}
+	if err := seed(ctx, env.East, topics); err != nil {
+		return err
+	}
+	mm2, err := mirrorMaker(env, "setup-.*", workload{})
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(mm2.dir)
+	for _, way := range []struct {
+		name string
+		run  runner
+	}{
+		{"lifeboat", child("serve", slices.Concat(env.East.Bootstrap, env.West.Bootstrap), "setup-.*", workload{}, 0)},
+		
+	} {
+		if err := setUpBy(ctx, env, topics, way.name, way.run); err != nil {
+			return fmt.Errorf("setting up by %s: %w", way.name, err)
+		}
+	}
+	return nil
+}
+
+func setUpBy(ctx context.Context, env *testenv.Env, topics []string, name string, run runner) error {
+	cl, err := env.West.Client()
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	adm := kadm.NewClient(cl)
+	cmd, err := run(ctx)
+	if err != nil {
+		return err
+	}
+	var out tail
+	cmd.Stdout, cmd.Stderr = &out, &out
+	begun := time.Now()
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	var first, all time.Duration
+	for want := int64(setupTopics * setupPartitions); all == 0 && ctx.Err() == nil; time.Sleep(pollEvery) {
+		listed, err := adm.ListEndOffsets(ctx, topics...)
+		if err != nil {
+			continue // topics come one after the other
+		}
+		var sum int64
+		listed.Each(func(o kadm.ListedOffset) { sum += max(0, o.Offset) })
+		if sum > 0 && first == 0 {
+			first = time.Since(begun)
+		}
+		if sum >= want {
+			all = time.Since(begun)
+		}
+		if time.Since(begun) > noGrowth {
+			err = fmt.Errorf("%d of %d records after %s", sum, want, noGrowth)
+			_ = cmd.Process.Kill()
+			return errors.Join(err, cmd.Wait(), errors.New(string(out.bytes)))
+		}
+	}
+	fmt.Fprintln(os.Stderr, string(out.bytes))
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		return err
+	}
+	_ = cmd.Wait() // a JVM ends with 143
+	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
+	fmt.Printf("| %s | %.1f | %.1f | %.1f | %d |\n", name, first.Seconds(), all.Seconds(), cpu.Seconds(), usage.Maxrss>>10)
+	for _, t := range topics {
+		if err := remove(ctx, env.West, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// seed makes the topics and writes a record to every partition.
+func seed(ctx context.Context, r *testenv.Region, topics []string) error {
+	cl, err := r.Client(kgo.RecordPartitioner(kgo.ManualPartitioner()))
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	if _, err := kadm.NewClient(cl).CreateTopics(ctx, setupPartitions, 1, nil, topics...); err != nil {
+		return fmt.Errorf("creating topics: %w", err)
+	}
+	var records []*kgo.Record
+	for _, t := range topics {
+		for p := range int32(setupPartitions) {
+			records = append(records, &kgo.Record{Topic: t, Partition: p, Value: []byte("a record")})
+		}
+	}
+	return cl.ProduceSync(ctx, records...).FirstErr()
+}
