@@ -166,46 +166,73 @@ func (r *runner) refused(ctx context.Context, f *flight) {
 	}
 }
 
-// unsure reads the destination's log before anything is sent again: what was sent may be in it, nobody else's may be.
+// unsure has the destination's log read before anything is sent again: what was sent may be in it, nobody else's may be.
 func (r *runner) unsure(ctx context.Context, m *mirror, cause error) {
 	if m.failed != nil {
 		return
 	}
-	m.busy = true
+	m.busy, m.condition = true, cause
 	m.rejected++
-	m.condition = cause
 	clear(r.leaders)
 	r.l.o.Log.Info("reading the mirror's log again", "mirror", m.name(), "because", cause)
-	pause := min(time.Duration(m.rejected)*50*time.Millisecond, 2*time.Second)
-	id := r.id
-	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
-		_ = wait(ctx, pause) // ctx is looked at again below
-		if fenced(cause) {
-			if err := r.s.confirm(ctx); err != nil {
-				return func(ctx context.Context) error {
-					if errors.Is(err, ErrTakenOver) {
-						return err
-					}
-					r.unsure(ctx, m, err)
-					return nil
-				}
-			}
+	r.doubtful[m] = time.Now().Add(min(time.Duration(m.rejected)*50*time.Millisecond, 2*time.Second))
+	r.wake(ctx, time.Until(r.doubtful[m]))
+}
+
+// resolve looks at the logs of the mirrors in doubt, those of one lane together: a broker that went away leaves many.
+func (r *runner) resolve(ctx context.Context, now time.Time) {
+	due := map[*lane][]*mirror{}
+	for m, at := range r.doubtful {
+		switch {
+		case m.failed != nil:
+			delete(r.doubtful, m)
+		case !now.Before(at) && !m.flights[0].lane.resolving:
+			due[m.flights[0].lane] = append(due[m.flights[0].lane], m)
+			delete(r.doubtful, m)
 		}
-		look, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
-		defer cancel()
-		all, err := readStandings(look, r.l.to, []partitionKey{m.key()}, id)
-		return func(ctx context.Context) error { r.sure(ctx, m, cause, id, all[m.key()], err); return nil }
-	})
+	}
+	for l, list := range due {
+		l.resolving = true
+		parts := make([]partitionKey, len(list))
+		confirm := false
+		for i, m := range list {
+			parts[i] = m.key()
+			confirm = confirm || fenced(m.condition)
+		}
+		id := r.id
+		r.beside(ctx, func(ctx context.Context) func(context.Context) error {
+			look, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
+			defer cancel()
+			var all map[partitionKey]standing
+			var err error
+			if confirm {
+				err = r.s.confirm(look)
+			}
+			if err == nil {
+				all, err = readStandings(look, r.l.to, parts, id)
+			}
+			return func(ctx context.Context) error {
+				l.resolving = false
+				if errors.Is(err, ErrTakenOver) {
+					return err
+				}
+				r.destination(err)
+				for _, m := range list {
+					r.sure(ctx, m, id, all[m.key()], err)
+				}
+				return nil
+			}
+		})
+	}
 }
 
 // sure decides what uncertain answers meant, by where the partition stands now for the identity that the batches were sent under.
-func (r *runner) sure(ctx context.Context, m *mirror, cause error, id identity, at standing, err error) {
+func (r *runner) sure(ctx context.Context, m *mirror, id identity, at standing, err error) {
 	if m.failed != nil {
 		return
 	}
-	err = cmp.Or(err, at.err)
-	r.destination(err)
-	switch {
+	cause := m.condition
+	switch err = cmp.Or(err, at.err); {
 	case err != nil:
 		r.unsure(ctx, m, err)
 		return
@@ -216,7 +243,7 @@ func (r *runner) sure(ctx context.Context, m *mirror, cause error, id identity, 
 	m.busy, m.doubt = false, false
 	next, known := at.sequence(last{}, id)
 	if first := m.flights[0]; at.end == first.base { // nothing was written
-		m.recall(first.stamp.Sequence)
+		r.recall(m, first.stamp.Sequence)
 		if at.newer || fenced(cause) || !known && errors.Is(cause, kerr.OutOfOrderSequenceNumber) {
 			r.renewing = true
 		} else if known {
@@ -232,11 +259,14 @@ func (r *runner) sure(ctx context.Context, m *mirror, cause error, id identity, 
 	for range n { // these had arrived
 		r.written(m)
 	}
-	m.recall(next)
+	r.recall(m, next)
 }
 
 // recall takes back what is on its way: it is sent again, from sequence seq on.
-func (m *mirror) recall(seq int32) { m.flights, m.sent, m.seq = nil, 0, seq }
+func (r *runner) recall(m *mirror, seq int32) {
+	m.flights, m.sent, m.seq = nil, 0, seq
+	r.ready[m] = struct{}{}
+}
 
 // renewIdentity gets a new epoch, with which sequences begin at 0 everywhere, once nothing is on its way under the old one.
 func (r *runner) renewIdentity(ctx context.Context) {

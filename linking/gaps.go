@@ -243,11 +243,11 @@ func (r *runner) scheduleGaps(ctx context.Context, now time.Time) {
 	}
 	var holes []*hole
 	var backlog int64
-	for k, m := range r.mirrors {
+	for m := range r.ready {
 		if !m.idle(now) || m.queue[0].data != nil {
 			continue
 		}
-		holes = append(holes, &hole{key: k, at: m.queue[0].base, end: m.queue[0].end})
+		holes = append(holes, &hole{key: m.key(), at: m.queue[0].base, end: m.queue[0].end})
 		m.busy, m.sent = true, 1
 		for _, it := range m.queue {
 			if it.data == nil {
@@ -290,7 +290,8 @@ func (r *runner) gapsWritten(ctx context.Context, holes []*hole, bounds map[part
 		if m == nil || m.failed != nil {
 			continue
 		}
-		m.busy, m.sent = false, 0
+		m.busy = false
+		r.recall(m, m.seq)
 		b, known := bounds[h.key]
 		switch {
 		case errors.Is(h.err, kerr.TopicAuthorizationFailed):

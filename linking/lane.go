@@ -17,10 +17,11 @@ const maxInFlight = 5
 // before the last one is answered. The order is for speed only: where a connection breaks, the partition's sequence refuses what came too
 // early.
 type lane struct {
-	cl       *kgo.Client
-	broker   int32
-	inFlight int           // the runner's loop counts
-	last     chan struct{} // closed when the newest request has its place on the connection; nil before the first
+	cl        *kgo.Client
+	broker    int32
+	inFlight  int           // the runner's loop counts
+	resolving bool          // the logs of some of its mirrors are being looked at
+	last      chan struct{} // closed when the newest request has its place on the connection; nil before the first
 }
 
 func newLane(cl *kgo.Client, broker int32) *lane { return &lane{cl: cl, broker: broker} }

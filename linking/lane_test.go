@@ -122,7 +122,7 @@ func inFlight(t *testing.T) (*runner, *mirror) {
 	}
 	l := &Link{decl: &plans.Link{Name: "link"}, from: &Region{Name: "east"}, to: &Region{Name: "west"}}
 	l.o.fill()
-	return &runner{l: l, mirrors: map[partitionKey]*mirror{m.key(): m}, fetcher: fetch.New(nil, fetch.Options{}), schemas: &schemaGate{}}, m
+	return &runner{l: l, mirrors: map[partitionKey]*mirror{m.key(): m}, ready: map[*mirror]struct{}{}, doubtful: map[*mirror]time.Time{}, fetcher: fetch.New(nil, fetch.Options{}), schemas: &schemaGate{}}, m
 }
 
 func TestFlightsAreSettledInTheirOrder(t *testing.T) {

@@ -21,6 +21,12 @@ const (
 // schedule sends whatever can be sent: packed produce requests, several per destination leader, and markers for gaps.
 func (r *runner) schedule(ctx context.Context) {
 	now := time.Now()
+	for m := range r.ready {
+		if len(m.queue) == m.sent || r.mirrors[m.key()] != m {
+			delete(r.ready, m)
+		}
+	}
+	r.resolve(ctx, now)
 	r.scheduleGaps(ctx, now)
 	if r.renewing {
 		r.renewIdentity(ctx)
@@ -28,11 +34,11 @@ func (r *runner) schedule(ctx context.Context) {
 	}
 	for {
 		byLeader := map[int32][]*mirror{}
-		for k, m := range r.mirrors {
+		for m := range r.ready {
 			if !m.sendable(now) || r.gated(m) {
 				continue
 			}
-			leader, ok := r.leaders[k]
+			leader, ok := r.leaders[m.key()]
 			if !ok {
 				r.findLeaders(ctx, now)
 			} else if l := r.lane(leader); l.inFlight < maxInFlight && m.follows(l) {

@@ -26,6 +26,7 @@ const (
 	groupsEvery  = time.Second            // group positions
 	schemasEvery = 5 * time.Second        // subjects without records yet
 	tickEvery    = 100 * time.Millisecond // the caller's Progress; mirrors that wait
+	openTogether = 200                    // partitions whose logs are looked at in one go
 	lastRecord   = 2 * time.Second        // how long a run that ends tries to record its states
 )
 
@@ -51,6 +52,9 @@ type runner struct {
 	topicErrs map[string]*MirrorError // topics that failed as a whole
 	schemas   *schemaGate
 	groups    *groupSync
+
+	ready    map[*mirror]struct{}  // those that have something to be sent, now or when they may
+	doubtful map[*mirror]time.Time // those whose logs are to be looked at, and when
 
 	leaders  map[partitionKey]int32
 	topicIDs map[string][16]byte
@@ -81,7 +85,7 @@ type runner struct {
 
 func newRunner(l *Link, o RunOptions, s *store, gaps *gapWriter) *runner {
 	return &runner{l: l, o: o, s: s, memory: s.memory, gaps: gaps, mirrors: map[partitionKey]*mirror{}, opening: map[partitionKey]bool{},
-		topicErrs: map[string]*MirrorError{}, leaders: map[partitionKey]int32{}, lanes: map[int32]*lane{}, topicIDs: map[string][16]byte{},
+		topicErrs: map[string]*MirrorError{}, ready: map[*mirror]struct{}{}, doubtful: map[*mirror]time.Time{}, leaders: map[partitionKey]int32{}, lanes: map[int32]*lane{}, topicIDs: map[string][16]byte{},
 		results: make(chan func(context.Context) error, 64), ended: make(chan struct{}),
 		fetcher: fetch.New(l.from.Client, fetch.Options{}), schemas: newSchemaGate(l), groups: &groupSync{l: l, s: s, last: s.memory.groups}}
 }
@@ -202,6 +206,14 @@ func (r *runner) later(ctx context.Context, do func(context.Context)) {
 	})
 }
 
+// wake has the loop look at what is due after a while.
+func (r *runner) wake(ctx context.Context, after time.Duration) {
+	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
+		_ = wait(ctx, after) // a loop that ends takes no result
+		return func(context.Context) error { return nil }
+	})
+}
+
 // destination notes whether the destination answers.
 func (r *runner) destination(err error) {
 	if err == nil {
@@ -307,7 +319,9 @@ func (r *runner) adopt(ctx context.Context, changed []*topicRecord, fresh []part
 				r.later(ctx, func(ctx context.Context) { r.adopt(ctx, changed, fresh) })
 			default:
 				r.steady = true
-				r.open(ctx, fresh, 0)
+				for parts := range slices.Chunk(fresh, openTogether) { // those that are there first go on first
+					r.open(ctx, parts, 0)
+				}
 			}
 			return nil
 		}
@@ -349,6 +363,9 @@ func (r *runner) take(ctx context.Context, c *fetch.Chunk) {
 		}
 		r.end(m, &MirrorError{Code: code, First: m.read, End: c.Next, Detail: "the source's bytes can not be mirrored", Err: err,
 			Hint: "check the source's log with kafka-dump-log; the mirror holds everything in front of it"})
+	}
+	if len(m.queue) > queued {
+		r.ready[m] = struct{}{}
 	}
 	r.schemas.scan(m, m.queue[min(queued, len(m.queue)):])
 }
