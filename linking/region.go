@@ -8,14 +8,11 @@ package linking
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -23,9 +20,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/sasl"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
 	"github.com/twmb/franz-go/pkg/sr"
 	"github.com/twmb/franz-go/plugin/kslog"
 
@@ -88,55 +82,44 @@ func rounded(d time.Duration) time.Duration {
 	return d.Round(100 * time.Millisecond)
 }
 
-// AuthError is a login that a region refused.
-type AuthError struct {
-	Region, Mechanism, Username string
-	Err                         error
-}
-
-func (e *AuthError) Error() string {
-	return fmt.Sprintf("%s: the brokers refuse the login of %q by %s: %v", e.Region, e.Username, e.Mechanism, e.Err)
-}
-func (e *AuthError) Unwrap() error { return e.Err }
-
 // metadataAge is how old an answer about topics and leaders may be: another process, or another client, may have created a topic just now.
 const metadataAge = 10 * time.Millisecond
 
 // Open makes a region's clients and contacts its cluster once. Errors: *UnreachableError, *AuthError, *plans.MissingSecretError.
 func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Region, error) {
 	o.fill()
+	dialTimeout := min(o.Timeout/2, 5*time.Second) // so that one that got no answer can be told of
 	opts := []kgo.Opt{
 		kgo.SeedBrokers(decl.Kafka.Bootstrap...),
 		kgo.ClientID("lifeboat"),
 		kgo.WithLogger(kafkaLog(o.Log, name)),
 		kgo.MetadataMinAge(metadataAge),
-		kgo.DialTimeout(min(o.Timeout, 5*time.Second)),
 		kgo.ProducerLinger(0),
 		kgo.RetryBackoffFn(func(tries int) time.Duration { return min(50*time.Millisecond<<min(tries, 10), retryEvery) }),
 	}
-	login := [2]string{}
-	var mechanism string
-	if s := decl.Kafka.SASL; s != nil {
-		for i, secret := range []plans.Secret{s.Username, s.Password} {
-			v, err := secret.Resolve(o.Getenv, o.ReadFile)
-			if err != nil {
-				return nil, fmt.Errorf("%s: kafka login: %w", name, err)
-			}
-			login[i] = v
-		}
-		mechanism = s.Mechanism
-		m, err := mechanismOf(mechanism, login[0], login[1])
+	var mechanism, username string
+	if decl.Kafka.SASL != nil {
+		login := newLogin(decl.Kafka.SASL, o)
+		mechanism = decl.Kafka.SASL.Mechanism
+		m, err := login.mechanism()
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", name, err)
 		}
+		if username, err = login.try(); err != nil {
+			return nil, fmt.Errorf("%s: kafka login: %w", name, err)
+		}
 		opts = append(opts, kgo.SASL(m))
 	}
-	if t := decl.Kafka.TLS; t != nil {
-		config, err := tlsConfig(t, o.ReadFile)
-		if err != nil {
+	if decl.Kafka.TLS != nil {
+		files := tlsFiles{decl.Kafka.TLS, o.ReadFile}
+		if _, err := files.config(""); err != nil {
 			return nil, fmt.Errorf("%s: tls: %w", name, err)
 		}
-		opts = append(opts, kgo.DialTLSConfig(config))
+		opts = append(opts, kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
+			return files.dial(ctx, dialTimeout, network, address)
+		}))
+	} else {
+		opts = append(opts, kgo.DialTimeout(dialTimeout))
 	}
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
@@ -148,17 +131,7 @@ func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Reg
 	defer cancel()
 	if err := cl.Ping(first); err != nil {
 		cl.Close()
-		var mistrust x509.UnknownAuthorityError
-		switch {
-		case errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.UnsupportedSaslMechanism),
-			mechanism != "" && errors.Is(err, io.EOF): // how brokers before Kafka 1.0 refuse a login, and some proxies do
-			return nil, &AuthError{name, mechanism, login[0], err}
-		case errors.As(err, &mistrust):
-			return nil, fmt.Errorf("%s: tls: %w", name, err)
-		case ctx.Err() != nil:
-			return nil, context.Cause(ctx)
-		}
-		return nil, &UnreachableError{name, decl.Kafka.Bootstrap, time.Since(begun), err}
+		return nil, r.explain(ctx, decl, err, mechanism, username, time.Since(begun))
 	}
 	if decl.Registry != nil {
 		if r.Registry, err = openRegistry(decl.Registry, o); err != nil {
@@ -167,6 +140,25 @@ func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Reg
 		}
 	}
 	return r, nil
+}
+
+// explain says what a first contact that went wrong means.
+func (r *Region) explain(ctx context.Context, decl *plans.Region, err error, mechanism, username string, tried time.Duration) error {
+	_, noToken := errors.AsType[*TokenError](err)
+	_, badToken := errors.AsType[*tokenRefusedError](err)
+	if wrong := tlsError(r.Name, strings.Join(r.Addresses, ", "), "regions."+r.Name+".kafka", decl.Kafka.TLS, err); wrong != nil {
+		return wrong
+	}
+	switch {
+	case ctx.Err() != nil:
+		return context.Cause(ctx)
+	case noToken, errors.Is(err, ErrTokenExpired):
+		return fmt.Errorf("%s: kafka login by %s: %w", r.Name, mechanism, err)
+	case badToken, errors.Is(err, kerr.SaslAuthenticationFailed), errors.Is(err, kerr.UnsupportedSaslMechanism), errors.Is(err, kerr.IllegalSaslState),
+		mechanism != "" && errors.Is(err, io.EOF) && !strings.Contains(err.Error(), "is TLS missing?"): // how brokers before Kafka 1.0 refuse a login, and some proxies do
+		return &AuthError{r.Name, mechanism, username, err}
+	}
+	return &UnreachableError{r.Name, r.Addresses, tried, err}
 }
 
 // kafkaLog is where the client library's own log goes: nowhere, unless somebody reads details. What it warns of, a broker that does
@@ -180,66 +172,3 @@ func kafkaLog(log *slog.Logger, region string) kgo.Logger {
 
 // Close lets the clients go.
 func (r *Region) Close() { r.Client.Close() }
-
-func mechanismOf(name, user, password string) (sasl.Mechanism, error) {
-	switch name {
-	case "PLAIN":
-		return plain.Auth{User: user, Pass: password}.AsMechanism(), nil
-	case "SCRAM-SHA-256":
-		return scram.Auth{User: user, Pass: password}.AsSha256Mechanism(), nil
-	case "SCRAM-SHA-512":
-		return scram.Auth{User: user, Pass: password}.AsSha512Mechanism(), nil
-	}
-	return nil, fmt.Errorf("SASL mechanism %q is not supported yet: use PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", name)
-}
-
-func tlsConfig(t *plans.TLS, readFile func(string) ([]byte, error)) (*tls.Config, error) {
-	c := &tls.Config{ServerName: t.ServerName, MinVersion: tls.VersionTLS12}
-	if t.CA != "" {
-		pem, err := readFile(t.CA)
-		if err != nil {
-			return nil, err
-		}
-		c.RootCAs = x509.NewCertPool()
-		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no PEM certificate", t.CA)
-		}
-	}
-	if t.Cert != "" {
-		cert, err := readFile(t.Cert)
-		if err != nil {
-			return nil, err
-		}
-		key, err := readFile(t.Key)
-		if err != nil {
-			return nil, err
-		}
-		pair, err := tls.X509KeyPair(cert, key)
-		if err != nil {
-			return nil, err
-		}
-		c.Certificates = []tls.Certificate{pair}
-	}
-	return c, nil
-}
-
-func openRegistry(decl *plans.Registry, o Options) (*sr.Client, error) {
-	client := &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{
-		DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext, MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second}}
-	opts := []sr.ClientOpt{sr.URLs(strings.TrimRight(decl.URL, "/")), sr.HTTPClient(client)}
-	login := [2]string{}
-	for i, s := range []plans.Secret{decl.Username, decl.Password} {
-		if s == (plans.Secret{}) {
-			continue
-		}
-		v, err := s.Resolve(o.Getenv, o.ReadFile)
-		if err != nil {
-			return nil, err
-		}
-		login[i] = v
-	}
-	if login[0] != "" {
-		opts = append(opts, sr.BasicAuth(login[0], login[1]))
-	}
-	return sr.NewClient(opts...)
-}

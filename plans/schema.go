@@ -35,7 +35,7 @@ func Schema() []byte {
 	choose(defs["ACLRule"], "writes", knownWrites)
 	choose(defs["Link"], "gaps", knownGaps)
 	choose(defs["Objectives"], "semantics", knownSemantics)
-	for _, texts := range []struct{ def, field string }{{"TopicRule", "configs"}, {"Pipeline", "properties"}} {
+	for _, texts := range []struct{ def, field string }{{"TopicRule", "configs"}, {"Pipeline", "properties"}, {"SASL", "extensions"}} {
 		p, _ := defs[texts.def].Properties.Get(texts.field)
 		p.AdditionalProperties = &jsonschema.Schema{AnyOf: []*jsonschema.Schema{{Type: "string"}, {Type: "number"}, {Type: "boolean"}}}
 	}
@@ -101,10 +101,15 @@ var schemaComments = map[string]string{
 	"TLS.Cert":             "PEM file of the client certificate",
 	"TLS.Key":              "PEM file of its key",
 	"TLS.ServerName":       "the name that the brokers' certificate must have, where it is not the host",
-	"SASL.Mechanism":       "how the password is proved",
-	"SASL.Username":        "reference to the user's name",
-	"SASL.Password":        "reference to the password",
+	"SASL.Mechanism":       "how the login is proved",
+	"SASL.Username":        "reference to the user's name; with tokenURL the client id, with AWS_MSK_IAM the access key id",
+	"SASL.Password":        "reference to the password; with tokenURL the client secret, with AWS_MSK_IAM the secret access key",
+	"SASL.Token":           "OAUTHBEARER: reference to a token, read again at every login; AWS_MSK_IAM: to the session token",
+	"SASL.TokenURL":        "OAUTHBEARER: where tokens are got from with client credentials (OAuth 2.0)",
+	"SASL.Scope":           "OAUTHBEARER: the scope asked for at tokenURL",
+	"SASL.Extensions":      "OAUTHBEARER: what is sent with the token, such as logicalCluster and identityPoolId",
 	"Registry.URL":         "where it listens",
+	"Registry.TLS":         "encryption of an https URL; leave out for the system's roots",
 	"Registry.Username":    "reference to the user's name or API key",
 	"Registry.Password":    "reference to the password or API secret",
 	"Engine.Backend":       "bundled: the engine in lifeboat; confluent: Confluent Cloud; flink: Apache Flink's SQL Gateway",

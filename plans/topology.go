@@ -56,16 +56,24 @@ type TLS struct {
 	ServerName string `yaml:"serverName,omitempty" json:"serverName,omitempty"`
 }
 
-// SASL is a login. Mechanism is PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.
+// SASL is a login. Mechanism is PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM. What the secrets are depends on it:
+// OAUTHBEARER takes either Token, or TokenURL with Username and Password as client id and secret (OAuth 2.0 client credentials);
+// AWS_MSK_IAM takes Username and Password as access key id and secret access key, with Token as session token where they are temporary,
+// or none of them: then they are in the environment under the names that AWS gives them.
 type SASL struct {
-	Mechanism string `yaml:"mechanism" json:"mechanism"`
-	Username  Secret `yaml:"username" json:"username"`
-	Password  Secret `yaml:"password" json:"password"`
+	Mechanism  string            `yaml:"mechanism" json:"mechanism"`
+	Username   Secret            `yaml:"username,omitempty" json:"username,omitempty"`
+	Password   Secret            `yaml:"password,omitempty" json:"password,omitempty"`
+	Token      Secret            `yaml:"token,omitempty" json:"token,omitzero"`
+	TokenURL   string            `yaml:"tokenURL,omitempty" json:"tokenURL,omitempty"`
+	Scope      string            `yaml:"scope,omitempty" json:"scope,omitempty"`
+	Extensions map[string]string `yaml:"extensions,omitempty" json:"extensions,omitempty"` // OAUTHBEARER: sent with the token (KIP-342)
 }
 
 // Registry is a schema registry with Confluent's API.
 type Registry struct {
 	URL      string `yaml:"url" json:"url"`
+	TLS      *TLS   `yaml:"tls,omitempty" json:"tls,omitempty"` // of an https URL
 	Username Secret `yaml:"username,omitempty" json:"username,omitempty"`
 	Password Secret `yaml:"password,omitempty" json:"password,omitempty"`
 }

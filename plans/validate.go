@@ -15,7 +15,7 @@ import (
 // The values that a topology may choose from.
 var (
 	knownPatterns   = []string{string(ActivePassive), string(ActiveActive)}
-	knownMechanisms = []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}
+	knownMechanisms = []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"}
 	knownBackends   = []string{"bundled", "confluent", "flink"}
 	knownFences     = []string{"acl", "quota", "command", "manual"}
 	knownStrategies = []string{string(Auto), string(Parallel), string(Restore), string(Rebuild), string(Resume), string(Fresh)}

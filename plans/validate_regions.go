@@ -31,6 +31,10 @@ func (d *decoder) regions(t *Topology) {
 		if r.Registry != nil {
 			d.url(path+".registry.url", r.Registry.URL)
 			d.login(path+".registry", r.Registry.Username, r.Registry.Password)
+			d.tls(r.Registry.TLS, path+".registry.tls")
+			if r.Registry.TLS != nil && strings.HasPrefix(r.Registry.URL, "http://") {
+				d.meaningless(path+".registry", "tls", "the URL is not https", true)
+			}
 		}
 		if r.Engine != nil {
 			d.required(path+".engine.backend", r.Engine.Backend)
@@ -66,13 +70,61 @@ func (d *decoder) kafka(k Kafka, path string) {
 		}
 	}
 	if s := k.SASL; s != nil {
-		d.required(path+".sasl.mechanism", s.Mechanism)
-		d.oneOf(path+".sasl.mechanism", s.Mechanism, knownMechanisms)
-		d.required(path+".sasl.username", s.Username.ref)
-		d.required(path+".sasl.password", s.Password.ref)
+		d.sasl(s, path+".sasl")
 	}
-	if t := k.TLS; t != nil && (t.Cert == "") != (t.Key == "") {
-		d.add("missing-key", path+".tls", path+".tls has one of cert and key", "a client certificate needs both")
+	d.tls(k.TLS, path+".tls")
+}
+
+func (d *decoder) tls(t *TLS, path string) {
+	if t != nil && (t.Cert == "") != (t.Key == "") {
+		d.add("missing-key", path, path+" has one of cert and key", "a client certificate needs both")
+	}
+}
+
+// sasl checks that a login has what its mechanism needs, and nothing that has no meaning with it.
+func (d *decoder) sasl(s *SASL, path string) {
+	d.required(path+".mechanism", s.Mechanism)
+	d.oneOf(path+".mechanism", s.Mechanism, knownMechanisms)
+	switch s.Mechanism {
+	case "OAUTHBEARER":
+		switch {
+		case s.TokenURL != "":
+			d.url(path+".tokenURL", s.TokenURL)
+			d.required(path+".username", s.Username.ref)
+			d.required(path+".password", s.Password.ref)
+			d.meaningless(path, "token", "tokenURL tells where tokens come from", !s.Token.IsZero())
+		case d.reported(path + ".token"):
+		case s.Token.IsZero():
+			d.add("missing-key", path, path+" has neither token nor tokenURL",
+				`write token: "${file:/path}", or tokenURL with the client's id and secret as username and password`)
+		default:
+			d.meaningless(path, "username", "the token tells who it is", !s.Username.IsZero())
+			d.meaningless(path, "password", "the token tells who it is", !s.Password.IsZero())
+			d.meaningless(path, "scope", "there is no tokenURL to send it to", s.Scope != "")
+		}
+		return
+	case "AWS_MSK_IAM":
+		d.login(path, s.Username, s.Password)
+		if s.Username.IsZero() {
+			d.meaningless(path, "token", "without username and password everything comes from the environment", !s.Token.IsZero())
+		}
+	case "":
+		return
+	default:
+		d.required(path+".username", s.Username.ref)
+		d.required(path+".password", s.Password.ref)
+		d.meaningless(path, "token", s.Mechanism+" takes a password", !s.Token.IsZero())
+	}
+	why := "it belongs to mechanism OAUTHBEARER"
+	d.meaningless(path, "tokenURL", why, s.TokenURL != "")
+	d.meaningless(path, "scope", why, s.Scope != "")
+	d.meaningless(path, "extensions", why, len(s.Extensions) > 0)
+}
+
+// meaningless reports a key that would be ignored.
+func (d *decoder) meaningless(path, key, why string, given bool) {
+	if given && !d.reported(path+"."+key) {
+		d.add("unknown-key", path+"."+key, fmt.Sprintf("%q has no meaning here: %s", key, why), "remove it")
 	}
 }
 

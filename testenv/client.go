@@ -23,7 +23,11 @@ type User struct {
 // Client is a client of the region with opts over these defaults: the region's address and, where it has users and opts have
 // no SASL, its first super user. The caller closes it.
 func (r *Region) Client(opts ...kgo.Opt) (*kgo.Client, error) {
-	opts = append([]kgo.Opt{kgo.SeedBrokers(r.Bootstrap...), kgo.MetadataMinAge(50 * time.Millisecond)}, opts...)
+	own := []kgo.Opt{kgo.SeedBrokers(r.Bootstrap...), kgo.MetadataMinAge(50 * time.Millisecond)}
+	if r.tls != nil {
+		own = append(own, kgo.DialTLSConfig(r.tls))
+	}
+	opts = append(own, opts...)
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: making a client: %w", r.Name, err)

@@ -37,6 +37,13 @@ func StartEmbedded(ctx context.Context, o Options) (*Env, error) {
 	return Assemble(ctx, "embedded", o, func(ctx context.Context, r *Region) (func() error, error) {
 		b := &fakeBroker{region: r, opts: embeddedOptions(o, filepath.Join(dir, r.Name))}
 		r.Broker = b
+		if o.TLS != nil {
+			server, err := o.TLS.server(r.Name)
+			if err != nil {
+				return b.Kill, err
+			}
+			b.opts = append(b.opts, kfake.TLS(server))
+		}
 		return b.Kill, b.Start(ctx)
 	}, remove)
 }

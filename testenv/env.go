@@ -19,6 +19,14 @@ import (
 // very end of Stop.
 func Assemble(ctx context.Context, kind string, o Options, start func(ctx context.Context, r *Region) (stop func() error, err error), last func() error) (*Env, error) {
 	env := &Env{Kind: kind, East: &Region{Name: "east", users: o.Users}, West: &Region{Name: "west", users: o.Users}}
+	if o.TLS != nil {
+		for _, r := range env.Regions() {
+			var err error
+			if r.tls, err = o.TLS.client(r.Name); err != nil {
+				return nil, errors.Join(err, last())
+			}
+		}
+	}
 	var mu sync.Mutex
 	stops := []func() error{last}
 	onStop := func(f func() error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"os"
 	"path/filepath"
@@ -75,7 +76,16 @@ func (b *kafkaBroker) format(ctx context.Context, l KafkaListeners) error {
 	if err := os.MkdirAll(b.dir, 0o755); err != nil {
 		return fmt.Errorf("making the broker's directory: %w", err)
 	}
-	if err := os.WriteFile(b.properties(), []byte(KafkaProperties(l, data, b.options)), 0o600); err != nil {
+	o := b.options
+	if o.TLS != nil {
+		configs := map[string]string{}
+		if err := o.TLS.kafka(b.region.Name, configs); err != nil {
+			return err
+		}
+		maps.Copy(configs, o.Configs)
+		o.Configs = configs
+	}
+	if err := os.WriteFile(b.properties(), []byte(KafkaProperties(l, data, o)), 0o600); err != nil {
 		return fmt.Errorf("writing the broker's configuration: %w", err)
 	}
 	if _, err := os.Stat(filepath.Join(data, "meta.properties")); err == nil {

@@ -7,12 +7,15 @@ import (
 	"strings"
 )
 
-// mechanisms are the SASL mechanisms that a region with Users takes.
+// mechanisms are the SASL mechanisms that a region with Users takes. Kafka takes OAUTHBEARER too, with tokens that nobody has signed
+// (alg none) and that name the user as sub.
 var mechanisms = []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}
+
+const bearer = "OAUTHBEARER"
 
 // KafkaListeners says where a one-node KRaft cluster listens, and what it tells clients to connect to.
 type KafkaListeners struct {
-	Client, Controller, Internal string // host:port to listen on; Internal is for the broker itself and only used with Users
+	Client, Controller, Internal string // host:port to listen on; Internal is for the broker itself and only used with Users or TLS
 	Advertised                   string // host:port that clients are told
 }
 
@@ -45,12 +48,14 @@ func KafkaProperties(l KafkaListeners, dataDir string, o Options) string {
 		"broker.session.timeout.ms":    "3000",
 		"broker.heartbeat.interval.ms": "500",
 	}
-	if len(o.Users) > 0 {
+	if len(o.Users) > 0 || o.TLS != nil {
 		p["listeners"] = fmt.Sprintf("CLIENT://%s,INTERNAL://%s,CONTROLLER://%s", l.Client, l.Internal, l.Controller)
 		p["advertised.listeners"] = fmt.Sprintf("CLIENT://%s,INTERNAL://%s", l.Advertised, l.Internal)
-		p["listener.security.protocol.map"] = "CLIENT:SASL_PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT"
+		p["listener.security.protocol.map"] = "CLIENT:" + protocol(o) + ",INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT"
 		p["inter.broker.listener.name"] = "INTERNAL"
-		p["listener.name.client.sasl.enabled.mechanisms"] = strings.Join(mechanisms, ",")
+	}
+	if len(o.Users) > 0 {
+		p["listener.name.client.sasl.enabled.mechanisms"] = strings.Join(append(slices.Clone(mechanisms), bearer), ",")
 		p["authorizer.class.name"] = "org.apache.kafka.metadata.authorizer.StandardAuthorizer"
 		super := []string{"User:ANONYMOUS"} // the broker itself, on INTERNAL and CONTROLLER
 		var plain strings.Builder
@@ -65,6 +70,7 @@ func KafkaProperties(l KafkaListeners, dataDir string, o Options) string {
 		for _, m := range mechanisms[1:] {
 			p["listener.name.client."+strings.ToLower(m)+".sasl.jaas.config"] = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 		}
+		p["listener.name.client.oauthbearer.sasl.jaas.config"] = `org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";`
 		p["super.users"] = strings.Join(super, ";")
 	}
 	maps.Copy(p, o.Configs)
@@ -74,4 +80,15 @@ func KafkaProperties(l KafkaListeners, dataDir string, o Options) string {
 		fmt.Fprintf(&b, "%s=%s\n", k, strings.ReplaceAll(p[k], `\`, `\\`))
 	}
 	return b.String()
+}
+
+// protocol is how clients connect.
+func protocol(o Options) string {
+	switch {
+	case o.TLS == nil:
+		return "SASL_PLAINTEXT"
+	case len(o.Users) == 0:
+		return "SSL"
+	}
+	return "SASL_SSL"
 }

@@ -5,6 +5,7 @@ package testenv
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -33,6 +34,7 @@ type Region struct {
 	}
 
 	users []User
+	tls   *tls.Config // nil: clients connect without
 }
 
 // Broker is the process (or what stands for it) that serves a region's Kafka. Data and address survive Kill and Start.
@@ -51,6 +53,7 @@ type Options struct {
 	Dir       string            // where data lives; "" = a fresh temporary directory, removed by Stop
 	Configs   map[string]string // broker configs, over those of this package
 	Users     []User            // nil = anyone may do anything; else SASL is required and an authorizer is on
+	TLS       *TLS              // nil = plain connections; not in containers
 	HeapMiB   int               // Kafka: JVM heap, default 512, in containers 256
 	Transient bool              // embedded: keep data in memory only; Kill then loses it
 }

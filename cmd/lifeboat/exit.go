@@ -87,6 +87,8 @@ func explain(err error) (code int, hint string) {
 		hinted      withHint
 		unreachable *linking.UnreachableError
 		auth        *linking.AuthError
+		encryption  *linking.TLSError
+		token       *linking.TokenError
 		mirror      *linking.MirrorError
 		held        *dr.LeaseHeldError
 		interrupted *dr.InterruptedError
@@ -133,6 +135,12 @@ func explain(err error) (code int, hint string) {
 		return exitPartWay, or(mirror.Hint)
 	case errors.As(err, &auth):
 		return exitError, or("check regions." + auth.Region + ".kafka.sasl in lifeboat.yaml and the secret it names")
+	case errors.As(err, &encryption):
+		return exitError, or(encryption.Hint)
+	case errors.As(err, &token):
+		return exitError, or("check kafka.sasl.tokenURL in lifeboat.yaml, and the client id and secret that username and password name")
+	case errors.Is(err, linking.ErrTokenExpired):
+		return exitError, or("put a new token where kafka.sasl.token in lifeboat.yaml says")
 	case errors.As(err, &secret):
 		return exitError, or("set it, then run the command again")
 	default:

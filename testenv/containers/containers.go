@@ -51,6 +51,9 @@ func Start(ctx context.Context, o testenv.Options) (*testenv.Env, error) {
 	if reason := Missing(); reason != "" {
 		return nil, fmt.Errorf("%s: %w", reason, testenv.ErrMissing)
 	}
+	if o.TLS != nil {
+		return nil, fmt.Errorf("TLS in containers: %w", testenv.ErrNotSupported)
+	}
 	// The reaper is a container of an image that would be downloaded; owner and removeOrphans stand in for it.
 	if err := errors.Join(
 		os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"),

@@ -1,0 +1,29 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/lifeboat-dr/lifeboat/linking"
+)
+
+// A connection that can not be made says what to do next.
+func TestConnectionErrorsHaveHints(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		err  error
+		hint string
+	}{
+		{"tls", fmt.Errorf("opening: %w", &linking.TLSError{Region: "east", Hint: "renew it"}), "renew it"},
+		{"login", &linking.AuthError{Region: "east", Mechanism: "PLAIN"}, "check regions.east.kafka.sasl"},
+		{"expired token", fmt.Errorf("east: %w", linking.ErrTokenExpired), "put a new token"},
+		{"no token", fmt.Errorf("east: %w", &linking.TokenError{URL: "https://idp"}), "tokenURL"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			if code, hint := explain(c.err); code != exitError || !strings.Contains(hint, c.hint) {
+				t.Errorf("exit %d, hint %q", code, hint)
+			}
+		})
+	}
+}
