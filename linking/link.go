@@ -1,11 +1,13 @@
 package linking
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 
+	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
@@ -39,6 +41,20 @@ type RunOptions struct {
 	Once     bool           // end when lag is zero for every mirror that has not failed
 	Progress func(Progress) // told a few times a second, from the goroutine that mirrors
 	Owner    string         // who runs it, for the record; default user's pid
+
+	// Memory is what the process may use, in bytes: the run holds a quarter of it in records at most, and has as much again on its way.
+	// Zero is DefaultMemory. A partition's largest batch has to fit.
+	Memory    int64
+	Bandwidth int64 // bytes a second read from the source, on average; zero is no limit
+}
+
+// DefaultMemory is what a run is content with for ten thousand partitions, in bytes.
+const DefaultMemory = 256 << 20
+
+// fetching are the bounds of reading for a run.
+func (o *RunOptions) fetching() fetch.Options {
+	memory := cmp.Or(o.Memory, DefaultMemory)
+	return fetch.Options{MaxBuffered: memory / 4, MaxBytes: int32(min(16<<20, memory/16)), MaxPartitionBytes: int32(min(2<<20, memory/32)), Rate: o.Bandwidth}
 }
 
 // Progress is how far a link has come.

@@ -13,7 +13,7 @@ import (
 
 // Bounds of what is on its way to the destination.
 const (
-	maxRequestBytes = 8 << 20 // of one request
+	maxRequestBytes = 8 << 20 // of one request, where memory allows
 	mergeBytes      = 900 << 10
 	produceTimeout  = 30 * time.Second
 )
@@ -67,7 +67,7 @@ func (r *runner) lane(broker int32) *lane {
 func (r *runner) send(ctx context.Context, l *lane, ready []*mirror) {
 	sent, bufs, size := map[partitionKey]*flight{}, make([][]byte, 0, len(ready)), 0
 	for _, m := range ready {
-		if size > 0 && size+len(m.queue[m.sent].data) > maxRequestBytes {
+		if size > 0 && size+len(m.queue[m.sent].data) > r.requestBytes {
 			continue
 		}
 		f := m.depart(r.id, l.inFlight >= crowd)
@@ -129,8 +129,15 @@ func (r *runner) buffer() []byte {
 		return nil
 	}
 	b := r.free[n-1]
-	r.free = r.free[:n-1]
+	r.free, r.freeBytes = r.free[:n-1], r.freeBytes-cap(b)
 	return b
+}
+
+// keep keeps a buffer to be used again, as many as two requests need.
+func (r *runner) keep(b []byte) {
+	if r.freeBytes+cap(b) <= 2*r.requestBytes {
+		r.free, r.freeBytes = append(r.free, b[:0]), r.freeBytes+cap(b)
+	}
 }
 
 // answered takes a produce answer to its flights, and lets every partition of it go on.
@@ -149,7 +156,7 @@ func (r *runner) answered(ctx context.Context, req *kmsg.ProduceRequest, sent ma
 			}
 			for _, p := range t.Partitions {
 				if f, ok := sent[partitionKey{name, p.Partition}]; ok && !f.landed {
-					r.free = append(r.free, f.body[:0]) // only of a request that was answered: nobody reads it any more
+					r.keep(f.body) // only of a request that was answered: nobody reads it any more
 					f.land(p.BaseOffset, kerr.ErrorForCode(p.ErrorCode))
 				}
 			}

@@ -56,22 +56,24 @@ type runner struct {
 	ready    map[*mirror]struct{}  // those that have something to be sent, now or when they may
 	doubtful map[*mirror]time.Time // those whose logs are to be looked at, and when
 
-	leaders  map[partitionKey]int32
-	topicIDs map[string][16]byte
-	lanes    map[int32]*lane
-	requests int      // produce requests in flight, on all of them
-	free     [][]byte // their buffers, used again
-	filling  int      // logs being aligned
-	gapping  bool
-	renewing bool // the identity is to be renewed: no data is sent
-	initing  bool
-	finding  bool
-	findNext time.Time
-	looking  bool
-	saving   bool
-	steady   bool                   // topics were looked at once
-	target   map[partitionKey]int64 // with Once: where each mirror must come to
-	closing  bool                   // with Once: the last passes are under way
+	leaders      map[partitionKey]int32
+	topicIDs     map[string][16]byte
+	lanes        map[int32]*lane
+	requests     int      // produce requests in flight, on all of them
+	requestBytes int      // of one of them
+	free         [][]byte // their buffers, used again
+	freeBytes    int
+	filling      int // logs being aligned
+	gapping      bool
+	renewing     bool // the identity is to be renewed: no data is sent
+	initing      bool
+	finding      bool
+	findNext     time.Time
+	looking      bool
+	saving       bool
+	steady       bool                   // topics were looked at once
+	target       map[partitionKey]int64 // with Once: where each mirror must come to
+	closing      bool                   // with Once: the last passes are under way
 
 	waiting      error // why mirrors are not opened, where that is so
 	waitingSince time.Time
@@ -86,8 +88,8 @@ type runner struct {
 func newRunner(l *Link, o RunOptions, s *store, gaps *gapWriter) *runner {
 	return &runner{l: l, o: o, s: s, memory: s.memory, gaps: gaps, mirrors: map[partitionKey]*mirror{}, opening: map[partitionKey]bool{},
 		topicErrs: map[string]*MirrorError{}, ready: map[*mirror]struct{}{}, doubtful: map[*mirror]time.Time{}, leaders: map[partitionKey]int32{}, lanes: map[int32]*lane{}, topicIDs: map[string][16]byte{},
-		results: make(chan func(context.Context) error, 64), ended: make(chan struct{}),
-		fetcher: fetch.New(l.from.Client, fetch.Options{}), schemas: newSchemaGate(l), groups: &groupSync{l: l, s: s, last: s.memory.groups}}
+		results: make(chan func(context.Context) error, 64), requestBytes: int(min(maxRequestBytes, cmp.Or(o.Memory, DefaultMemory)/32)), ended: make(chan struct{}),
+		fetcher: fetch.New(l.from.Client, o.fetching()), schemas: newSchemaGate(l), groups: &groupSync{l: l, s: s, last: s.memory.groups}}
 }
 
 // run is the loop, with the goroutines around it; it returns when all of them have ended.

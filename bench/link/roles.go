@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"syscall"
@@ -81,6 +82,7 @@ func serveRole(ctx context.Context, args []string) error {
 }
 
 func runLink(ctx context.Context, args []string, o linking.RunOptions) error {
+	debug.SetMemoryLimit(linking.DefaultMemory) // as the command does
 	var t task
 	if err := t.parse(args); err != nil {
 		return err

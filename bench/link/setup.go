@@ -17,23 +17,36 @@ import (
 	"github.com/lifeboat-dr/lifeboat/testenv"
 )
 
-// Many small partitions: topics of a hundred, a record in each.
-const (
-	setupTopics     = 10
-	setupPartitions = 100
-)
+// setupPartitions is how many partitions each of many topics has, with a record in each.
+const setupPartitions = 100
 
-// setup measures how long it takes from the start of a mirroring process until every one of many partitions has its record at the
-// destination, and what that costs.
+// setup measures how long it takes from the start of a mirroring process until every one of a thousand partitions has its record at the
+// destination, and what that costs; and what ten thousand cost, on brokers in this process, because a single real one takes minutes to
+// make them.
 func setup(ctx context.Context, env *testenv.Env) error {
-	fmt.Printf("\nSetting up %d topics of %d partitions, a record in each, from the start of the process.\n\n", setupTopics, setupPartitions)
-	fmt.Println("| by | first record s | all records s | CPU s | memory MiB |")
-	fmt.Println("|---|--:|--:|--:|--:|")
+	fmt.Printf("\nSetting up topics of %d partitions, a record in each, from the start of the process.\n\n", setupPartitions)
+	fmt.Println("| partitions | by | first record s | all records s | CPU s | memory MiB |")
+	fmt.Println("|--:|---|--:|--:|--:|--:|")
+	if err := setUp(ctx, env, 10, true); err != nil {
+		return err
+	}
+	fake, err := testenv.StartEmbedded(ctx, testenv.Options{})
+	if err != nil {
+		return err
+	}
+	return errors.Join(setUp(ctx, fake, 100, false), fake.Stop())
+}
+
+func setUp(ctx context.Context, env *testenv.Env, n int, real bool) error {
 	var topics []string
-	for i := range setupTopics {
+	for i := range n {
 		topics = append(topics, fmt.Sprint("setup-", i))
 	}
 	if err := seed(ctx, env.East, topics); err != nil {
+		return err
+	}
+	err := setUpBy(ctx, env, topics, "lifeboat", child("serve", slices.Concat(env.East.Bootstrap, env.West.Bootstrap), "setup-.*", workload{}, 0))
+	if err != nil || !real {
 		return err
 	}
 	mm2, err := mirrorMaker(env, "setup-.*", workload{})
@@ -41,18 +54,7 @@ func setup(ctx context.Context, env *testenv.Env) error {
 		return err
 	}
 	defer os.RemoveAll(mm2.dir)
-	for _, way := range []struct {
-		name string
-		run  runner
-	}{
-		{"lifeboat", child("serve", slices.Concat(env.East.Bootstrap, env.West.Bootstrap), "setup-.*", workload{}, 0)},
-		
-	} {
-		if err := setUpBy(ctx, env, topics, way.name, way.run); err != nil {
-			return fmt.Errorf("setting up by %s: %w", way.name, err)
-		}
-	}
-	return nil
+	return setUpBy(ctx, env, topics, "MirrorMaker 2, tuned", mm2.run)
 }
 
 func setUpBy(ctx context.Context, env *testenv.Env, topics []string, name string, run runner) error {
@@ -73,7 +75,7 @@ func setUpBy(ctx context.Context, env *testenv.Env, topics []string, name string
 		return err
 	}
 	var first, all time.Duration
-	for want := int64(setupTopics * setupPartitions); all == 0 && ctx.Err() == nil; time.Sleep(pollEvery) {
+	for want := int64(len(topics) * setupPartitions); all == 0 && ctx.Err() == nil; time.Sleep(pollEvery) {
 		listed, err := adm.ListEndOffsets(ctx, topics...)
 		if err != nil {
 			continue // topics come one after the other
@@ -92,14 +94,13 @@ func setUpBy(ctx context.Context, env *testenv.Env, topics []string, name string
 			return errors.Join(err, cmd.Wait(), errors.New(string(out.bytes)))
 		}
 	}
-	fmt.Fprintln(os.Stderr, string(out.bytes))
 	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		return err
 	}
 	_ = cmd.Wait() // a JVM ends with 143
 	usage := cmd.ProcessState.SysUsage().(*syscall.Rusage)
 	cpu := cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	fmt.Printf("| %s | %.1f | %.1f | %.1f | %d |\n", name, first.Seconds(), all.Seconds(), cpu.Seconds(), usage.Maxrss>>10)
+	fmt.Printf("| %d | %s | %.1f | %.1f | %.1f | %d |\n", len(topics)*setupPartitions, name, first.Seconds(), all.Seconds(), cpu.Seconds(), usage.Maxrss>>10)
 	for _, t := range topics {
 		if err := remove(ctx, env.West, t); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -28,7 +29,9 @@ was. A mirror that can not go on is FAILED with the exact range, and the others 
 
    lifeboat link run                                         until Ctrl-C
    lifeboat link run --once --format json                    until lag is zero`,
-				Flags: a.flags(which, &cli.BoolFlag{Name: "once", Usage: "end when lag is zero: for scripts and tests"}),
+				Flags: a.flags(which, &cli.BoolFlag{Name: "once", Usage: "end when lag is zero: for scripts and tests"},
+					&cli.StringFlag{Name: "memory", Value: "256MiB", Usage: "`BYTES` that mirroring may use, 32MiB at least"},
+					&cli.StringFlag{Name: "bandwidth", Value: "unlimited", Usage: "bytes per `SECOND` read from the source, such as 20MiB: catching up leaves the rest to others"}),
 			}, 0, a.runLink),
 			a.command(&cli.Command{
 				Name: "status", Usage: "state and lag of every mirrored partition", Flags: a.flags(which),
@@ -57,6 +60,12 @@ was. A mirror that can not go on is FAILED with the exact range, and the others 
 
 // runLink mirrors until the first signal. SIGTERM is how a service is stopped and ends with 0, SIGINT with 130.
 func (a *app) runLink(c *cli.Context) error {
+	o, err := boundsOf(c.String("memory"), c.String("bandwidth"))
+	if err != nil {
+		return usageError{err}
+	}
+	o.Once = c.Bool("once")
+	debug.SetMemoryLimit(o.Memory)
 	return a.world(c, func(ctx context.Context, w *dr.World) error {
 		ctx, stop := a.untilInterrupted(ctx)
 		defer stop()
@@ -75,7 +84,8 @@ func (a *app) runLink(c *cli.Context) error {
 		}
 		begun := time.Now()
 		line := &progressLine{app: a, name: decl.Name}
-		err = l.Run(ctx, linking.RunOptions{Once: c.Bool("once"), Progress: line.show})
+		o.Progress = line.show
+		err = l.Run(ctx, o)
 		line.end()
 		if errors.Is(err, context.Canceled) || errors.Is(err, errSignal) {
 			err = a.stopped()
@@ -95,6 +105,21 @@ func (a *app) runLink(c *cli.Context) error {
 		}
 		return errors.Join(err, a.emit(c, status))
 	})
+}
+
+// boundsOf reads what a run may use.
+func boundsOf(memory, bandwidth string) (o linking.RunOptions, err error) {
+	const least = 32 << 20
+	m, err := linking.ParseBandwidth(memory)
+	if err != nil || m.Share > 0 || m.BytesPerSecond < least {
+		return o, fmt.Errorf("memory %q: write bytes such as 256MiB, 32MiB at least", memory)
+	}
+	b, err := linking.ParseBandwidth(bandwidth)
+	if err != nil || b.Share > 0 {
+		return o, fmt.Errorf("bandwidth %q: write bytes per second such as 20MiB, or unlimited", bandwidth)
+	}
+	o.Memory, o.Bandwidth = int64(m.BytesPerSecond), int64(b.BytesPerSecond)
+	return o, nil
 }
 
 // stopped is how a verb that runs until interrupted ends.

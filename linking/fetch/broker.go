@@ -45,6 +45,9 @@ func (f *Fetcher) serve(ctx context.Context, broker int32, wake chan struct{}) e
 		if wait {
 			pause(ctx, backoff)
 		}
+		if f.o.Rate > 0 {
+			pause(ctx, f.ahead())
+		}
 	}
 }
 
@@ -164,7 +167,25 @@ func (f *Fetcher) take(resp *kmsg.FetchResponse, err error, asked map[key]*parti
 	if len(f.ready) > 0 {
 		signal(f.polled)
 	}
+	if f.o.Rate > 0 {
+		f.pay(int64(size))
+	}
 	return pause
+}
+
+// pay accounts for bytes that were read. What was not used of the rate is kept for a second.
+func (f *Fetcher) pay(bytes int64) {
+	if since := time.Now().Add(-time.Second); f.paid.Before(since) {
+		f.paid = since
+	}
+	f.paid = f.paid.Add(time.Duration(float64(bytes) / float64(f.o.Rate) * float64(time.Second)))
+}
+
+// ahead is how long what was read is ahead of the rate.
+func (f *Fetcher) ahead() time.Duration {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return time.Until(f.paid)
 }
 
 // takePartition takes one partition's part of an answer of size bytes.

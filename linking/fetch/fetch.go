@@ -25,6 +25,7 @@ type Options struct {
 	MaxPartitionBytes int32         // of one partition in one answer [2 MiB]
 	MaxWait           time.Duration // a broker may hold a request that has nothing to answer [500 ms]
 	MaxBuffered       int64         // bytes asked for, or handed out and not released; beyond it 64 KiB of every partition [64 MiB]
+	Rate              int64         // bytes a second from all brokers together, on average over a second [no limit]
 	ReadUncommitted   bool          // read up to the high watermark instead of the last stable offset
 }
 
@@ -117,7 +118,8 @@ type Fetcher struct {
 	tight    bool                    // buffered and reserved leave no room
 	changed  time.Time               // when a partition last came, or was held back, or let go
 	ready    []Chunk
-	failing  error // of the newest request, nil once one has succeeded
+	paid     time.Time // with Rate: up to when what was read is within it
+	failing  error     // of the newest request, nil once one has succeeded
 	since    time.Time
 
 	polled  chan struct{} // something is ready

@@ -261,3 +261,33 @@ func TestBufferIsBounded(t *testing.T) {
 	}
 	visible(t, f, 4)
 }
+
+// TestRateIsKept reads 1 MiB at 256 KiB a second: a second's worth at once, the rest in three.
+func TestRateIsKept(t *testing.T) {
+	env := each.Embedded(t)
+	each.Topic(t, env.East, "t", 1)
+	cl := each.Client(t, env.East, kgo.ProducerBatchMaxBytes(40<<10), kgo.ProducerLinger(0), kgo.ProducerBatchCompression(kgo.NoCompression()))
+	const n = 32
+	for range n {
+		if err := cl.ProduceSync(t.Context(), &kgo.Record{Topic: "t", Value: make([]byte, 32<<10)}).FirstErr(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := start(t, each.Client(t, env.East), fetch.Options{Rate: 256 << 10, MaxPartitionBytes: 64 << 10})
+	begun := time.Now()
+	f.Add("t", 0, 0)
+	next := int64(0)
+	for next < n {
+		chunks, err := f.Poll(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range chunks {
+			next = c.Next
+			c.Release()
+		}
+	}
+	if took := time.Since(begun); took < 2500*time.Millisecond {
+		t.Errorf("1 MiB at 256 KiB a second took %s", took)
+	}
+}
