@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -57,6 +58,19 @@ func mirrorMaker(env *testenv.Env, topic string, w workload) (*maker, error) {
 		"west.producer.compression.type=" + w.codec.String(),
 	}
 	return &maker{dir, env}, os.WriteFile(filepath.Join(dir, "mm2.properties"), []byte(strings.Join(properties, "\n")+"\n"), 0o600)
+}
+
+// untuned takes the settings back that serve throughput.
+func (m *maker) untuned() error {
+	name := filepath.Join(m.dir, "mm2.properties")
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return err
+	}
+	lines := slices.DeleteFunc(strings.Split(string(text), "\n"), func(l string) bool {
+		return strings.HasPrefix(l, "east.consumer.") || strings.HasPrefix(l, "west.producer.")
+	})
+	return os.WriteFile(name, []byte(strings.Join(lines, "\n")), 0o600)
 }
 
 // run begins anew: what a former run remembers of its positions and of its group is deleted.

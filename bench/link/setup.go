@@ -30,7 +30,7 @@ func setup(ctx context.Context, env *testenv.Env) error {
 	if err := setUp(ctx, env, 10, true); err != nil {
 		return err
 	}
-	fake, err := testenv.StartEmbedded(ctx, testenv.Options{})
+	fake, err := testenv.StartEmbedded(ctx, testenv.Options{Transient: true})
 	if err != nil {
 		return err
 	}
