@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lifeboat-dr/lifeboat/engine"
@@ -27,11 +28,12 @@ type Options struct {
 	Timeout  time.Duration // first contact with a region; default 10 s
 	Getenv   func(string) (string, bool)
 	ReadFile func(string) ([]byte, error)
-	StateDir string        // local copies of journals; default DefaultStateDir
-	Who      string        // default user@host
-	LeaseTTL time.Duration // default LeaseTTL
-	Renewal  time.Duration // default Renewal
-	Still    time.Duration // how long log ends must not move for a fence to count as proved; default Still
+	StateDir string                         // local copies of journals; default DefaultStateDir
+	Who      string                         // default user@host
+	LeaseTTL time.Duration                  // default LeaseTTL
+	Renewal  time.Duration                  // default Renewal
+	Hooks    func(region string) []kgo.Hook // of the regions' clients
+	Still    time.Duration                  // how long log ends must not move for a fence to count as proved; default Still
 	Now      func() time.Time
 
 	// Events hears of every step as it begins and ends, from the goroutine that executes it.
@@ -208,7 +210,7 @@ func (w *World) RegionNames() []string { return slices.Sorted(maps.Keys(w.Declar
 
 // LinkOptions are the options for linking that follow from the world's.
 func (w *World) LinkOptions() linking.Options {
-	return linking.Options{Log: w.opts.Log, Timeout: w.opts.Timeout, Getenv: w.opts.Getenv, ReadFile: w.opts.ReadFile}
+	return linking.Options{Log: w.opts.Log, Timeout: w.opts.Timeout, Getenv: w.opts.Getenv, ReadFile: w.opts.ReadFile, Hooks: w.opts.Hooks}
 }
 
 // Link returns the link that a failover away from the primary uses: the one declared from it.

@@ -140,6 +140,10 @@ func (r *runner) pop(m *mirror, items int) {
 	records, bytes := m.pop(items)
 	r.records += records
 	r.bytes += bytes
+	if r.o.Metrics != nil {
+		was := r.moved[m.key()]
+		r.moved[m.key()] = moved{was.records + records, was.bytes + bytes}
+	}
 	if m.ending != nil && len(m.queue) == 0 {
 		r.fail(m, m.ending)
 	}

@@ -40,6 +40,7 @@ func (l *Link) Subjects() *Subjects { return l.subjects }
 type RunOptions struct {
 	Once     bool           // end when lag is zero for every mirror that has not failed
 	Progress func(Progress) // told a few times a second, from the goroutine that mirrors
+	Metrics  *Metrics       // filled once a second
 	Owner    string         // who runs it, for the record; default user's pid
 
 	// Memory is what the process may use, in bytes: the run holds a quarter of it in records at most, and has as much again on its way.

@@ -41,6 +41,7 @@ type Options struct {
 	Timeout  time.Duration // for the first contact; default 10 s
 	Getenv   func(string) (string, bool)
 	ReadFile func(string) ([]byte, error)
+	Hooks    func(region string) []kgo.Hook // of every client of a region
 }
 
 func (o *Options) fill() {
@@ -96,6 +97,9 @@ func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Reg
 		kgo.MetadataMinAge(metadataAge),
 		kgo.ProducerLinger(0),
 		kgo.RetryBackoffFn(func(tries int) time.Duration { return min(50*time.Millisecond<<min(tries, 10), retryEvery) }),
+	}
+	if o.Hooks != nil {
+		opts = append(opts, kgo.WithHooks(o.Hooks(name)...))
 	}
 	var mechanism, username string
 	if decl.Kafka.SASL != nil {

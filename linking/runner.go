@@ -81,13 +81,14 @@ type runner struct {
 	toSince      time.Time // since when it does
 	records      int64     // written by this run
 	bytes        int64
+	moved        map[partitionKey]moved           // the same by partition, where there are metrics
 	results      chan func(context.Context) error // to be run by the loop; they do no I/O
 	ended        chan struct{}                    // the loop takes no more results
 }
 
 func newRunner(l *Link, o RunOptions, s *store, gaps *gapWriter) *runner {
 	return &runner{l: l, o: o, s: s, memory: s.memory, gaps: gaps, mirrors: map[partitionKey]*mirror{}, opening: map[partitionKey]bool{},
-		topicErrs: map[string]*MirrorError{}, ready: map[*mirror]struct{}{}, doubtful: map[*mirror]time.Time{}, leaders: map[partitionKey]int32{}, lanes: map[int32]*lane{}, topicIDs: map[string][16]byte{},
+		topicErrs: map[string]*MirrorError{}, ready: map[*mirror]struct{}{}, doubtful: map[*mirror]time.Time{}, leaders: map[partitionKey]int32{}, moved: map[partitionKey]moved{}, lanes: map[int32]*lane{}, topicIDs: map[string][16]byte{},
 		results: make(chan func(context.Context) error, 64), requestBytes: int(min(maxRequestBytes, cmp.Or(o.Memory, DefaultMemory)/32)), ended: make(chan struct{}),
 		fetcher: fetch.New(l.from.Client, o.fetching()), schemas: newSchemaGate(l), groups: &groupSync{l: l, s: s, last: s.memory.groups}}
 }
@@ -172,6 +173,7 @@ func (r *runner) loop(ctx context.Context, chunks <-chan []fetch.Chunk) error {
 		case <-record.C:
 			r.record(ctx)
 			r.trim(ctx)
+			r.measure(time.Now())
 		case <-look.C:
 			r.look(ctx)
 		case <-tick.C:

@@ -14,6 +14,8 @@ import (
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
+
+	"github.com/lifeboat-dr/lifeboat/linking"
 )
 
 // app is what every verb needs: where to write, how to be interrupted, and the flags that all of them share.
@@ -26,6 +28,7 @@ type app struct {
 	signal         os.Signal // the one that closed interrupted
 	notFound       string    // what `lifeboat help` was asked for and is not there
 	timing         timing
+	metrics        *linking.Metrics // nil: nobody asked for them
 }
 
 // timing is how long a lease and a fence take; zero is package dr's own. Tests are quicker.

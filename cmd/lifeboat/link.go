@@ -31,7 +31,7 @@ was. A mirror that can not go on is FAILED with the exact range, and the others 
    lifeboat link run --once --format json                    until lag is zero`,
 				Flags: a.flags(which, &cli.BoolFlag{Name: "once", Usage: "end when lag is zero: for scripts and tests"},
 					&cli.StringFlag{Name: "memory", Value: "256MiB", Usage: "`BYTES` that mirroring may use, 32MiB at least"},
-					&cli.StringFlag{Name: "bandwidth", Value: "unlimited", Usage: "bytes per `SECOND` read from the source, such as 20MiB: catching up leaves the rest to others"}),
+					&cli.StringFlag{Name: "bandwidth", Value: "unlimited", Usage: "bytes per `SECOND` read from the source, such as 20MiB: catching up leaves the rest to others"}, metricsFlag()),
 			}, 0, a.runLink),
 			a.command(&cli.Command{
 				Name: "status", Usage: "state and lag of every mirrored partition", Flags: a.flags(which),
@@ -66,6 +66,11 @@ func (a *app) runLink(c *cli.Context) error {
 	}
 	o.Once = c.Bool("once")
 	debug.SetMemoryLimit(o.Memory)
+	stopMetrics, err := a.serveMetrics(c)
+	if err != nil {
+		return err
+	}
+	defer stopMetrics()
 	return a.world(c, func(ctx context.Context, w *dr.World) error {
 		ctx, stop := a.untilInterrupted(ctx)
 		defer stop()
@@ -84,7 +89,7 @@ func (a *app) runLink(c *cli.Context) error {
 		}
 		begun := time.Now()
 		line := &progressLine{app: a, name: decl.Name}
-		o.Progress = line.show
+		o.Progress, o.Metrics = line.show, a.metrics
 		err = l.Run(ctx, o)
 		line.end()
 		if errors.Is(err, context.Canceled) || errors.Is(err, errSignal) {

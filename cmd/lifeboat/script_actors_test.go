@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -178,6 +179,21 @@ func (s *stage) shows(args []string) error {
 		time.Sleep(20 * time.Millisecond)
 	}
 	return fmt.Errorf("%s does not hold %q", args[0], args[1])
+}
+
+func (s *stage) tells(args []string) error {
+	var said []byte
+	for s.ctx.Err() == nil {
+		if resp, err := http.Get(args[0]); err == nil {
+			said, _ = io.ReadAll(resp.Body) // an answer that is cut off does not hold the text
+			resp.Body.Close()
+			if strings.Contains(string(said), args[1]) {
+				return nil
+			}
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return fmt.Errorf("%s does not tell %q:\n%s", args[0], args[1], said)
 }
 
 func (s *stage) registryClient(region string) (*sr.Client, error) {

@@ -34,6 +34,7 @@ import (
 //	produce REGION TOPIC N               writes N plain records
 //	consume REGION GROUP TOPIC N         reads N records as a group and commits
 //	answers URL                          waits until an HTTP server answers
+//	tells URL TEXT                       waits until an HTTP server's answer holds a text
 //	shows FILE TEXT                      waits until a file holds a text
 //	terminate                            sends SIGTERM to what was started last in the background
 //	readonly REGION                      sets $REGION_READONLY, the registry behind a proxy that forbids every change
@@ -48,7 +49,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"crash": cmd(1, (*stage).crash), "revive": cmd(1, (*stage).revive), "topic": cmd(3, (*stage).topic), "orders": cmd(3, (*stage).orders),
 	"produce": cmd(3, (*stage).produce), "consume": cmd(4, (*stage).consume), "register": cmd(3, (*stage).register),
 	"registry": cmd(2, (*stage).registry), "holds": cmd(3, (*stage).holds), "hold": cmd(2, (*stage).hold),
-	"held": cmd(0, (*stage).held), "answers": cmd(1, (*stage).answers), "shows": cmd(2, (*stage).shows), "terminate": cmd(0, (*stage).terminate), "readonly": cmd(1, (*stage).readonly), "release": cmd(0, (*stage).release),
+	"held": cmd(0, (*stage).held), "answers": cmd(1, (*stage).answers), "shows": cmd(2, (*stage).shows), "tells": cmd(2, (*stage).tells), "terminate": cmd(0, (*stage).terminate), "readonly": cmd(1, (*stage).readonly), "release": cmd(0, (*stage).release),
 }
 
 type stageKey struct{}

@@ -55,7 +55,7 @@ func (a *app) world(c *cli.Context, run func(ctx context.Context, w *dr.World) e
 func (a *app) options(c *cli.Context) dr.Options {
 	return dr.Options{
 		Log: a.logger(c), Timeout: c.Duration("timeout"), StateDir: c.String("state-dir"), Interrupted: a.interrupted, Events: a.event,
-		LeaseTTL: a.timing.leaseTTL, Renewal: a.timing.renewal, Still: a.timing.still,
+		Hooks: a.hooks, LeaseTTL: a.timing.leaseTTL, Renewal: a.timing.renewal, Still: a.timing.still,
 		Confirm: func(_ context.Context, question string) (bool, error) {
 			if c.Bool("fenced") {
 				return true, nil
