@@ -293,6 +293,98 @@ func TestRefusedBulkMarkersAreWrittenAsTransactions(t *testing.T) {
 	}
 }
 
+// TestFillerStandsForManyAbortedRecords mirrors long aborted transactions without bulk markers: in a few transactions, whatever happens
+// to their requests, and one offset at a time where filler is forbidden.
+func TestFillerStandsForManyAbortedRecords(t *testing.T) {
+	aborted := func(p *pair, topic string, n int) {
+		cl, err := kgo.NewClient(append(p.east.Client.Opts(), kgo.TransactionalID(each.Name(t, "txn")), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
+		must(t, err)
+		defer cl.Close()
+		must(t, cl.BeginTransaction())
+		for i := range n {
+			cl.Produce(t.Context(), &kgo.Record{Topic: topic, Partition: int32(i % 2), Value: fmt.Append(nil, "aborted ", i)}, nil)
+		}
+		must(t, cl.Flush(t.Context()))
+		must(t, cl.EndTransaction(t.Context(), kgo.TryAbort))
+		put(t, p.east, topic, 0, 3)
+	}
+	t.Run("identical", func(t *testing.T) {
+		each.Run(t, func(t *testing.T, env *testenv.Env) {
+			topic := each.Name(t, "t")
+			p := newPair(t, env, topic)
+			p.decl.Gaps = "fenced"
+			each.Topic(t, env.East, topic, 2)
+			put(t, p.east, topic, 1, 2)
+			aborted(p, topic, 30_000)
+			aborted(p, topic, 10)
+			aborted(p, topic, 5_000)
+			must(t, p.once())
+			p.identical(topic)
+			put(t, p.east, topic, 1, 2)
+			must(t, p.once())
+			p.identical(topic)
+		})
+	})
+	for _, c := range []struct {
+		name, gaps  string
+		key         kmsg.Key
+		fail        func(n int64) bool
+		n           int
+		least, most int64 // transactions
+	}{
+		{"few transactions", "fenced", kmsg.EndTxn, func(int64) bool { return false }, 4000, 2, 12},
+		{"one offset at a time where filler is forbidden", "markers", kmsg.EndTxn, func(int64) bool { return false }, 1000, 500, 700},
+		{"connections that break when a transaction ends", "fenced", kmsg.EndTxn, func(n int64) bool { return n%2 == 1 }, 4000, 2, 40},
+		{"connections that break in front of filler", "fenced", kmsg.Produce, func(n int64) bool { return n%3 == 1 }, 4000, 0, 0},
+		{"partitions that can not be enrolled for a moment", "fenced", kmsg.AddPartitionsToTxn, func(n int64) bool { return n%2 == 1 }, 4000, 2, 40},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			env := each.Embedded(t)
+			p := newPair(t, env, "t")
+			p.decl.Gaps = c.gaps
+			each.Topic(t, env.East, "t", 2)
+			aborted(p, "t", c.n)
+			aborted(p, "t", 2)
+			var seen, ended atomic.Int64
+			gapsID := "lifeboat." + p.decl.Name + ".gaps"
+			env.West.Fake.ControlKey(int16(kmsg.WriteTxnMarkers), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+				env.West.Fake.KeepControl()
+				resp := kreq.ResponseKind().(*kmsg.WriteTxnMarkersResponse)
+				resp.Markers = []kmsg.WriteTxnMarkersResponseMarker{{Topics: []kmsg.WriteTxnMarkersResponseMarkerTopic{{
+					Topic: "t", Partitions: []kmsg.WriteTxnMarkersResponseMarkerTopicPartition{{ErrorCode: kerr.ClusterAuthorizationFailed.Code}}}}}}
+				return resp, nil, true
+			})
+			env.West.Fake.ControlKey(int16(c.key), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+				env.West.Fake.KeepControl()
+				switch req := kreq.(type) {
+				case *kmsg.EndTxnRequest:
+					if req.TransactionalID != gapsID {
+						return nil, nil, false
+					}
+					ended.Add(1)
+				case *kmsg.AddPartitionsToTxnRequest:
+					if req.TransactionalID != gapsID {
+						return nil, nil, false
+					}
+				case *kmsg.ProduceRequest:
+					if req.TransactionID == nil || *req.TransactionID != gapsID {
+						return nil, nil, false
+					}
+				}
+				if c.fail(seen.Add(1)) {
+					return nil, errors.New("the connection breaks"), true
+				}
+				return nil, nil, false
+			})
+			must(t, p.once())
+			if n := ended.Load(); c.key == kmsg.EndTxn && (n < c.least || n > c.most) {
+				t.Errorf("%d transactions were ended, want %d to %d", n, c.least, c.most)
+			}
+			p.identical("t")
+		})
+	}
+}
+
 func TestOpenTransactionHoldsTheMirrorBackAsItHoldsReaders(t *testing.T) {
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic := each.Name(t, "t")

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/lifeboat-dr/lifeboat/linking/batch"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
@@ -19,18 +20,25 @@ import (
 // Fenced markers are empty transactions of lifeboat.LINK.gaps: a process that takes the link over shuts this one out of them. Bulk
 // markers (WriteTxnMarkers) are many times faster, have no fence, and need Alter or ClusterAction on the cluster: they are for backlogs,
 // and only under the store's lease.
+//
+// Filler stands for many aborted records at once where bulk markers are not to be had: empty records in a transaction that is aborted,
+// fenced like markers. Who reads uncommitted sees aborted records at the source, and empty ones in their place here.
 type gapWriter struct {
-	region *Region
-	t      *transactor
-	bulk   bool // allowed, as far as is known
-	lease  func(context.Context) (time.Time, error)
-	until  time.Time // of the lease
+	region  *Region
+	t       *transactor
+	bulk    bool // allowed, as far as is known
+	filler  bool // allowed
+	confirm func(context.Context) error
+	lease   func(context.Context) (time.Time, error)
+	until   time.Time // of the lease
 }
 
 const (
 	bulkFrom     = 20                    // offsets of gaps in sight that make bulk markers worth having no fence
 	bulkMax      = 10_000                // markers in one request
 	bulkTimeout  = bulkGrace - bulkLease // of one bulk request
+	fillFrom     = 500                   // offsets of a gap, most of them aborted records, that make filler worth being seen
+	fillMax      = 1_000_000             // offsets of a gap filled in one transaction
 	awaitMarkers = 20 * time.Second
 )
 
@@ -44,7 +52,7 @@ func openGaps(ctx context.Context, s *store, decl *plans.Link) (*gapWriter, erro
 		t.close()
 		return nil, err
 	}
-	return &gapWriter{region: s.region, t: t, bulk: decl.Gaps != "fenced", lease: s.lease}, nil
+	return &gapWriter{region: s.region, t: t, bulk: decl.Gaps != "fenced", filler: decl.Gaps != "markers", confirm: s.confirm, lease: s.lease}, nil
 }
 
 func (g *gapWriter) close() { g.t.close() }
@@ -53,8 +61,13 @@ func (g *gapWriter) close() { g.t.close() }
 type hole struct {
 	key     partitionKey
 	at, end int64
+	aborted int64 // how many of its offsets are aborted records at the source
+	time    int64 // of the newest of them, ms
 	err     error // why the partition takes no markers
 }
+
+// fillable says whether filler may stand for it.
+func (h *hole) fillable() bool { return h.end-h.at >= fillFrom && 2*h.aborted > h.end-h.at }
 
 // foreignError is a log end that is beyond where this link alone would have put it.
 type foreignError struct {
@@ -67,22 +80,48 @@ func (e *foreignError) Error() string {
 }
 
 // write fills every hole and returns when the logs end there. Errors of single partitions are left in their holes. backlog is how many
-// offsets of gaps are known to follow, these included.
+// offsets of gaps are known to follow, these included. After an error nothing of what was begun comes into the logs any more.
 func (g *gapWriter) write(ctx context.Context, bulkID int64, holes []*hole, backlog int64) error {
+	err := g.rounds(ctx, bulkID, holes, backlog)
+	for err != nil && !errors.Is(err, ErrTakenOver) {
+		rerr := g.confirm(ctx)
+		if rerr == nil {
+			rerr = g.t.recover(ctx)
+		}
+		switch {
+		case rerr == nil:
+			return err
+		case errors.Is(rerr, ErrTakenOver):
+			return rerr
+		}
+		if wait(ctx, 200*time.Millisecond) != nil {
+			return errors.Join(err, rerr)
+		}
+	}
+	return err
+}
+
+func (g *gapWriter) rounds(ctx context.Context, bulkID int64, holes []*hole, backlog int64) error {
 	for {
-		var open []*hole
+		var open, fill []*hole
 		for _, h := range holes {
-			if h.err == nil && h.at < h.end {
+			switch {
+			case h.err != nil || h.at == h.end:
+			case g.filler && h.fillable():
+				fill = append(fill, h)
+			default:
 				open = append(open, h)
 			}
 		}
-		if len(open) == 0 {
-			return nil
-		}
 		var err error
-		if backlog >= bulkFrom && g.bulk && bulkID >= 0 {
-			err = g.bulkRound(ctx, bulkID, open)
-		} else {
+		switch {
+		case len(open)+len(fill) == 0:
+			return nil
+		case backlog >= bulkFrom && g.bulk && bulkID >= 0:
+			err = g.bulkRound(ctx, bulkID, append(open, fill...))
+		case len(fill) > 0:
+			err = g.fillRound(ctx, fill)
+		default:
 			err = g.fencedRound(ctx, open)
 		}
 		if err != nil {
@@ -93,24 +132,65 @@ func (g *gapWriter) write(ctx context.Context, bulkID int64, holes []*hole, back
 
 // fencedRound writes one marker on each partition.
 func (g *gapWriter) fencedRound(ctx context.Context, open []*hole) error {
-	parts := make([]partitionKey, len(open))
-	for i, h := range open {
-		parts[i] = h.key
+	if enrolled, err := g.enrol(ctx, open); err != nil || !enrolled {
+		return err
 	}
-	err := g.t.markers(ctx, parts)
-	if refused, ok := errors.AsType[*refusedError](err); ok && !errors.Is(err, ErrTakenOver) {
-		for _, h := range open {
-			h.err = refused.parts[h.key]
-		}
-		return nil // the others are tried again without them
-	}
-	if err != nil {
+	if err := g.t.end(ctx, false); err != nil {
 		return err
 	}
 	for _, h := range open {
 		h.at++
 	}
 	return g.await(ctx, open)
+}
+
+// fillRound fills each hole but for one offset, which the transaction's marker takes.
+func (g *gapWriter) fillRound(ctx context.Context, open []*hole) error {
+	if enrolled, err := g.enrol(ctx, open); err != nil || !enrolled {
+		return err
+	}
+	for _, h := range open {
+		for left := min(h.end-h.at, fillMax) - 1; left > 0; {
+			n := int32(min(left, batch.MaxFiller))
+			seq := g.t.seq[h.key]
+			body, err := batch.TransactionalFiller(nil, n, h.time, batch.Identity{ProducerID: g.t.pid, Epoch: g.t.epoch, Sequence: seq})
+			if err != nil {
+				return err
+			}
+			base, err := produceOne(ctx, g.t.cl, g.region.Name, h.key, g.t.txid, body)
+			switch {
+			case fenced(err):
+				return g.t.failed("filling a gap", err)
+			case err != nil:
+				return err
+			case base != h.at:
+				return &foreignError{h.key, h.at, base}
+			}
+			g.t.seq[h.key] = batch.NextSequence(seq, n)
+			h.at, left = h.at+int64(n), left-int64(n)
+		}
+		h.at++
+	}
+	if err := g.t.end(ctx, false); err != nil {
+		return err
+	}
+	return g.await(ctx, open)
+}
+
+// enrol begins a transaction with the partitions of open. Where some of them refuse it does not, and leaves their errors in their holes.
+func (g *gapWriter) enrol(ctx context.Context, open []*hole) (bool, error) {
+	parts := make([]partitionKey, len(open))
+	for i, h := range open {
+		parts[i] = h.key
+	}
+	err := g.t.add(ctx, parts...)
+	if refused, ok := errors.AsType[*refusedError](err); ok && !errors.Is(err, ErrTakenOver) {
+		for _, h := range open {
+			h.err = refused.parts[h.key]
+		}
+		return false, nil // the others are tried again without them
+	}
+	return err == nil, err
 }
 
 // bulkRound asks the partitions' leaders for as many markers as one request holds. The answers hide errors of single markers: the log
@@ -247,7 +327,7 @@ func (r *runner) scheduleGaps(ctx context.Context, now time.Time) {
 		if !m.idle(now) || m.queue[0].data != nil {
 			continue
 		}
-		holes = append(holes, &hole{key: m.key(), at: m.queue[0].base, end: m.queue[0].end})
+		holes = append(holes, &hole{key: m.key(), at: m.queue[0].base, end: m.queue[0].end, aborted: m.queue[0].aborted, time: m.queue[0].time})
 		m.busy, m.sent = true, 1
 		for _, it := range m.queue {
 			if it.data == nil {

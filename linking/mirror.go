@@ -42,7 +42,8 @@ type mirror struct {
 type item struct {
 	base, end int64
 	data      batch.Batch
-	time      int64 // newest record time of a batch
+	aborted   int64 // of a gap: offsets that have aborted records at the source
+	time      int64 // newest record time of a batch, or of aborted records
 	release   func()
 }
 
@@ -100,19 +101,25 @@ func (m *mirror) takeBatch(b batch.Batch) error {
 		return nil // the destination has it
 	}
 	if !visible {
-		m.gap(b.NextOffset())
+		if b.Control() {
+			m.gap(b.NextOffset(), 0)
+		} else {
+			m.gap(b.NextOffset(), b.NextOffset()-max(m.read, b.BaseOffset()))
+			last := &m.queue[len(m.queue)-1]
+			last.time = max(last.time, b.MaxTimestamp())
+		}
 		return batch.Verify(b) // what is passed on is verified by the broker that gets it; a gap is not
 	}
 	err = batch.Check(b)
 	if err == nil && b.BaseOffset() >= m.read {
-		m.gap(b.BaseOffset())
+		m.gap(b.BaseOffset(), 0)
 		m.queue = append(m.queue, item{base: b.BaseOffset(), end: b.NextOffset(), data: b, time: b.MaxTimestamp()})
 		m.read = b.NextOffset()
 		return nil
 	}
 	switch {
 	case errors.Is(err, batch.ErrEmpty), errors.Is(err, batch.ErrControl):
-		m.gap(b.NextOffset())
+		m.gap(b.NextOffset(), 0)
 		return batch.Verify(b)
 	case err == nil, errors.Is(err, batch.ErrHoles), errors.Is(err, batch.ErrAppendTime):
 	default:
@@ -123,23 +130,24 @@ func (m *mirror) takeBatch(b batch.Batch) error {
 		return err
 	}
 	for _, r := range runs {
-		m.gap(r.BaseOffset)
+		m.gap(r.BaseOffset, 0)
 		m.queue = append(m.queue, item{base: r.BaseOffset, end: r.BaseOffset + int64(r.Batch.NumRecords()), data: r.Batch, time: r.Batch.MaxTimestamp()})
 		m.read = r.BaseOffset + int64(r.Batch.NumRecords())
 	}
-	m.gap(b.NextOffset())
+	m.gap(b.NextOffset(), 0)
 	return nil
 }
 
-// gap queues the offsets up to end as ones without a record.
-func (m *mirror) gap(end int64) {
+// gap queues the offsets up to end as ones without a record, aborted of them because their records were.
+func (m *mirror) gap(end, aborted int64) {
 	if end <= m.read {
 		return
 	}
 	if n := len(m.queue); n > m.sent && n > 0 && m.queue[n-1].data == nil && m.queue[n-1].end == m.read && m.queue[n-1].release == nil {
 		m.queue[n-1].end = end
+		m.queue[n-1].aborted += aborted
 	} else {
-		m.queue = append(m.queue, item{base: m.read, end: end})
+		m.queue = append(m.queue, item{base: m.read, end: end, aborted: aborted})
 	}
 	m.read = end
 }

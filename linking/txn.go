@@ -60,11 +60,27 @@ func (t *transactor) init(ctx context.Context) error {
 	return nil
 }
 
+// recover ends whatever is open or under way of the transactional id as long as it is still this transactor's (KIP-360): nothing of it
+// comes into the logs after recover has returned.
+func (t *transactor) recover(ctx context.Context) error {
+	pid, epoch, err := initProducerAs(ctx, t.cl, t.txid, t.pid, t.epoch)
+	if err != nil {
+		return t.failed("recovering it", err)
+	}
+	t.pid, t.epoch, t.seq = pid, epoch, map[partitionKey]int32{}
+	return nil
+}
+
 // initProducer gets a producer id, of a transactional id or of none.
 func initProducer(ctx context.Context, cl *kgo.Client, txid string) (pid int64, epoch int16, err error) {
+	return initProducerAs(ctx, cl, txid, -1, -1)
+}
+
+// initProducerAs gets the next epoch of a producer id where its epoch is the current one; −1 takes whatever the transactional id has.
+func initProducerAs(ctx context.Context, cl *kgo.Client, txid string, id int64, of int16) (pid int64, epoch int16, err error) {
 	req := kmsg.NewPtrInitProducerIDRequest()
 	req.TransactionTimeoutMillis = int32(txnTimeout.Milliseconds())
-	req.ProducerID, req.ProducerEpoch = -1, -1
+	req.ProducerID, req.ProducerEpoch = id, of
 	if txid != "" {
 		req.TransactionalID = &txid
 	}

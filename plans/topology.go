@@ -104,7 +104,7 @@ type Link struct {
 	Groups   Rule      `yaml:"groups,omitempty" json:"groups,omitempty"`
 	Subjects Rule      `yaml:"subjects,omitempty" json:"subjects,omitempty"`
 	ACLs     ACLRule   `yaml:"acls,omitempty" json:"acls,omitempty"`
-	Gaps     string    `yaml:"gaps,omitempty" json:"gaps,omitempty"` // auto (default) | fenced: forbids bulk markers
+	Gaps     string    `yaml:"gaps,omitempty" json:"gaps,omitempty"` // auto (default) | fenced: forbids bulk markers | markers: forbids filler
 }
 
 // Rule selects names by anchored RE2 patterns: included by one of Include and by none of Exclude.

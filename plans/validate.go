@@ -21,7 +21,7 @@ var (
 	knownStrategies = []string{string(Auto), string(Parallel), string(Restore), string(Rebuild), string(Resume), string(Fresh)}
 	knownSemantics  = []string{"at-least-once", "exactly-once"}
 	knownWrites     = []string{"copied", "staged"}
-	knownGaps       = []string{"auto", "fenced"}
+	knownGaps       = []string{"auto", "fenced", "markers"}
 )
 
 // namePattern holds for regions and links, whose names become part of topic names and transactional ids.

@@ -91,11 +91,20 @@ func (b *Builder) build(dst []byte, id Identity, attributes int16) ([]byte, erro
 // Filler builds a zstd batch of n empty records with the given time: what aligns a log whose source starts above 0. Brokers run out
 // of memory over batches of millions of records; MaxFiller is safe.
 func Filler(dst []byte, n int32, timestamp int64, id Identity) ([]byte, error) {
+	return filler(n, timestamp).Build(dst, id)
+}
+
+// TransactionalFiller is Filler with the transactional bit.
+func TransactionalFiller(dst []byte, n int32, timestamp int64, id Identity) ([]byte, error) {
+	return filler(n, timestamp).BuildTransactional(dst, id)
+}
+
+func filler(n int32, timestamp int64) *Builder {
 	b := NewBuilder(Zstd)
 	for range n {
 		b.Append(timestamp, nil, nil, Headers{})
 	}
-	return b.Build(dst, id)
+	return b
 }
 
 // MaxFiller is the largest filler batch, in records.
