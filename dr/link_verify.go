@@ -56,9 +56,6 @@ func addCompared(rep *report.Report, decl *plans.Link, v *linking.Verification) 
 		}
 		for _, r := range t.NotCompared {
 			where := fmt.Sprintf("%s-%d @%d–@%d", r.Topic, r.Partition, r.First, r.End-1)
-			if r.First < 0 {
-				where = fmt.Sprintf("%s-%d", r.Topic, r.Partition)
-			}
 			rep.Findings = append(rep.Findings, report.Finding{Rule: "link/not-compared", Severity: report.Low, Subject: where, Message: where + " is not compared: " + r.Note})
 		}
 		offsets, compared, records = offsets+t.Offsets, compared+t.Compared, records+t.Records

@@ -2,13 +2,13 @@ package linking
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
@@ -73,7 +73,7 @@ type VerifiedTopic struct {
 	Behind      int64 // offsets that the mirror has not got yet
 	Differences []Difference
 	More        bool    // a partition has more differences than were looked for
-	Errors      []error // why partitions could not be read on
+	Errors      []error // why partitions could not be read, or not to their end
 	// NotCompared are offsets that could not be compared, each with the reason: removed in one region by retention, a partition that is not
 	// mirrored yet. They are neither equal nor different.
 	NotCompared []report.Range
@@ -102,7 +102,10 @@ func (l *Link) Verify(ctx context.Context, o VerifyOptions) (*Verification, erro
 		return nil, err
 	}
 	v := &verifier{l: l, o: o, result: &Verification{}, source: newLogReader(l.from, l.o.Timeout), dest: newLogReader(l.to, l.o.Timeout),
-		pace: pacer{bandwidth: o.Bandwidth}, now: time.Now}
+		pace: pacer{bandwidth: o.Bandwidth}, now: time.Now, parallel: partsAtOnce, windowBytes: windowBytes}
+	if o.Bandwidth != (Bandwidth{}) { // short bursts leave room for the link
+		v.parallel, v.windowBytes = partsAtOnce/8, windowBytes/8
+	}
 	for _, name := range sorted(m.topics) {
 		if len(o.Topics) == 0 || slices.Contains(o.Topics, name) {
 			v.records = append(v.records, m.topics[name])
@@ -136,6 +139,8 @@ type verifier struct {
 	parts        []*verified
 	source, dest *logReader
 	pace         pacer
+	parallel     int   // windows that are read together
+	windowBytes  int64 // of one of them, about
 	now          func() time.Time
 }
 
@@ -143,11 +148,12 @@ type verifier struct {
 type verified struct {
 	partitionKey
 	topic     *VerifiedTopic
-	from, end int64            // what both regions should have
-	ends      [2]int64         // of the logs: source, destination
-	next      int64            // once: where comparing goes on
-	width     int64            // of the next window
-	done      intervals        // compared
+	from, end int64     // what both regions should have
+	ends      [2]int64  // of the logs: source, destination
+	next      int64     // once: where comparing goes on
+	width     int64     // of the next window
+	done      intervals // compared
+	err       error
 	absent    bool             // there is nothing of it to compare now
 	closed    bool             // it can not be read any more, or has differed enough
 	known     map[int64]bool   // offsets of differences
@@ -169,7 +175,7 @@ func (v *verifier) run(ctx context.Context) error {
 	var active []*verified
 	for {
 		active = slices.DeleteFunc(active, (*verified).over)
-		for len(active) < partsAtOnce && len(queue) > 0 {
+		for len(active) < v.parallel && len(queue) > 0 {
 			if p := queue[0]; !p.over() {
 				active = append(active, p)
 			}
@@ -261,7 +267,7 @@ func (v *verifier) survey(ctx context.Context) error {
 				p = &verified{partitionKey: k, topic: topic, width: firstWidth, known: map[int64]bool{}, pending: map[keySum]int64{}}
 				v.parts = append(v.parts, p)
 			}
-			v.bound(p, t, source[k], dest[k])
+			v.bound(p, t, spanAt(source, k), spanAt(dest, k))
 		}
 	}
 	return nil
@@ -273,21 +279,23 @@ func (v *verifier) bound(p *verified, t *topicRecord, source, dest span) {
 		p.topic.NotCompared = append(p.topic.NotCompared, report.Range{Topic: p.topic.Topic, Partition: p.partition, First: first, End: end, Records: -1, Note: why})
 	}
 	from, to := v.l.from.Name, v.l.to.Name
-	switch {
-	case source.err != nil && dest.err != nil:
-		skip(-1, -1, errors.Join(source.err, dest.err).Error())
-	case source.err != nil:
-		skip(dest.start, dest.end, fmt.Sprintf("%s: %v", from, source.err))
-	case dest.err != nil:
-		skip(source.start, source.end, fmt.Sprintf("%s: %v", to, dest.err))
-	case t.Aligning[p.partition]:
-		skip(source.start, source.end, "the mirror's log is being aligned with the source's log start")
-	}
-	if source.err != nil || dest.err != nil || t.Aligning[p.partition] {
-		p.from, p.end, p.absent = 0, 0, true
+	p.absent = source.err != nil || dest.err != nil || t.Aligning[p.partition]
+	if p.absent {
+		p.from, p.end = 0, 0
+		for where, err := range map[string]error{from: source.err, to: dest.err} {
+			if err != nil {
+				p.err = fmt.Errorf("%s-%d: %s: %w", p.topic.Topic, p.partition, where, err)
+			}
+		}
+		if p.err == nil {
+			skip(source.start, source.end, "the mirror's log is being aligned with the source's log start")
+		}
 		return
 	}
-	p.absent, p.ends = false, [2]int64{source.end, dest.end}
+	p.ends = [2]int64{source.end, dest.end}
+	if !p.closed {
+		p.err = nil
+	}
 	end := dest.end
 	if at, stopped := t.Ends[p.partition]; stopped {
 		end = int64(at) // what was written later is nobody's mirror
@@ -333,6 +341,15 @@ func (v *verifier) compacted(ctx context.Context, names []string) map[string]boo
 	return all
 }
 
+// spanAt is a partition's, or says that there is no such partition.
+func spanAt(all map[partitionKey]span, k partitionKey) span {
+	s, ok := all[k]
+	if !ok {
+		s.err = kerr.UnknownTopicOrPartition
+	}
+	return s
+}
+
 // committedBounds are log starts and last stable offsets.
 func committedBounds(ctx context.Context, r *Region, topics []string) (map[partitionKey]span, error) {
 	starts, err := r.Admin.ListStartOffsets(ctx, topics...)
@@ -367,7 +384,7 @@ func (v *verifier) found(p *verified, d Difference) {
 func (v *verifier) conclude() {
 	v.result.SourceBytes, v.result.DestBytes = v.source.bytes, v.dest.bytes
 	for _, t := range v.result.Topics {
-		t.Offsets, t.Compared = 0, 0
+		t.Offsets, t.Compared, t.Errors = 0, 0, nil
 		slices.SortStableFunc(t.Differences, func(a, b Difference) int {
 			if a.Partition != b.Partition {
 				return int(a.Partition - b.Partition)
@@ -378,5 +395,8 @@ func (v *verifier) conclude() {
 	for _, p := range v.parts {
 		p.topic.Offsets += p.end - p.from
 		p.topic.Compared += p.done.within(p.from, p.end)
+		if p.err != nil {
+			p.topic.Errors = append(p.topic.Errors, p.err)
+		}
 	}
 }

@@ -51,10 +51,10 @@ func (p *verified) take(sample float64) window {
 }
 
 // learn fits the next window to the bytes that the last one had.
-func (p *verified) learn(w offsets, bytes int64) {
+func (p *verified) learn(w offsets, bytes, windowBytes int64) {
 	fit := int64(widthMax)
 	if bytes > 0 {
-		fit = int64(float64(w.end-w.from) / float64(bytes) * windowBytes)
+		fit = int64(float64(w.end-w.from) / float64(bytes) * float64(windowBytes))
 	}
 	p.width = max(1, min(fit, 16*p.width, widthMax))
 }
@@ -100,7 +100,7 @@ func (v *verifier) digest(ctx context.Context, list []window, first bool) error 
 		k := w.part.partitionKey
 		if first {
 			w.part.topic.Records += sums[destSide][k].Total().Records
-			w.part.learn(w.offsets, max(bytes[sourceSide][k], bytes[destSide][k]))
+			w.part.learn(w.offsets, max(bytes[sourceSide][k], bytes[destSide][k]), v.windowBytes)
 		}
 		for _, d := range sums[sourceSide][k].Differing(sums[destSide][k], differencesMax+1) {
 			found := window{w.part, offsets{d[0], d[1]}}
@@ -215,9 +215,8 @@ func (v *verifier) lose(w window, err error) {
 		return
 	}
 	p.closed = true
-	err = fmt.Errorf("%s-%d from @%d on: %w", p.partitionKey.topic, p.partition, w.from, err)
-	p.topic.Errors = append(p.topic.Errors, err)
-	v.l.o.Log.Warn("comparing", "link", v.l.decl.Name, "error", err)
+	p.err = fmt.Errorf("%s-%d from @%d on: %w", p.partitionKey.topic, p.partition, w.from, err)
+	v.l.o.Log.Warn("comparing", "link", v.l.decl.Name, "error", p.err)
 }
 
 // keySum stands for a record's key.
@@ -261,7 +260,7 @@ func (v *verifier) merge(ctx context.Context, list []window) error {
 	for _, w := range read {
 		k := w.part.partitionKey
 		w.part.topic.Records += int64(len(briefs[destSide][k]))
-		w.part.learn(w.offsets, max(bytes[sourceSide][k], bytes[destSide][k]))
+		w.part.learn(w.offsets, max(bytes[sourceSide][k], bytes[destSide][k]), v.windowBytes)
 		unequal, unjudged := w.part.pass(briefs[sourceSide][k], briefs[destSide][k], judged)
 		w.part.topic.Unjudged += unjudged
 		for _, at := range unequal {

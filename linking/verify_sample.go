@@ -30,7 +30,7 @@ func (v *verifier) follow(ctx context.Context) error {
 		}
 		var round []window
 		for _, i := range rnd.Perm(len(v.parts)) {
-			if w, ok := v.parts[i].pick(rnd); ok && len(round) < partsAtOnce {
+			if w, ok := v.parts[i].pick(rnd); ok && len(round) < v.parallel {
 				round = append(round, w)
 			}
 		}

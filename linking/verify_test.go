@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
@@ -393,6 +394,36 @@ func TestVerifyContinuously(t *testing.T) {
 		}
 		if diff := cmp.Diff(found, v.Differences()); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// A topic that is not there, and one that may not be read, are neither equal nor different: the report says why.
+func TestVerifyOfTopicsThatCanNotBeRead(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		gone, lost, fine := each.Name(t, "gone"), each.Name(t, "lost"), each.Name(t, "fine")
+		p := newPair(t, env, gone, lost, fine)
+		for _, topic := range []string{gone, lost, fine} {
+			each.Topic(t, env.East, topic, 1)
+			plant{p, topic}.write(p.east, plant{p, topic}.record(0))
+		}
+		must(t, p.once())
+		for r, topic := range map[*linking.Region]string{p.west: gone, p.east: lost} {
+			_, err := r.Admin.DeleteTopic(t.Context(), topic)
+			must(t, err)
+		}
+		p.eventually("the topics are gone", func() bool {
+			v := p.verify(linking.VerifyOptions{})
+			told := map[string]int{}
+			for _, t := range v.Topics {
+				told[t.Topic] = len(t.Errors)
+			}
+			return cmp.Equal(told, map[string]int{gone: 1, lost: 1, fine: 0})
+		})
+		for _, got := range p.verify(linking.VerifyOptions{}).Topics {
+			if got.Topic == fine && got.Records != 1 || got.Topic != fine && (got.Compared != 0 || !errors.Is(got.Errors[0], kerr.UnknownTopicOrPartition)) {
+				t.Errorf("%+v", got)
+			}
 		}
 	})
 }
