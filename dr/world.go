@@ -135,12 +135,6 @@ func (o *Options) login(username, password plans.Secret) (login [2]string, err e
 	return login, nil
 }
 
-// RegistryLogin returns the user name and password of a region's registry.
-func (w *World) RegistryLogin(region string) ([2]string, error) {
-	r := w.Declared.Topology.Regions[region].Registry
-	return w.opts.login(r.Username, r.Password)
-}
-
 // EngineLogin returns the user name and password of a region's engine, empty where none is declared.
 func (w *World) EngineLogin(region string) ([2]string, error) {
 	e := w.Declared.Topology.Regions[region].Engine

@@ -12,13 +12,13 @@ import (
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
-// openRegistry returns a client of a region's registry. Its login and certificates are read again as those of brokers are.
-func openRegistry(decl *plans.Registry, o Options) (*sr.Client, error) {
+// openRegistry returns a client of a region's registry, and its transport. Its login and certificates are read again as those of brokers are.
+func openRegistry(decl *plans.Registry, o Options) (*sr.Client, http.RoundTripper, error) {
 	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: registryDial}).DialContext, MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second}
 	if decl.TLS != nil {
 		files := tlsFiles{decl.TLS, o.ReadFile}
 		if _, err := files.config(""); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		transport.DialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 			return files.dial(ctx, registryDial, network, address)
@@ -26,10 +26,11 @@ func openRegistry(decl *plans.Registry, o Options) (*sr.Client, error) {
 	}
 	auth := &registryLogin{next: transport, decl: decl, resolve: func(s plans.Secret) (string, error) { return s.Resolve(o.Getenv, o.ReadFile) }}
 	if _, _, err := auth.pair(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	client := &http.Client{Timeout: 30 * time.Second, Transport: auth}
-	return sr.NewClient(sr.URLs(strings.TrimRight(decl.URL, "/")), sr.HTTPClient(client))
+	registry, err := sr.NewClient(sr.URLs(strings.TrimRight(decl.URL, "/")), sr.HTTPClient(client))
+	return registry, auth, err
 }
 
 const registryDial = 5 * time.Second

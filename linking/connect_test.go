@@ -323,6 +323,12 @@ func TestRegistryWithTLSAndLogin(t *testing.T) {
 	}
 	rotate("new")
 	must(t, ask())
+	resp, err := (&http.Client{Transport: r.RegistryTransport}).Get(front.URL + "/subjects") // as the engine does
+	must(t, err)
+	resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		t.Errorf("through the transport: %s", resp.Status)
+	}
 }
 
 // pemOf writes the certificate that a test server shows to a file.

@@ -13,6 +13,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -33,6 +34,8 @@ type Region struct {
 	Client    *kgo.Client
 	Admin     *kadm.Client
 	Registry  *sr.Client // nil: none declared
+	// RegistryTransport is how other clients reach the registry: with its TLS and its login, both read again as they change.
+	RegistryTransport http.RoundTripper
 }
 
 // Options say how regions are opened and links run. The zero value is good for a command.
@@ -138,7 +141,7 @@ func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Reg
 		return nil, r.explain(ctx, decl, err, mechanism, username, time.Since(begun))
 	}
 	if decl.Registry != nil {
-		if r.Registry, err = openRegistry(decl.Registry, o); err != nil {
+		if r.Registry, r.RegistryTransport, err = openRegistry(decl.Registry, o); err != nil {
 			cl.Close()
 			return nil, fmt.Errorf("%s: registry: %w", name, err)
 		}

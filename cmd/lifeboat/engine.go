@@ -50,14 +50,10 @@ func (a *app) serveEngine(c *cli.Context) error {
 		if decl.Registry == nil {
 			return withHint{fmt.Errorf("%s: the engine needs a schema registry and none is declared", name), "declare regions." + name + ".registry in lifeboat.yaml"}
 		}
-		secrets, err := w.RegistryLogin(name)
-		if err != nil {
-			return err
-		}
 		ctx, stop := a.untilInterrupted(ctx)
 		defer stop()
 		e, err := bundled.Open(ctx, bundled.Options{
-			Region: name, Kafka: r.Client.Opts(), RegistryURL: decl.Registry.URL, RegistryUser: secrets[0], RegistryPassword: secrets[1],
+			Region: name, Kafka: r.Client.Opts(), RegistryURL: decl.Registry.URL, RegistryTransport: r.RegistryTransport,
 			CheckpointInterval: c.Duration("checkpoint-interval"), Log: a.logger(c),
 		})
 		if err != nil {

@@ -18,6 +18,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net/http"
 	"slices"
 	"sync"
 	"time"
@@ -39,6 +40,8 @@ type Options struct {
 	RegistryURL      string
 	RegistryUser     string
 	RegistryPassword string
+	// RegistryTransport is how it is reached: with TLS, with a login of its own. nil is Go's own.
+	RegistryTransport http.RoundTripper
 	// CheckpointInterval is how often a statement commits, and so how late its output is seen [1 s].
 	CheckpointInterval time.Duration
 	Log                *slog.Logger // nil: nothing is logged
@@ -82,7 +85,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
 	e := &Engine{opts: o, log: o.Log.With("region", o.Region), statements: map[string]*statement{}}
-	registry, err := catalog.OpenRegistry(o.RegistryURL, o.RegistryUser, o.RegistryPassword)
+	registry, err := catalog.OpenRegistry(o.RegistryURL, o.RegistryUser, o.RegistryPassword, o.RegistryTransport)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Region, err)
 	}

@@ -31,12 +31,12 @@ var (
 	ErrUnavailable = errors.New("the schema registry is not available")
 )
 
-// OpenRegistry returns a client; it sends nothing yet. User and password empty: none are sent.
-func OpenRegistry(url, user, password string) (*Registry, error) {
+// OpenRegistry returns a client; it sends nothing yet. User and password empty: none are sent. A nil transport is Go's own.
+func OpenRegistry(url, user, password string, transport http.RoundTripper) (*Registry, error) {
 	if url == "" {
 		return nil, errors.New("schema registry: no URL is given")
 	}
-	hc := &http.Client{Timeout: registryTimeout}
+	hc := &http.Client{Timeout: registryTimeout, Transport: transport}
 	byID := srclient.NewSchemaRegistryClient(strings.TrimRight(url, "/"), srclient.WithClient(hc))
 	opts := []sr.ClientOpt{sr.URLs(url), sr.HTTPClient(hc)}
 	if user != "" {

@@ -37,7 +37,7 @@ func answers(t *testing.T, fixed map[string]string) *Registry {
 		}
 	}))
 	t.Cleanup(srv.Close)
-	r, err := OpenRegistry(srv.URL+"/", "u", "p")
+	r, err := OpenRegistry(srv.URL+"/", "u", "p", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -95,7 +95,7 @@ func TestRegistryPassword(t *testing.T) {
 		_, _ = io.WriteString(w, `{"error_code":401,"message":"Unauthorized"}`)
 	}))
 	defer srv.Close()
-	r, err := OpenRegistry(srv.URL, "u", "wrong")
+	r, err := OpenRegistry(srv.URL, "u", "wrong", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,7 +105,7 @@ func TestRegistryPassword(t *testing.T) {
 	if _, err := r.Latest(t.Context(), "s"); err == nil || errors.Is(err, ErrUnavailable) || errors.Is(err, ErrNoSchema) {
 		t.Errorf("latest: %v: a wrong password does not mend itself", err)
 	}
-	if _, err := OpenRegistry("", "", ""); err == nil {
+	if _, err := OpenRegistry("", "", "", nil); err == nil {
 		t.Error("a registry without a URL")
 	}
 }
