@@ -32,6 +32,7 @@ func (c *computation) failover() (err error) {
 	c.topics()
 	c.sameTopics()
 	c.mirrorsThere()
+	c.doneAlready()
 	c.forecast()
 	c.statements()
 	c.registryMode()
@@ -65,6 +66,20 @@ func (c *computation) mirrorsThere() {
 				"positions of an active group are never overwritten, so it goes on from its own", fmt.Sprintf("stop its members in %s", c.link.To))
 		}
 	}
+}
+
+// doneAlready refuses to fail over once more: what is promoted has its own writers, and nothing is left to start.
+func (c *computation) doneAlready() {
+	if len(c.plan.Topics) == 0 || slices.ContainsFunc(c.plan.Topics, func(t TopicPlan) bool { return c.mirrors[t.Name].State != "STOPPED" }) {
+		return
+	}
+	for _, s := range c.inOrder() {
+		if st := c.to.Statements[s.Name]; st.Phase != "RUNNING" && st.Phase != "COMPLETED" {
+			return
+		}
+	}
+	c.find(report.Block, "failover/done", c.link.To, fmt.Sprintf("%s is the primary already: every topic of link %s is promoted, and every statement runs there", c.link.To, c.link.Name),
+		"nothing is left to fail over, and the logs of both regions go their own ways", "lifeboat runs list shows the run that did it; where it is unfinished: lifeboat resume")
 }
 
 // refusals name what is declared and can not be carried out yet.

@@ -16,6 +16,10 @@ import (
 func (c *computation) start(sp *StatementPlan, p *Pipeline, horizons map[string]map[string]statements.Horizon) {
 	inputs := c.mirroredInputs(sp.Reads)
 	if len(inputs) == 0 {
+		if missing := slices.DeleteFunc(slices.Clone(sp.Reads), func(topic string) bool { return c.to.Topics[topic] != nil || !c.moved(topic) }); len(missing) > 0 {
+			sp.Reason += fmt.Sprintf("; where it starts is not known: %s does not exist in %s", listed(missing), c.link.To)
+			return
+		}
 		sp.Reason += fmt.Sprintf("; it reads only what is derived in %s, from its beginning", c.link.To)
 		c.emitFrom(sp, horizons)
 		return
@@ -51,6 +55,11 @@ func (c *computation) start(sp *StatementPlan, p *Pipeline, horizons map[string]
 		return
 	}
 	c.aligned(sp, inputs, horizons)
+}
+
+// moved says whether the plan has a topic, there or not.
+func (c *computation) moved(topic string) bool {
+	return slices.ContainsFunc(c.plan.Topics, func(t TopicPlan) bool { return t.Name == topic })
 }
 
 // mirroredInputs are the topics of reads that are in the plan and in the destination.

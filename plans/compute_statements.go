@@ -187,6 +187,9 @@ func (c *computation) retention(sp *StatementPlan, horizons map[string]statement
 			need = statements.Unlimited
 		}
 		v := statements.JudgeRetention(logs, need)
+		if c.to.Topics[topic] == nil && v.Verdict == statements.UnknownReach {
+			v.Detail = fmt.Sprintf("topic %s does not exist in %s", topic, c.link.To)
+		}
 		if h.Unknown != "" && !h.Unbounded && v.Verdict == statements.Proven {
 			v.Verdict, v.Detail = statements.UnknownReach, h.Unknown
 		}

@@ -115,6 +115,45 @@ func TestComputeErrors(t *testing.T) {
 	}
 }
 
+// TestPlanThatNobodyComputed has what a plan read from a file must not be.
+func TestPlanThatNobodyComputed(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		change func(*Plan)
+		want   string
+	}{
+		{"as computed", func(*Plan) {}, ""},
+		{"another operation", func(p *Plan) { p.Operation = "drill" }, `operation "drill" is not known`},
+		{"no destination", func(p *Plan) { p.To = "" }, "it names no link with two regions"},
+		{"no steps", func(p *Plan) { p.Steps = nil }, "it has no steps"},
+		{"a step taken out", func(p *Plan) { p.Steps = p.Steps[1:] }, `step "verify-fence" needs "fence", which is not before it`},
+		{"a step twice", func(p *Plan) { p.Steps[1] = p.Steps[0] }, `step 2 ("fence") has no id of its own and a kind`},
+		{"steps turned round", func(p *Plan) { slices.Reverse(p.Steps) }, `step "measure-loss" needs "canary", which is not before it`},
+		{"a step of no kind", func(p *Plan) { p.Steps[0].Kind = "" }, `step 1 ("fence") has no id of its own and a kind`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := compute(t, OpFailover, Options{Planned: true}, declared(t), observed())
+			tc.change(p)
+			got := ""
+			if err := p.Validate(); err != nil {
+				got = err.Error()
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("Validate (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// running are a topology's statements, as an engine shows those that it runs.
+func running(d *Declared) map[string]StatementState {
+	all := map[string]StatementState{}
+	for _, s := range d.Statements {
+		all[s.Name] = StatementState{Phase: "RUNNING", SQL: s.SQL}
+	}
+	return all
+}
+
 // rules lists a plan's findings as "severity rule subject".
 func rules(p *Plan) []string {
 	var list []string
@@ -145,6 +184,19 @@ func TestFindings(t *testing.T) {
 		{"never mirrored", OpFailover, func(_ *Declared, o *Observed) { o.Mirrors["east-west"] = o.Mirrors["east-west"][1:] }, []string{"block failover/not-mirrored airlines"}},
 		{"mirror failed", OpFailover, func(_ *Declared, o *Observed) { o.Mirrors["east-west"][0].State = "FAILED" }, []string{"block link/mirror-failed airlines"}},
 		{"mirror promoted already", OpFailover, func(_ *Declared, o *Observed) { o.Mirrors["east-west"][0].State = "STOPPED" }, nil},
+		{"everything promoted and running already", OpFailover, func(d *Declared, o *Observed) {
+			for i := range o.Mirrors["east-west"] {
+				o.Mirrors["east-west"][i].State = "STOPPED"
+			}
+			o.Regions["west"].Statements = running(d)
+		}, []string{"block failover/done west"}},
+		{"promoted already, a statement is left", OpFailover, func(d *Declared, o *Observed) {
+			for i := range o.Mirrors["east-west"] {
+				o.Mirrors["east-west"][i].State = "STOPPED"
+			}
+			o.Regions["west"].Statements = running(d)
+			delete(o.Regions["west"].Statements, "departures-2")
+		}, nil},
 		{"partition counts", OpFailover, west(func(r *RegionState) { r.Topics["airlines"].Partitions = partitions(16, 0) }), []string{"block link/partition-counts airlines"}},
 		{"source created again", OpFailover, func(_ *Declared, o *Observed) { o.Regions["east"].Topics["airlines"].ID = "other" }, []string{"block link/source-recreated airlines"}},
 		{"registry read-only", OpFailover, west(func(r *RegionState) { r.Mode = "READONLY" }), []string{"block registry/read-only west"}},

@@ -101,8 +101,11 @@ func (d *decoder) syntax(err error) {
 		s := d.src.lines[line-1]
 		column += len(s) - len(strings.TrimLeft(s, " \t"))
 	}
-	d.addFinding(report.Finding{Rule: "topology/syntax", Severity: report.Block, Message: "not YAML: " + message,
-		Remedy: "look at the indentation, quotes and brackets here and around it"}, &yaml.Node{Line: line, Column: column})
+	remedy := "look at the indentation, quotes and brackets here and around it"
+	if strings.Contains(message, "cannot start any token") && line <= len(d.src.lines) && strings.Contains(d.src.lines[line-1][:column-1], "\t") {
+		message, remedy = "a line is indented with a tab", "indent with spaces: YAML takes no tabs"
+	}
+	d.addFinding(report.Finding{Rule: "topology/syntax", Severity: report.Block, Message: "not YAML: " + message, Remedy: remedy}, &yaml.Node{Line: line, Column: column})
 }
 
 // loadStatements reads the SQL files of every pipeline into declared. Mistakes in a glob are d's, those in SQL are returned.

@@ -152,6 +152,7 @@ func TestLoadMistakes(t *testing.T) {
 		{name: "text where a number belongs", old: "recovery: auto", new: "recovery: auto\n    rate: fast",
 			want: []string{`24:11 topology/wrong-type: pipelines[0].rate wants a number, this is a text`}},
 		{name: "not YAML", old: "regions:\n", new: "regions: [\n", want: []string{`6:1 topology/syntax: not YAML: did not find expected ',' or ']'; look at the indentation, quotes and brackets here and around it`}},
+		{name: "tab", old: "  west:\n", new: "\twest:\n", want: []string{`12:2 topology/syntax: not YAML: a line is indented with a tab; indent with spaces: YAML takes no tabs`}},
 		{name: "two documents", new: goodTopology + "---\nkind: Topology\n", want: []string{`28:1 topology/syntax: a second YAML document begins here; keep one topology in a file`}},
 		{name: "empty file", new: " ", want: []string{`0:0 topology/syntax: the file is empty; write a topology: lifeboat schema shows what it holds`}},
 		{name: "wrong apiVersion", old: "lifeboat/v1", new: "lifeboat/v2",

@@ -1,6 +1,7 @@
 package plans
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -85,6 +86,32 @@ type Step struct {
 	Goal         string   `json:"goal"`
 	Reason       string   `json:"reason"`
 	Irreversible bool     `json:"irreversible,omitempty"`
+}
+
+// Validate says what makes p, as read from a file, no plan that Compute could have returned. Whether it still fits is Stale's to say.
+func (p *Plan) Validate() error {
+	if p.Operation != OpFailover && p.Operation != OpLink {
+		return fmt.Errorf("operation %q is not known", p.Operation)
+	}
+	if p.Link == "" || p.From == "" || p.To == "" {
+		return errors.New("it names no link with two regions")
+	}
+	if len(p.Steps) == 0 {
+		return errors.New("it has no steps")
+	}
+	before := map[string]bool{}
+	for i, s := range p.Steps {
+		if s.ID == "" || s.Kind == "" || before[s.ID] {
+			return fmt.Errorf("step %d (%q) has no id of its own and a kind", i+1, s.ID)
+		}
+		for _, need := range s.Needs {
+			if !before[need] {
+				return fmt.Errorf("step %q needs %q, which is not before it", s.ID, need)
+			}
+		}
+		before[s.ID] = true
+	}
+	return nil
 }
 
 // StatementPlan is how one statement is brought up in the destination.

@@ -63,7 +63,7 @@ func (in *judged) sumOf(c *Call, sel *Select) []hit {
 	t, known := in.typeWithin(c.Args[0], sel)
 	switch {
 	case !known:
-		return []hit{{at: c.Pos, active: report.Low, passive: report.Low, remedy: "declare the table with CREATE TABLE, or check against the region",
+		return []hit{{at: c.Pos, active: report.Low, passive: report.Low, remedy: "declare the table with CREATE TABLE",
 			message: fmt.Sprintf("the type of %s is not known here, so whether %s is exact can not be told", clip(c.Args[0].SQL()), c.Func)}}
 	case t.IsApproximate():
 		return []hit{sumHit(c.Pos, c.Func, t)}
