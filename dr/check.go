@@ -65,7 +65,7 @@ func Check(ctx context.Context, w *World, link string) (*report.Report, error) {
 	}
 	if c.plan != nil {
 		rep.Findings = slices.DeleteFunc(slices.Clone(c.plan.Findings), func(f report.Finding) bool {
-			return f.Rule == "failover/unfenced" // nobody fails over now
+			return f.Rule == "failover/unfenced" || f.Rule == "failover/done" // nobody fails over now
 		})
 		for _, sp := range c.plan.Statements {
 			rep.Statements = append(rep.Statements, statementLine(c.plan, sp))

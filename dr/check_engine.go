@@ -12,9 +12,12 @@ func checkEngine(_ context.Context, c *checkup) []report.Check {
 	}
 	st := c.seen.Regions[c.decl.To]
 	line := report.Check{Name: "engine of " + c.decl.To + " answers", Outcome: report.Passed, Detail: counted(len(st.Statements), "statement")}
-	switch st.Engine {
-	case "ok":
-	case "":
+	declared := c.world.Declared.Topology.Regions[c.decl.To].Engine != nil
+	switch {
+	case st.Engine == "ok":
+	case declared && !st.Reachable:
+		line.Outcome, line.Detail = report.Unknown, c.decl.To+" does not answer"
+	case !declared:
 		line.Outcome, line.Detail = report.Failed, "none declared"
 		line.Why, line.Remedy = "the pipeline's statements could not be started there", "declare regions."+c.decl.To+".engine in lifeboat.yaml"
 	default:

@@ -11,6 +11,9 @@ import (
 const linkSilence = 30
 
 func checkMirrors(_ context.Context, c *checkup) []report.Check {
+	if !c.seen.Regions[c.decl.To].Reachable {
+		return []report.Check{{Name: "link " + c.decl.Name + " runs", Outcome: report.Unknown, Detail: c.decl.To + " does not answer, and what the link knows is there"}}
+	}
 	states, known := c.seen.Mirrors[c.decl.Name]
 	if !known || len(states) == 0 {
 		return []report.Check{{Name: "link " + c.decl.Name + " runs", Outcome: report.Failed, Detail: "it has never mirrored anything",

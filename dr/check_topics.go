@@ -13,6 +13,10 @@ func checkTopics(_ context.Context, c *checkup) []report.Check {
 	if !from.Reachable || !to.Reachable {
 		return []report.Check{{Name: "mirrored topics are the same in both regions", Outcome: report.Unknown, Detail: "a region does not answer"}}
 	}
+	mirrored := map[string]bool{}
+	for _, m := range c.seen.Mirrors[c.decl.Name] {
+		mirrored[m.Topic] = true
+	}
 	var out []report.Check
 	for _, name := range sortedKeys(from.Topics) {
 		if !c.decl.Topics.Match(name) {
@@ -30,6 +34,10 @@ func checkTopics(_ context.Context, c *checkup) []report.Check {
 			line.Detail = fmt.Sprintf("%d partitions in %s, %d in %s", len(src.Partitions), c.decl.From, len(dst.Partitions), c.decl.To)
 			line.Why = "offsets and key order hold per partition: counts must be equal"
 			line.Remedy = fmt.Sprintf("let the link add partitions, or delete topic %q in %s and mirror it again", name, c.decl.To)
+		case !mirrored[name]:
+			line.Outcome, line.Detail = report.Failed, fmt.Sprintf("a topic of that name is in %s, and link %s has never mirrored into it", c.decl.To, c.decl.Name)
+			line.Why = "what it holds is not what " + c.decl.From + " holds, at other offsets"
+			line.Remedy = fmt.Sprintf("lifeboat link run; where that refuses it, delete topic %q in %s or exclude it from the link", name, c.decl.To)
 		}
 		out = append(out, line)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -56,7 +57,8 @@ type Journal struct {
 
 	mu    sync.Mutex
 	cl    *kgo.Client
-	local *os.File
+	local *os.File // nil: there is none
+	log   *slog.Logger
 }
 
 // ErrLeaseLost is returned by a journal write after another process has taken the lease over.
@@ -64,7 +66,10 @@ var ErrLeaseLost = errors.New("another process has taken over this run's lease")
 
 // openJournal ensures the topic, fences whoever held the region's lease before, and returns the journal of run, positioned to
 // write. The caller has decided from ReadJournal that nobody alive holds the lease, and reads it again afterwards.
-func openJournal(ctx context.Context, r *linking.Region, run, who, stateDir string, now func() time.Time) (*Journal, error) {
+//
+// The local copy is for whoever looks for it when the region is gone as well. A directory that can not be written, or a full disk, is
+// said and stops nothing: what a run goes on with is in the region.
+func openJournal(ctx context.Context, r *linking.Region, run string, o *Options) (*Journal, error) {
 	if err := ensureRunsTopic(ctx, r); err != nil {
 		return nil, err
 	}
@@ -82,12 +87,11 @@ func openJournal(ctx context.Context, r *linking.Region, run, who, stateDir stri
 		cl.Close()
 		return nil, fmt.Errorf("%s: taking the lease (transactional id lifeboat.%s.runs): %w", r.Name, r.Name, err)
 	}
-	local, err := openLocal(stateDir, run)
+	local, err := openLocal(o.StateDir, run)
 	if err != nil {
-		cl.Close()
-		return nil, err
+		o.Log.Warn("this run has no local journal; the one in the region is what counts", "region", r.Name, "err", err)
 	}
-	return &Journal{Run: run, region: r.Name, who: who, now: now, cl: cl, local: local}, nil
+	return &Journal{Run: run, region: r.Name, who: o.Who, now: o.Now, cl: cl, local: local, log: o.Log}, nil
 }
 
 func ensureRunsTopic(ctx context.Context, r *linking.Region) error {
@@ -103,7 +107,7 @@ func ensureRunsTopic(ctx context.Context, r *linking.Region) error {
 	return nil
 }
 
-// Write appends one entry, in the region first and then in the local copy, and returns when it is committed there.
+// Write appends one entry, in the region first and then in the local copy, and returns when it is committed in the region.
 func (j *Journal) Write(ctx context.Context, kind EntryKind, step, detail string, data any) error {
 	e := Entry{Run: j.Run, At: j.now().UTC(), Who: j.who, Kind: kind, Step: step, Detail: detail}
 	if data != nil {
@@ -122,8 +126,13 @@ func (j *Journal) Write(ctx context.Context, kind EntryKind, step, detail string
 	if err := j.commit(ctx, line); err != nil {
 		return err
 	}
+	if j.local == nil {
+		return nil
+	}
 	if _, err := j.local.Write(append(line, '\n')); err != nil {
-		return fmt.Errorf("journal: local copy %s: %w", j.local.Name(), err)
+		j.log.Warn("the local journal ends here; the one in the region goes on", "region", j.region, "err", err)
+		j.local.Close()
+		j.local = nil
 	}
 	return nil
 }
@@ -163,7 +172,9 @@ func fenced(err error) bool {
 // Close lets the clients go. It writes nothing: letting go of the lease is an entry of its own.
 func (j *Journal) Close() {
 	j.cl.Close()
-	j.local.Close()
+	if j.local != nil {
+		j.local.Close()
+	}
 }
 
 // ReadJournal returns every committed entry of a region's journal, oldest first, and the position after the last one. A region

@@ -50,8 +50,9 @@ func openRuns(entries []Entry) []*pastRun {
 
 // acquire takes the region's lease for run and returns its journal. A new run is refused while another one is alive
 // (*LeaseHeldError) or stopped part-way (*InterruptedError); a run that is resumed waits until its former holder has been silent
-// for ttl. Clocks are compared only to refuse early: a holder counts as dead after ttl of silence seen by this process.
-func acquire(ctx context.Context, r *linking.Region, run, who, stateDir string, ttl time.Duration, now func() time.Time) (*Journal, []Entry, error) {
+// for o.LeaseTTL. Clocks are compared only to refuse early: a holder counts as dead after that much silence seen by this process.
+func acquire(ctx context.Context, r *linking.Region, run string, o *Options) (*Journal, []Entry, error) {
+	ttl := o.LeaseTTL
 	entries, end, err := ReadJournal(ctx, r)
 	if err != nil {
 		return nil, nil, err
@@ -63,7 +64,7 @@ func acquire(ctx context.Context, r *linking.Region, run, who, stateDir string, 
 			}
 			continue
 		}
-		if other.id != run && now().Sub(other.seen) < ttl {
+		if other.id != run && o.Now().Sub(other.seen) < ttl {
 			return nil, nil, other.held(r.Name)
 		}
 		silent, err := silence(ctx, r, end, ttl)
@@ -76,7 +77,7 @@ func acquire(ctx context.Context, r *linking.Region, run, who, stateDir string, 
 			return nil, nil, other.interrupted(r.Name)
 		}
 	}
-	j, err := openJournal(ctx, r, run, who, stateDir, now)
+	j, err := openJournal(ctx, r, run, o)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -124,7 +124,7 @@ func execute(ctx context.Context, w *World, p *plans.Plan, id string) (*report.R
 		return nil, err
 	}
 	to := w.Regions[p.To]
-	j, entries, err := acquire(ctx, to, id, w.opts.Who, w.opts.StateDir, w.opts.LeaseTTL, w.now)
+	j, entries, err := acquire(ctx, to, id, &w.opts)
 	if err != nil {
 		return nil, err
 	}

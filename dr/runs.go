@@ -278,7 +278,7 @@ func Abandon(ctx context.Context, w *World, id, reason string) (*report.Report, 
 	if p.ended != nil {
 		return p.ended, nil
 	}
-	j, _, err := acquire(ctx, r, p.id, w.opts.Who, w.opts.StateDir, w.opts.LeaseTTL, w.now)
+	j, _, err := acquire(ctx, r, p.id, &w.opts)
 	if err != nil {
 		return nil, err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/user"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -218,7 +219,11 @@ func (w *World) Link(name string) (*plans.Link, error) {
 	if name == "" {
 		return nil, fmt.Errorf("%s declares no link from the primary region %q", w.Declared.Path, t.Primary)
 	}
-	return nil, fmt.Errorf("%s declares no link %q", w.Declared.Path, name)
+	var names []string
+	for _, l := range t.Links {
+		names = append(names, l.Name)
+	}
+	return nil, fmt.Errorf("%s declares no link %q; there is %s", w.Declared.Path, name, strings.Join(names, ", "))
 }
 
 // OpenLink returns the linker of a declared link. Its destination must be reachable; its source need not be.
