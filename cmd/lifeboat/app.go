@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/term"
 
+	"github.com/lifeboat-dr/lifeboat/cmd/lifeboat/render"
 	"github.com/lifeboat-dr/lifeboat/linking"
 )
 
@@ -24,9 +25,9 @@ type app struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	terminal       bool // stderr is one: progress may be redrawn
+	layout         render.Terminal
 	interrupted    chan struct{}
 	signal         os.Signal // the one that closed interrupted
-	notFound       string    // what `lifeboat help` was asked for and is not there
 	timing         timing
 	metrics        *linking.Metrics // nil: nobody asked for them
 }
@@ -42,7 +43,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 }
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer, t timing) int {
-	a := &app{args: args, stdin: stdin, stdout: stdout, stderr: stderr, interrupted: make(chan struct{}), timing: t}
+	a := &app{args: args, stdin: stdin, stdout: stdout, stderr: stderr, interrupted: make(chan struct{}), timing: t, layout: layout(stdout)}
 	if f, ok := stderr.(*os.File); ok {
 		a.terminal = term.IsTerminal(int(f.Fd()))
 	}
@@ -50,11 +51,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, t timing) int
 	defer cancel(nil)
 	stop := a.watchSignals(cancel)
 	defer stop()
-	err := a.cli().RunContext(ctx, args)
-	if err == nil && a.notFound != "" {
-		err = a.unknownCommand(nil, a.notFound)
-	}
-	return a.exit(err)
+	// With somebody to hear of it, a write to a pipe that nobody reads is an error and no longer the end: `lifeboat failover 2>&1 | less`,
+	// and then q, must not stop a failover half-way.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	return a.exit(a.cli().RunContext(ctx, args))
 }
 
 // errSignal ends a context at the second signal, or at the first where there is no step to finish.
@@ -130,9 +130,10 @@ func (a *app) cli() *cli.App {
 		Description: description,
 		Commands: []*cli.Command{
 			a.demoCommand(), a.checkCommand(), a.planCommand(), a.applyCommand(), a.failoverCommand(), a.resumeCommand(), a.runsCommand(),
-			a.verifyCommand(), a.linkCommand(), a.engineCommand(), a.schemaCommand(),
+			a.verifyCommand(), a.linkCommand(), a.engineCommand(), a.schemaCommand(), a.helpCommand(),
+			{Name: "version", Hidden: true, Action: func(c *cli.Context) error { cli.ShowVersion(c); return nil }},
 		},
-		CommandNotFound: func(_ *cli.Context, name string) { a.notFound = name },
+		Flags: []cli.Flag{cli.HelpFlag}, // urfave/cli adds it only beside its own help command
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return a.unknownCommand(nil, c.Args().First())
@@ -156,13 +157,26 @@ func (a *app) topologyFlag() cli.Flag {
 	return &cli.StringFlag{Name: "file", Aliases: []string{"f"}, Value: "lifeboat.yaml", EnvVars: []string{"LIFEBOAT_FILE"}, Usage: "`FILE` that declares the topology", TakesFile: true}
 }
 
-// flags are a verb's own, and those of every verb that contacts regions.
-func (a *app) flags(own ...cli.Flag) []cli.Flag {
+// regionFlags are a verb's own, and those of every verb that contacts regions.
+func (a *app) regionFlags(own ...cli.Flag) []cli.Flag {
 	return append(slices.Clone(own),
 		a.topologyFlag(),
-		&cli.StringFlag{Name: "format", Value: "human", Usage: "`FORMAT` of stdout: human, json, junit or html"},
-		&cli.StringSliceFlag{Name: "report", Usage: "also write the report to `FILE`; its extension tells the format (.txt .json .xml .html); repeatable"},
 		&cli.DurationFlag{Name: "timeout", Value: 10 * time.Second, Usage: "how long a region may take to answer first, a `DURATION` such as 30s"},
-		&cli.StringFlag{Name: "state-dir", EnvVars: []string{"LIFEBOAT_STATE_DIR"}, Usage: "`DIRECTORY` of the local copies of run journals"},
 		&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log what is done, to stderr"})
+}
+
+// flags are a verb's own, and those of every verb that contacts regions and ends with a report.
+func (a *app) flags(own ...cli.Flag) []cli.Flag {
+	return a.regionFlags(append(slices.Clone(own),
+		&cli.StringFlag{Name: "format", Value: "human", Usage: "`FORMAT` of stdout: human, json, junit or html"},
+		&cli.StringSliceFlag{Name: "report", Usage: "also write the report to `FILE`; its extension tells the format (.txt .json .xml .html); repeatable"})...)
+}
+
+// journalFlags are flags, with the one of the verbs that keep a journal.
+func (a *app) journalFlags(own ...cli.Flag) []cli.Flag {
+	return a.flags(append(slices.Clone(own), stateFlag())...)
+}
+
+func stateFlag() cli.Flag {
+	return &cli.StringFlag{Name: "state-dir", EnvVars: []string{"LIFEBOAT_STATE_DIR"}, Usage: "`DIRECTORY` of the local copies of run journals"}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -25,7 +26,7 @@ back far enough for every statement, would it compute the same. Exit status 3 wh
 		),
 	}, 0, func(c *cli.Context) error {
 		if c.Bool("offline") {
-			if _, _, err := renderers(c); err != nil {
+			if _, _, err := a.renderers(c); err != nil {
 				return err
 			}
 			declared, findings, err := a.load(c)
@@ -48,10 +49,12 @@ back far enough for every statement, would it compute the same. Exit status 3 wh
 			if err := a.emit(c, rep); err != nil {
 				return err
 			}
+			var silent []error // a region that does not answer has a status of its own
 			for _, name := range w.RegionNames() {
-				if err := w.Errs[name]; err != nil {
-					return err // a region that does not answer has a status of its own
-				}
+				silent = append(silent, w.Errs[name])
+			}
+			if err := errors.Join(silent...); err != nil {
+				return err
 			}
 			return outcome(rep)
 		})

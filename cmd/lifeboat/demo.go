@@ -23,7 +23,7 @@ quarter of a minute, and ends with status 3 where a proof fails.`,
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log what is done, to stderr"},
 		},
 	}, 0, func(c *cli.Context) error {
-		if _, _, err := renderers(c); err != nil {
+		if _, _, err := a.renderers(c); err != nil {
 			return err
 		}
 		ctx, stop := a.untilInterrupted(c.Context)

@@ -141,6 +141,8 @@ func explain(err error) (code int, hint string) {
 		return exitError, or("check kafka.sasl.tokenURL in lifeboat.yaml, and the client id and secret that username and password name")
 	case errors.Is(err, linking.ErrTokenExpired):
 		return exitError, or("put a new token where kafka.sasl.token in lifeboat.yaml says")
+	case errors.Is(err, dr.ErrNoRun):
+		return exitError, or("lifeboat runs list")
 	case errors.As(err, &secret):
 		return exitError, or("set it, then run the command again")
 	default:

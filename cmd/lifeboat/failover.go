@@ -25,7 +25,7 @@ A run that stops part-way is gone on with by "lifeboat resume", by anybody, on a
    lifeboat failover --unplanned --dry-run                   only show the plan
    lifeboat failover --unplanned                             show it, ask, carry it out
    lifeboat failover --planned --yes --report report.html    do not ask; keep the report`,
-		Flags: a.flags(append(kindFlags(), a.runFlags(&cli.StringFlag{Name: "link", Usage: "`NAME` of the link; default: the one from the primary"})...)...),
+		Flags: a.journalFlags(append(kindFlags(), a.runFlags(&cli.StringFlag{Name: "link", Usage: "`NAME` of the link; default: the one from the primary"})...)...),
 	}, 0, func(c *cli.Context) error {
 		planned, err := failoverKind(c)
 		if err != nil {
@@ -44,8 +44,8 @@ A run that stops part-way is gone on with by "lifeboat resume", by anybody, on a
 func (a *app) applyCommand() *cli.Command {
 	return a.command(&cli.Command{
 		Name: "apply", Usage: "carry out a plan written by `plan -o`", ArgsUsage: "PLAN.json",
-		Description: "A plan that no longer fits what is declared and observed is refused, with what has changed.\n\n   lifeboat plan failover --unplanned -o plan.json\n   lifeboat apply plan.json",
-		Flags:       a.flags(a.runFlags()...),
+		Description: "A plan that no longer fits what is declared and observed is refused, with what has changed (exit status 12).\n\n   lifeboat plan failover --unplanned -o plan.json\n   lifeboat apply plan.json",
+		Flags:       a.journalFlags(a.runFlags()...),
 	}, 1, func(c *cli.Context) error {
 		if c.NArg() == 0 {
 			return usageError{withHint{errors.New("which plan?"), "lifeboat apply plan.json"}}
@@ -54,8 +54,20 @@ func (a *app) applyCommand() *cli.Command {
 		if err != nil {
 			return err
 		}
+		if p.Operation != plans.OpFailover {
+			return withHint{fmt.Errorf("%s is a plan for a %s, which apply does not carry out", c.Args().First(), p.Operation), "lifeboat link run"}
+		}
+		again := "plan again: lifeboat plan failover --unplanned -o " + c.Args().First()
+		if p.Planned {
+			again = "plan again: lifeboat plan failover --planned -o " + c.Args().First()
+		}
 		return a.world(c, func(ctx context.Context, w *dr.World) error {
-			return a.carryOut(c, p, func() (*report.Report, error) { return dr.Apply(ctx, w, p) })
+			err := a.carryOut(c, p, func() (*report.Report, error) { return dr.Apply(ctx, w, p) })
+			var stale *plans.StaleError
+			if errors.As(err, &stale) {
+				return withHint{err, again}
+			}
+			return err
 		})
 	})
 }
@@ -68,7 +80,7 @@ its goal is reached; nothing is done twice. A holder that is alive is not taken 
 
    lifeboat resume
    lifeboat resume 20261123-025219-c2ce`,
-		Flags: a.flags(&cli.BoolFlag{Name: "fenced", Usage: "a manual fence stands: the writers are stopped"}),
+		Flags: a.journalFlags(&cli.BoolFlag{Name: "fenced", Usage: "a manual fence stands: the writers are stopped"}),
 	}, 1, func(c *cli.Context) error {
 		return a.world(c, func(ctx context.Context, w *dr.World) error {
 			rep, err := dr.Resume(ctx, w, c.Args().First())

@@ -1,20 +1,24 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/lifeboat-dr/lifeboat/dr"
+	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
 func (a *app) planCommand() *cli.Command {
 	own := []cli.Flag{
-		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the plan to `FILE`, for `lifeboat apply FILE`", TakesFile: true},
+		&cli.StringFlag{Name: "out", Aliases: []string{"o"}, Usage: "write the plan to `FILE`, as JSON; lifeboat apply carries it out", TakesFile: true},
 		&cli.StringFlag{Name: "link", Usage: "`NAME` of the link; default: the one from the primary"},
 		&cli.BoolFlag{Name: "detailed-exitcode", Usage: "exit 5 when the plan has changes to make"},
 	}
@@ -31,7 +35,14 @@ func (a *app) planCommand() *cli.Command {
 				if err := writePlan(path, p); err != nil {
 					return err
 				}
-				fmt.Fprintf(a.stderr, "plan written to %s; carry it out with: lifeboat apply %s\n", path, path)
+				then := "carry it out with: lifeboat apply " + path
+				switch {
+				case report.Blocked(p.Findings):
+					then = "it is blocked, see its findings"
+				case op == plans.OpLink:
+					then = "carry it out with: lifeboat link run"
+				}
+				fmt.Fprintf(a.stderr, "plan written to %s; %s\n", path, then)
 			}
 			rep := dr.PlanReport(p)
 			if err := a.emit(c, rep); err != nil {
@@ -94,17 +105,28 @@ func writePlan(path string, p *plans.Plan) error {
 	return nil
 }
 
+// readPlan reads what writePlan wrote, strictly: a key that this version does not know could be one that matters.
 func readPlan(path string) (*plans.Plan, error) {
+	const hint = "write one: lifeboat plan failover --planned|--unplanned -o plan.json"
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the plan: %w", err)
+		return nil, withHint{fmt.Errorf("reading the plan: %w", err), hint}
 	}
 	p := new(plans.Plan)
-	if err := json.Unmarshal(b, p); err != nil {
-		return nil, fmt.Errorf("reading the plan %s: %w", path, err)
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.DisallowUnknownFields()
+	switch err := dec.Decode(p); {
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, withHint{fmt.Errorf("reading the plan %s: the file is empty or cut short", path), hint}
+	case err != nil:
+		return nil, withHint{fmt.Errorf("reading the plan %s: not a plan that this version wrote: %w", path, err), hint}
+	case p.Kind != "Plan":
+		return nil, withHint{fmt.Errorf("reading the plan %s: its kind is %q, not Plan", path, p.Kind), hint}
+	case p.APIVersion != "lifeboat/v1":
+		return nil, withHint{fmt.Errorf("reading the plan %s: its apiVersion is %q; this version reads lifeboat/v1", path, p.APIVersion), hint}
 	}
-	if p.Kind != "Plan" {
-		return nil, fmt.Errorf("reading the plan %s: its kind is %q, not Plan", path, p.Kind)
+	if err := p.Validate(); err != nil {
+		return nil, withHint{fmt.Errorf("reading the plan %s: %w", path, err), hint}
 	}
 	return p, nil
 }

@@ -56,7 +56,7 @@ func (a *app) runsCommand() *cli.Command {
 					return dr.RunReport(ctx, w, c.Args().First())
 				}),
 			verb("abandon", "end a run that stopped part-way without going on with it", "RUN",
-				[]cli.Flag{&cli.StringFlag{Name: "reason", Usage: "why, for the journal"}},
+				[]cli.Flag{&cli.StringFlag{Name: "reason", Usage: "why, a `TEXT` for the journal"}, stateFlag()},
 				func(c *cli.Context) error {
 					if err := named(c); err != nil {
 						return err

@@ -32,12 +32,12 @@ func (a *app) unknownCommand(group *cli.Command, name string) error {
 		}
 		return usageError{withHint{fmt.Errorf("%s is not there yet: see \"Not yet\" in the README", full), hint}}
 	}
-	var names []string
+	var verbs []string
 	for _, c := range known {
-		names = append(names, c.Name)
+		verbs = append(verbs, c.Name)
 	}
 	hint := strings.TrimSuffix("lifeboat "+full, name)
-	if meant := plans.Nearest(name, names); meant != "" {
+	if meant := plans.Nearest(name, verbs); meant != "" {
 		hint += meant
 	} else {
 		hint += "--help"
@@ -53,14 +53,36 @@ func (a *app) flagError(c *cli.Context, err error, _ bool) error {
 		return usageError{withHint{err, help}}
 	}
 	name = strings.TrimLeft(name, "-")
-	var known []string
-	for _, f := range c.Command.Flags {
-		known = append(known, f.Names()...)
+	flag := "--" + name
+	if len(name) == 1 {
+		flag = "-" + name
 	}
-	if meant := plans.Nearest(name, known); meant != "" {
+	if verb := a.below(c.Command, name); verb != "" {
+		help = fmt.Sprintf("flags stand behind the verb: %s %s", verb, flag)
+	} else if meant := plans.Nearest(name, names(c.Command)); meant != "" && len(name) > 1 {
 		help = fmt.Sprintf("did you mean --%s? %s", meant, help)
 	}
-	return usageError{withHint{fmt.Errorf("%s has no flag --%s", c.Command.HelpName, name), help}}
+	return usageError{withHint{fmt.Errorf("%s has no flag %s", c.Command.HelpName, flag), help}}
+}
+
+// names are those of a command's flags.
+func names(c *cli.Command) []string {
+	var all []string
+	for _, f := range c.Flags {
+		all = append(all, f.Names()...)
+	}
+	return all
+}
+
+// below is the verb of a group that has a flag, of several the one on the command line.
+func (a *app) below(c *cli.Command, flag string) string {
+	verb := ""
+	for _, sub := range c.Subcommands {
+		if slices.Contains(names(sub), flag) && (verb == "" || slices.Contains(a.args, sub.Name)) {
+			verb = c.HelpName + " " + sub.Name
+		}
+	}
+	return verb
 }
 
 // command makes a verb: its arguments are checked before it runs, and urfave/cli takes a flag after a positional argument for an
@@ -76,7 +98,7 @@ func (a *app) command(c *cli.Command, args int, run cli.ActionFunc) *cli.Command
 		given := ctx.Args().Slice()
 		if i := slices.IndexFunc(given, func(arg string) bool { return strings.HasPrefix(arg, "-") && arg != "-" }); i >= 0 {
 			fixed := slices.Concat(a.words(ctx), given[i:], given[:i])
-			return usageError{withHint{fmt.Errorf("flag %s stands after an argument", given[i]), strings.Join(fixed, " ")}}
+			return usageError{withHint{fmt.Errorf("flag %s stands after an argument", given[i]), line(fixed)}}
 		}
 		if len(given) > args {
 			takes := "no arguments"
@@ -98,7 +120,18 @@ func (a *app) words(c *cli.Context) []string {
 
 // with is the command line once more, with a flag.
 func (a *app) with(c *cli.Context, flag string) string {
-	return strings.Join(slices.Concat(a.words(c), []string{flag}, c.Args().Slice()), " ")
+	return line(slices.Concat(a.words(c), []string{flag}, c.Args().Slice()))
+}
+
+// line writes words as a shell takes them.
+func line(words []string) string {
+	quoted := slices.Clone(words)
+	for i, w := range words {
+		if w == "" || strings.ContainsAny(w, " \t\n\"'\\$`&|;<>()*?[]{}#~!") {
+			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(quoted, " ")
 }
 
 // need refuses a verb without a flag that has no default.
@@ -109,8 +142,19 @@ func need(c *cli.Context, flag, why string) error {
 	return usageError{withHint{fmt.Errorf("%s needs --%s: %s", c.Command.HelpName, flag, why), c.Command.HelpName + " --help"}}
 }
 
+// helpCommand explains a verb, as --help behind it does.
+func (a *app) helpCommand() *cli.Command {
+	c := &cli.Command{Name: "help", Usage: "explain a command, as --help behind it does", ArgsUsage: "[COMMAND [VERB]]"}
+	c.Action = func(ctx *cli.Context) error {
+		return a.cli().RunContext(ctx.Context, slices.Concat([]string{"lifeboat"}, ctx.Args().Slice(), []string{"--help"}))
+	}
+	c.OnUsageError = a.flagError
+	return c
+}
+
 // group makes a command that only has verbs below it.
 func (a *app) group(c *cli.Command) *cli.Command {
+	c.HideHelpCommand = true
 	c.Action = func(ctx *cli.Context) error {
 		if name := ctx.Args().First(); name != "" {
 			return a.unknownCommand(c, name)

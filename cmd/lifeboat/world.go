@@ -22,11 +22,11 @@ func (a *app) load(c *cli.Context) (*plans.Declared, []report.Finding, error) {
 		if errors.Is(err, os.ErrNotExist) {
 			return nil, nil, withHint{fmt.Errorf("reading the topology: %w", err), "pass the topology with -f, or write lifeboat.yaml: lifeboat schema"}
 		}
-		return nil, nil, err
+		return nil, nil, withHint{fmt.Errorf("reading the topology: %w", err), "pass the topology with -f"}
 	}
 	if report.Blocked(findings) {
 		rep := &report.Report{Command: c.Command.Name, Title: "reading " + path, Outcome: report.Failed, Findings: findings,
-			Summary: fmt.Sprintf("%s can not be used: %d mistakes", path, len(findings)), Next: []string{"mend them, then: lifeboat check --offline -f " + path}}
+			Summary: fmt.Sprintf("%s can not be used: %s", path, mistakes(findings)), Next: []string{"mend them, then: lifeboat check --offline -f " + path}}
 		if err := a.emit(c, rep); err != nil {
 			return nil, nil, err
 		}
@@ -35,10 +35,27 @@ func (a *app) load(c *cli.Context) (*plans.Declared, []report.Finding, error) {
 	return declared, findings, nil
 }
 
+// mistakes counts what keeps a topology from being used.
+func mistakes(findings []report.Finding) string {
+	n := 0
+	for _, f := range findings {
+		if f.Severity == report.Block && f.Waived == "" {
+			n++
+		}
+	}
+	if n == 1 {
+		return "1 mistake"
+	}
+	return fmt.Sprint(n, " mistakes")
+}
+
 // world loads the topology, opens its regions and calls run with them.
 func (a *app) world(c *cli.Context, run func(ctx context.Context, w *dr.World) error) error {
-	if _, _, err := renderers(c); err != nil {
+	if _, _, err := a.renderers(c); err != nil {
 		return err
+	}
+	if t := c.Duration("timeout"); t <= 0 {
+		return usageError{withHint{fmt.Errorf("timeout %s: it has to be more than 0", t), c.Command.HelpName + " --help"}}
 	}
 	declared, _, err := a.load(c)
 	if err != nil {

@@ -65,7 +65,7 @@ func (p *page) hanging(lead, text string) {
 	start := columns(lead)
 	var b strings.Builder
 	b.WriteString(lead)
-	if p.Width-start < leastText && start+columns(text) > p.Width {
+	if text != "" && p.Width-start < leastText && start+columns(text) > p.Width {
 		p.line(b.String())
 		b.Reset()
 		start = 11
