@@ -16,6 +16,7 @@ import (
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/plans"
 	"github.com/lifeboat-dr/lifeboat/testenv"
 	"github.com/lifeboat-dr/lifeboat/testenv/each"
 )
@@ -436,5 +437,44 @@ func TestVerifyWithoutASource(t *testing.T) {
 	}
 	if _, err := p.link().Verify(t.Context(), linking.VerifyOptions{Topics: []string{"never"}}); err == nil {
 		t.Error("a topic that is no mirror is not refused")
+	}
+}
+
+// BenchmarkVerify compares a topic of 64 MiB in records of 1 KiB, everything, as fast as it goes.
+func BenchmarkVerify(b *testing.B) {
+	env := each.Embedded(b)
+	east, err := linking.Open(b.Context(), "east", &plans.Region{Kafka: plans.Kafka{Bootstrap: env.East.Bootstrap}}, linking.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer east.Close()
+	west, err := linking.Open(b.Context(), "west", &plans.Region{Kafka: plans.Kafka{Bootstrap: env.West.Bootstrap}}, linking.Options{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer west.Close()
+	each.Topic(b, env.East, "t", 4)
+	cl, err := kgo.NewClient(append(slices.Clone(east.Client.Opts()), kgo.ProducerBatchCompression(kgo.Lz4Compression()))...)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer cl.Close()
+	const records = 64 << 10
+	for n := range records {
+		cl.Produce(b.Context(), &kgo.Record{Topic: "t", Key: fmt.Append(nil, n), Value: fmt.Appendf(nil, "%01024d", n)}, nil)
+	}
+	if err := cl.Flush(b.Context()); err != nil {
+		b.Fatal(err)
+	}
+	link := linking.New(&plans.Link{Name: "l", From: "east", To: "west", Topics: plans.TopicRule{Rule: plans.Rule{Include: []string{"t"}}}}, east, west, linking.Options{})
+	if err := link.Run(b.Context(), linking.RunOptions{Once: true}); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(records * 1024)
+	for b.Loop() {
+		v, err := link.Verify(b.Context(), linking.VerifyOptions{})
+		if err != nil || v.Topics[0].Records != records || len(v.Differences()) > 0 {
+			b.Fatal(err, v.Topics[0])
+		}
 	}
 }
