@@ -321,6 +321,7 @@ func TestVerifyWhileTheSourceIsCompacted(t *testing.T) {
 		var list []*kgo.Record
 		for range more {
 			r := w.record(n)
+			r.Timestamp = r.Timestamp.Add(time.Duration(n) * time.Second) // so that every write rolls the segment, which the cleaner passes by while it is the active one
 			r.Key = fmt.Append(nil, n%7)
 			if n%5 == 0 {
 				r.Value = nil
@@ -336,7 +337,7 @@ func TestVerifyWhileTheSourceIsCompacted(t *testing.T) {
 	write(500)
 	must(t, p.once())
 	p.eventually("the cleaner has run", func() bool {
-		write(1) // rolls the segment
+		write(1)
 		if v := p.verify(linking.VerifyOptions{}); len(v.Differences()) > 0 || v.Topics[0].Records < 500 {
 			t.Fatalf("%+v", v.Topics[0])
 		}

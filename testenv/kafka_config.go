@@ -44,6 +44,7 @@ func KafkaProperties(l KafkaListeners, dataDir string, o Options) string {
 		"share.coordinator.state.topic.min.isr":            "1",
 		"group.initial.rebalance.delay.ms":                 "0",
 		"group.min.session.timeout.ms":                     "100",
+		"log.cleaner.backoff.ms":                           "500", // 15 s by default
 		// After SIGKILL the controller refuses the broker until its old session is over: 9 s by default.
 		"broker.session.timeout.ms":    "3000",
 		"broker.heartbeat.interval.ms": "500",
