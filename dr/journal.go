@@ -16,6 +16,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 )
 
 // EntryKind says what an entry of the journal records.
@@ -181,7 +182,7 @@ func (j *Journal) Close() {
 // without a journal has no entries.
 func ReadJournal(ctx context.Context, r *linking.Region) ([]Entry, int64, error) {
 	topic := RunsTopic(r.Name)
-	ends, err := r.Admin.ListCommittedOffsets(ctx, topic)
+	ends, err := fetch.Offsets(ctx, r.Admin.ListCommittedOffsets, topic)
 	if err != nil {
 		return nil, 0, fmt.Errorf("%s: topic %q: log end: %w", r.Name, topic, err)
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
@@ -98,28 +99,24 @@ func observeTopics(ctx context.Context, r *linking.Region, state *plans.RegionSt
 // observeOffsets reads the log ends and times of every partition. Times are what ListOffsets answers: a marker counts with its own
 // time, so Oldest is never later than the oldest record's.
 func observeOffsets(ctx context.Context, r *linking.Region, state *plans.RegionState, names []string) error {
-	type look struct {
+	looks := []struct {
 		what string
-		list func() (kadm.ListedOffsets, error)
+		list func(context.Context, ...string) (kadm.ListedOffsets, error)
 		put  func(*plans.PartitionState, kadm.ListedOffset)
-	}
-	looks := []look{
-		{"log starts", func() (kadm.ListedOffsets, error) { return r.Admin.ListStartOffsets(ctx, names...) },
-			func(p *plans.PartitionState, o kadm.ListedOffset) { p.Start = plans.Offset(o.Offset) }},
-		{"log ends", func() (kadm.ListedOffsets, error) { return r.Admin.ListEndOffsets(ctx, names...) },
-			func(p *plans.PartitionState, o kadm.ListedOffset) { p.End = plans.Offset(o.Offset) }},
-		{"last stable offsets", func() (kadm.ListedOffsets, error) { return r.Admin.ListCommittedOffsets(ctx, names...) },
-			func(p *plans.PartitionState, o kadm.ListedOffset) { p.Stable = plans.Offset(o.Offset) }},
-		{"oldest times", func() (kadm.ListedOffsets, error) { return r.Admin.ListOffsetsAfterMilli(ctx, 0, names...) },
-			func(p *plans.PartitionState, o kadm.ListedOffset) { p.Oldest = o.Timestamp }},
-		{"newest times", func() (kadm.ListedOffsets, error) { return r.Admin.ListMaxTimestampOffsets(ctx, names...) },
-			func(p *plans.PartitionState, o kadm.ListedOffset) { p.Newest = o.Timestamp }},
+	}{
+		{"log starts", r.Admin.ListStartOffsets, func(p *plans.PartitionState, o kadm.ListedOffset) { p.Start = plans.Offset(o.Offset) }},
+		{"log ends", r.Admin.ListEndOffsets, func(p *plans.PartitionState, o kadm.ListedOffset) { p.End = plans.Offset(o.Offset) }},
+		{"last stable offsets", r.Admin.ListCommittedOffsets, func(p *plans.PartitionState, o kadm.ListedOffset) { p.Stable = plans.Offset(o.Offset) }},
+		{"oldest times", func(ctx context.Context, names ...string) (kadm.ListedOffsets, error) {
+			return r.Admin.ListOffsetsAfterMilli(ctx, 0, names...)
+		}, func(p *plans.PartitionState, o kadm.ListedOffset) { p.Oldest = o.Timestamp }},
+		{"newest times", r.Admin.ListMaxTimestampOffsets, func(p *plans.PartitionState, o kadm.ListedOffset) { p.Newest = o.Timestamp }},
 	}
 	var g errgroup.Group
 	answers := make([]kadm.ListedOffsets, len(looks))
 	for i, l := range looks {
 		g.Go(func() (err error) {
-			if answers[i], err = l.list(); err != nil {
+			if answers[i], err = fetch.Offsets(ctx, l.list, names...); err != nil {
 				return fmt.Errorf("%s: reading %s: %w", r.Name, l.what, err)
 			}
 			return nil

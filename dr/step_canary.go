@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
@@ -97,7 +98,7 @@ func (r *run) canary(ctx context.Context, kind string, opts ...kgo.Opt) error {
 func (r *run) canaries(ctx context.Context) (map[string]bool, error) {
 	topic := CanaryTopic(r.to.Name)
 	found := map[string]bool{}
-	ends, err := r.to.Admin.ListCommittedOffsets(ctx, topic)
+	ends, err := fetch.Offsets(ctx, r.to.Admin.ListCommittedOffsets, topic)
 	if err != nil {
 		return nil, fmt.Errorf("%s: topic %q: log end: %w", r.to.Name, topic, err)
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
@@ -118,19 +119,19 @@ func producersOf(ctx context.Context, r *linking.Region, topic string, partition
 
 // logEnds returns the high watermark of every partition of the topics.
 func logEnds(ctx context.Context, r *linking.Region, topics []string) (plans.Positions, error) {
-	listed, err := r.Admin.ListEndOffsets(ctx, topics...)
+	listed, err := fetch.Offsets(ctx, r.Admin.ListEndOffsets, topics...)
 	return positionsOf(r, "log ends", listed, err)
 }
 
 // stableEnds returns the last stable offset of every partition of the topics.
 func stableEnds(ctx context.Context, r *linking.Region, topics []string) (plans.Positions, error) {
-	listed, err := r.Admin.ListCommittedOffsets(ctx, topics...)
+	listed, err := fetch.Offsets(ctx, r.Admin.ListCommittedOffsets, topics...)
 	return positionsOf(r, "last stable offsets", listed, err)
 }
 
 // logStarts returns the log start of every partition of the topics.
 func logStarts(ctx context.Context, r *linking.Region, topics []string) (plans.Positions, error) {
-	listed, err := r.Admin.ListStartOffsets(ctx, topics...)
+	listed, err := fetch.Offsets(ctx, r.Admin.ListStartOffsets, topics...)
 	return positionsOf(r, "log starts", listed, err)
 }
 

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
@@ -98,7 +99,7 @@ func encode(v any) ([]byte, error) { return json.Marshal(v) }
 func remember(ctx context.Context, r *Region, link string) (*memory, error) {
 	m := &memory{topics: map[string]*topicRecord{}, groups: map[string]*groupRecord{}}
 	topic := LinksTopic(r.Name)
-	ends, err := r.Admin.ListCommittedOffsets(ctx, topic)
+	ends, err := fetch.Offsets(ctx, r.Admin.ListCommittedOffsets, topic)
 	if err != nil {
 		return nil, fmt.Errorf("%s: topic %q: log end: %w", r.Name, topic, err)
 	}

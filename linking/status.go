@@ -6,6 +6,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 )
 
 // Status returns every mirrored partition with its state and lag, measured now where the source answers, else as last recorded (the state
@@ -26,8 +27,8 @@ func (l *Link) Status(ctx context.Context) ([]report.Mirror, error) {
 	var stable, newest kadm.ListedOffsets
 	if l.from != nil {
 		var err error
-		if stable, err = l.from.Admin.ListCommittedOffsets(ctx, names...); err == nil {
-			newest, err = l.from.Admin.ListMaxTimestampOffsets(ctx, names...)
+		if stable, err = fetch.Offsets(ctx, l.from.Admin.ListCommittedOffsets, names...); err == nil {
+			newest, err = fetch.Offsets(ctx, l.from.Admin.ListMaxTimestampOffsets, names...)
 		}
 		if err != nil {
 			l.o.Log.Warn("reading the source's ends", "link", l.decl.Name, "error", err)

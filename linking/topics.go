@@ -11,6 +11,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 )
 
 const forever = "9223372036854775807"
@@ -179,7 +181,7 @@ func (l *Link) ensureTopics(ctx context.Context, known map[string]*topicRecord, 
 	}
 	ends := kadm.ListedOffsets{}
 	if len(there) > 0 {
-		if ends, err = l.to.Admin.ListEndOffsets(ctx, there...); err != nil {
+		if ends, err = fetch.Offsets(ctx, l.to.Admin.ListEndOffsets, there...); err != nil {
 			return nil, fmt.Errorf("%s: reading log ends: %w", l.to.Name, err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 )
 
 // VerifyOptions say what of a link is compared, and how fast. The zero value compares everything once, as fast as the regions answer.
@@ -352,10 +353,10 @@ func spanAt(all map[partitionKey]span, k partitionKey) span {
 
 // committedBounds are log starts and last stable offsets.
 func committedBounds(ctx context.Context, r *Region, topics []string) (map[partitionKey]span, error) {
-	starts, err := r.Admin.ListStartOffsets(ctx, topics...)
+	starts, err := fetch.Offsets(ctx, r.Admin.ListStartOffsets, topics...)
 	var ends kadm.ListedOffsets
 	if err == nil {
-		ends, err = r.Admin.ListCommittedOffsets(ctx, topics...)
+		ends, err = fetch.Offsets(ctx, r.Admin.ListCommittedOffsets, topics...)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: reading log bounds: %w", r.Name, err)

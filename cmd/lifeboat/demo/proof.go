@@ -15,6 +15,7 @@ import (
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/engine"
 	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
@@ -260,7 +261,7 @@ func (s *story) conclude() {
 
 // lastRecords returns, by partition, the offset behind the last visible record of a topic.
 func lastRecords(ctx context.Context, r *linking.Region, topic string) (map[int32]int64, error) {
-	listed, err := r.Admin.ListCommittedOffsets(ctx, topic)
+	listed, err := fetch.Offsets(ctx, r.Admin.ListCommittedOffsets, topic)
 	if err == nil {
 		err = listed.Error()
 	}

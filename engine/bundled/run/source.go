@@ -105,11 +105,13 @@ func find(ctx context.Context, admin *kadm.Client, topic string, e edge) (map[in
 	var err error
 	switch e.mode {
 	case "latest-offset":
-		listed, err = admin.ListCommittedOffsets(ctx, topic)
+		listed, err = fetch.Offsets(ctx, admin.ListCommittedOffsets, topic)
 	case "timestamp":
-		listed, err = admin.ListOffsetsAfterMilli(ctx, e.millis, topic)
+		listed, err = fetch.Offsets(ctx, func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
+			return admin.ListOffsetsAfterMilli(ctx, e.millis, topics...)
+		}, topic)
 	default:
-		listed, err = admin.ListStartOffsets(ctx, topic)
+		listed, err = fetch.Offsets(ctx, admin.ListStartOffsets, topic)
 	}
 	if err == nil {
 		err = listed.Error()

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/lifeboat-dr/lifeboat/linking/batch"
+	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 )
 
 // Record is a record of a table. A nil Value deletes the key.
@@ -76,7 +77,7 @@ func ReadTable(ctx context.Context, opts []kgo.Opt, topic string) (map[string][]
 	}
 	defer client.CloseAllowingRebalance()
 	admin := kadm.NewClient(client)
-	ends, err := admin.ListCommittedOffsets(ctx, topic)
+	ends, err := fetch.Offsets(ctx, admin.ListCommittedOffsets, topic)
 	if err != nil {
 		return nil, fmt.Errorf("topic %q: asking for its end: %w", topic, err)
 	}
@@ -84,7 +85,7 @@ func ReadTable(ctx context.Context, opts []kgo.Opt, topic string) (map[string][]
 	if !ok || errors.Is(end.Err, kerr.UnknownTopicOrPartition) {
 		return out, nil
 	}
-	starts, err := admin.ListStartOffsets(ctx, topic)
+	starts, err := fetch.Offsets(ctx, admin.ListStartOffsets, topic)
 	if err != nil {
 		return nil, fmt.Errorf("topic %q: asking for its start: %w", topic, err)
 	}
