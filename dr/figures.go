@@ -13,9 +13,10 @@ import (
 // figures fills the report's numbers from what its steps and topics say.
 func (r *run) figures() {
 	r.rep.Figures = nil
+	// Steps of one phase run at the same time, and the next phase's may too: a phase takes as long as it goes on after the one before.
 	type phase struct {
-		name  string
-		spent time.Duration
+		name       string
+		begun, end time.Time
 	}
 	var phases []phase
 	var restored time.Time
@@ -24,12 +25,15 @@ func (r *run) figures() {
 			continue
 		}
 		if r.plan.Steps[i].Kind != plans.StepMeasure && s.Outcome == report.Done {
-			restored = s.End
+			restored = later(restored, s.End)
 		}
-		if n := len(phases); n == 0 || phases[n-1].name != s.Phase {
-			phases = append(phases, phase{name: s.Phase})
+		if n := len(phases); n == 0 {
+			phases = append(phases, phase{s.Phase, s.Start, s.End})
+		} else if phases[n-1].name != s.Phase {
+			phases = append(phases, phase{s.Phase, phases[n-1].end, s.End})
 		}
-		phases[len(phases)-1].spent += s.End.Sub(s.Start)
+		last := &phases[len(phases)-1]
+		last.end = later(last.end, s.End)
 	}
 	complete := !slices.ContainsFunc(r.rep.Steps, func(s report.Step) bool { return s.Outcome != report.Done })
 	if complete && !restored.IsZero() {
@@ -39,9 +43,16 @@ func (r *run) figures() {
 		r.rep.Figures = append(r.rep.Figures, rto)
 	}
 	for _, p := range phases {
-		r.rep.Figures = append(r.rep.Figures, report.Figure{Name: "RTO phase", Phase: p.name, Value: p.spent.Seconds(), Unit: "s"})
+		r.rep.Figures = append(r.rep.Figures, report.Figure{Name: "RTO phase", Phase: p.name, Value: max(0, p.end.Sub(p.begun).Seconds()), Unit: "s"})
 	}
 	r.rep.Figures = append(r.rep.Figures, lossFigures(r.rep.Topics, r.plan.Objectives)...)
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }
 
 // noteMeasured is the note of figures that were measured where the loss is.

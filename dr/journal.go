@@ -56,10 +56,19 @@ type Journal struct {
 	who    string
 	now    func() time.Time
 
-	mu    sync.Mutex
 	cl    *kgo.Client
 	local *os.File // nil: there is none
 	log   *slog.Logger
+
+	mu      sync.Mutex
+	waiting []*line
+	writing bool // somebody writes what is waiting
+}
+
+// line is an entry on its way to the journal.
+type line struct {
+	text    []byte
+	written chan error
 }
 
 // ErrLeaseLost is returned by a journal write after another process has taken the lease over.
@@ -108,7 +117,8 @@ func ensureRunsTopic(ctx context.Context, r *linking.Region) error {
 	return nil
 }
 
-// Write appends one entry, in the region first and then in the local copy, and returns when it is committed in the region.
+// Write appends one entry, in the region first and then in the local copy, and returns when it is committed there. Entries that are
+// written at the same time share a transaction, which takes as long for one as for many.
 func (j *Journal) Write(ctx context.Context, kind EntryKind, step, detail string, data any) error {
 	e := Entry{Run: j.Run, At: j.now().UTC(), Who: j.who, Kind: kind, Step: step, Detail: detail}
 	if data != nil {
@@ -118,33 +128,38 @@ func (j *Journal) Write(ctx context.Context, kind EntryKind, step, detail string
 		}
 		e.Data = b
 	}
-	line, err := json.Marshal(e)
+	text, err := json.Marshal(e)
 	if err != nil {
 		return fmt.Errorf("journal: encoding %s of %s: %w", kind, step, err)
 	}
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if err := j.commit(ctx, line); err != nil {
-		return err
-	}
-	if j.local == nil {
-		return nil
-	}
-	if _, err := j.local.Write(append(line, '\n')); err != nil {
-		j.log.Warn("the local journal ends here; the one in the region goes on", "region", j.region, "err", err)
-		j.local.Close()
-		j.local = nil
-	}
-	return nil
-}
-
-// commit writes one line in one transaction. What has begun is ended, whatever becomes of ctx meanwhile: half a transaction would block the
-// next entry.
-func (j *Journal) commit(ctx context.Context, line []byte) error {
-	if err := ctx.Err(); err != nil {
+	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 30*time.Second)
+	l := &line{text, make(chan error, 1)}
+	j.mu.Lock()
+	j.waiting = append(j.waiting, l)
+	if !j.writing {
+		j.writing = true
+		for len(j.waiting) > 0 {
+			lines := j.waiting
+			j.waiting = nil
+			j.mu.Unlock()
+			err := j.commit(context.WithoutCancel(ctx), lines)
+			for _, l := range lines {
+				l.written <- err
+			}
+			j.mu.Lock()
+		}
+		j.writing = false
+	}
+	j.mu.Unlock()
+	return <-l.written
+}
+
+// commit writes lines in one transaction, and then to the local copy. What has begun is ended, whatever becomes of the writers' contexts
+// meanwhile: half a transaction would block the next entry.
+func (j *Journal) commit(ctx context.Context, lines []*line) error {
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	fail := func(err error) error {
 		if fenced(err) {
@@ -155,13 +170,26 @@ func (j *Journal) commit(ctx context.Context, line []byte) error {
 	if err := j.cl.BeginTransaction(); err != nil {
 		return fail(err)
 	}
-	err := j.cl.ProduceSync(ctx, &kgo.Record{Key: []byte(j.Run), Value: line}).FirstErr()
-	if err != nil {
+	var records []*kgo.Record
+	var local []byte
+	for _, l := range lines {
+		records = append(records, &kgo.Record{Key: []byte(j.Run), Value: l.text})
+		local = append(append(local, l.text...), '\n')
+	}
+	if err := j.cl.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		_ = j.cl.EndTransaction(ctx, kgo.TryAbort) // the produce error is the one to tell
 		return fail(err)
 	}
 	if err := j.cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
 		return fail(err)
+	}
+	if j.local == nil {
+		return nil
+	}
+	if _, err := j.local.Write(local); err != nil {
+		j.log.Warn("the local journal ends here; the one in the region goes on", "region", j.region, "err", err)
+		j.local.Close()
+		j.local = nil
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -26,10 +27,11 @@ type run struct {
 	from    *linking.Region // nil: not reachable
 	to      *linking.Region
 	journal *Journal
-	facts   map[string]json.RawMessage
-	rep     *report.Report
 	begun   time.Time // of the run, by its first entry
 
+	mu    sync.Mutex // guards what steps that run at the same time share
+	facts map[string]json.RawMessage
+	rep   *report.Report
 	// seen holds what this process itself has established and would not believe from a journal: that a fence stands, that
 	// offsets were synced. It dies with the process on purpose.
 	seen map[string]bool
@@ -160,19 +162,21 @@ func (r *run) hold(ctx context.Context) error {
 	return g.Wait()
 }
 
+// steps runs every step as soon as those that it needs are done.
 func (r *run) steps(ctx context.Context) error {
-	for i, s := range r.plan.Steps {
-		select {
-		case <-r.world.opts.Interrupted:
-			return ErrInterrupted
-		default:
-		}
-		if err := ctx.Err(); err != nil {
-			return context.Cause(ctx)
-		}
-		if err := r.step(ctx, s, &r.rep.Steps[i]); err != nil {
-			return err
-		}
+	return inOrder(r.plan.Steps, func() error { return r.mayGoOn(ctx) },
+		func(i int) error { return r.step(ctx, r.plan.Steps[i], &r.rep.Steps[i]) })
+}
+
+// mayGoOn says why no step may be begun any more.
+func (r *run) mayGoOn(ctx context.Context) error {
+	select {
+	case <-r.world.opts.Interrupted:
+		return ErrInterrupted
+	default:
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
 	}
 	return nil
 }
@@ -222,7 +226,10 @@ func (r *run) step(ctx context.Context, s plans.Step, out *report.Step) error {
 	return nil
 }
 
+// tell tells of one event at a time.
 func (r *run) tell(s plans.Step, state EntryKind, detail string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.world.opts.Events(Event{Run: r.id, Step: s, State: state, Detail: detail, At: r.world.now()})
 }
 
@@ -235,13 +242,38 @@ func (r *run) learn(ctx context.Context, name string, v any) error {
 	if err := r.journal.Write(ctx, EntryFact, name, "", v); err != nil {
 		return err
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	r.facts[name] = b
 	return nil
 }
 
+// knows says whether a fact is journaled.
+func (r *run) knows(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	_, known := r.facts[name]
+	return known
+}
+
+// see notes what this process has established itself.
+func (r *run) see(step string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.seen[step] = true
+}
+
+func (r *run) saw(step string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.seen[step]
+}
+
 // recall reads a journaled fact into v and says whether there is one.
 func (r *run) recall(name string, v any) (bool, error) {
+	r.mu.Lock()
 	b, ok := r.facts[name]
+	r.mu.Unlock()
 	if !ok {
 		return false, nil
 	}

@@ -17,7 +17,7 @@ import (
 // A fence keeps writers out of the old primary. It is a fact of the moment: a resumed run raises it again.
 
 func fenceDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
-	if !r.seen[s.ID] {
+	if !r.saw(s.ID) {
 		return false, "", nil
 	}
 	f := r.fence()
@@ -63,7 +63,7 @@ func fenceApply(ctx context.Context, r *run, s plans.Step) error {
 	default:
 		return fmt.Errorf("%s: a fence by %s is not supported yet: use acl, command or manual", r.plan.From, f.By)
 	}
-	r.seen[s.ID] = true
+	r.see(s.ID)
 	return nil
 }
 

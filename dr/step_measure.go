@@ -14,7 +14,7 @@ func measureDone(ctx context.Context, r *run, s plans.Step) (bool, string, error
 		r.rep.Topics = r.plan.Forecast
 		return true, fmt.Sprintf("%s is not reachable: the forecast stands until `lifeboat verify` can read it", r.plan.From), nil
 	}
-	if !r.seen[s.ID] {
+	if !r.saw(s.ID) {
 		return false, "", nil
 	}
 	var records int64
@@ -34,6 +34,6 @@ func measureApply(ctx context.Context, r *run, s plans.Step) error {
 		return err
 	}
 	r.rep.Topics = topics
-	r.seen[s.ID] = true
+	r.see(s.ID)
 	return nil
 }

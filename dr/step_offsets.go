@@ -19,7 +19,7 @@ func offsetsDone(ctx context.Context, r *run, s plans.Step) (bool, string, error
 		}
 		return true, fmt.Sprintf("%s is not reachable: what the link last wrote stands, %s", r.plan.From, counted(n, "group position")), nil
 	}
-	return r.seen[s.ID], counted(len(r.rep.Groups), "group position") + " copied", nil
+	return r.saw(s.ID), counted(len(r.rep.Groups), "group position") + " copied", nil
 }
 
 func offsetsApply(ctx context.Context, r *run, s plans.Step) error {
@@ -28,7 +28,7 @@ func offsetsApply(ctx context.Context, r *run, s plans.Step) error {
 		return err
 	}
 	r.rep.Groups = groupReport(synced)
-	r.seen[s.ID] = true
+	r.see(s.ID)
 	return nil
 }
 

@@ -22,7 +22,7 @@ func promoteDone(ctx context.Context, r *run, s plans.Step) (bool, string, error
 	if len(waiting) > 0 {
 		return false, "not STOPPED: " + strings.Join(waiting, ", "), nil
 	}
-	if _, ok := r.facts[factFailoverPoint]; !ok {
+	if !r.knows(factFailoverPoint) {
 		return false, "", nil // promoted by an earlier run: Promote tells where
 	}
 	return true, counted(len(r.plan.Topics), "topic") + " STOPPED, writable", nil

@@ -26,7 +26,7 @@ const (
 const factFenceEnds = "fence-ends"
 
 func verifyFenceDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
-	if !r.seen[s.ID] {
+	if !r.saw(s.ID) {
 		return false, "", nil
 	}
 	var ends plans.Positions
@@ -72,7 +72,7 @@ func verifyFenceApply(ctx context.Context, r *run, s plans.Step) error {
 		if err := r.learn(ctx, factFenceEnds, ends); err != nil {
 			return err
 		}
-		r.seen[s.ID] = true
+		r.see(s.ID)
 		return nil
 	}
 }

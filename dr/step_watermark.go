@@ -119,7 +119,7 @@ func (r *run) targets(sp plans.StatementPlan) (plans.Positions, error) {
 func (r *run) markDerived(ctx context.Context, sp plans.StatementPlan) error {
 	for _, topic := range sp.Writes {
 		read := slices.ContainsFunc(r.plan.Statements, func(o plans.StatementPlan) bool { return slices.Contains(o.Reads, topic) })
-		if _, known := r.facts[derivedFact(topic)]; known || !read {
+		if !read || r.knows(derivedFact(topic)) {
 			continue
 		}
 		ends, err := stableEnds(ctx, r.to, []string{topic})
@@ -140,8 +140,14 @@ func (r *run) noteStatement(ctx context.Context, sp plans.StatementPlan, waterma
 	if st, err := r.world.Engines[r.plan.To].Get(ctx, sp.Name); err == nil {
 		line.Phase, line.Detail = string(st.Phase), st.Detail
 	}
-	r.rep.Statements = slices.DeleteFunc(r.rep.Statements, func(x report.Statement) bool { return x.Name == sp.Name })
-	r.rep.Statements = append(r.rep.Statements, line)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	list := append(slices.DeleteFunc(r.rep.Statements, func(x report.Statement) bool { return x.Name == sp.Name }), line)
+	at := func(x report.Statement) int {
+		return slices.IndexFunc(r.plan.Statements, func(p plans.StatementPlan) bool { return p.Name == x.Name })
+	}
+	slices.SortFunc(list, func(a, b report.Statement) int { return at(a) - at(b) })
+	r.rep.Statements = list
 }
 
 func statementLine(p *plans.Plan, sp plans.StatementPlan) report.Statement {

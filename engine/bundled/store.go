@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -28,6 +30,10 @@ type store struct {
 	region     string
 	tables     string // topic
 	statements string // topic
+
+	queue   sync.Mutex
+	waiting []*write
+	writing bool // somebody carries out what is waiting
 
 	mu       sync.Mutex
 	producer *txn.Producer
@@ -78,31 +84,93 @@ func (s *store) open(ctx context.Context) error {
 	return nil
 }
 
+// write is a record on its way; without a topic, a wish to know whether the region is still this process's.
+type write struct {
+	topic  string
+	record txn.Record
+	done   chan result
+}
+
+// result is what became of a write.
+type result struct {
+	err       error
+	calledOff bool // by the context of the one that carried it out
+}
+
 // put writes one record, durably, before it returns; a nil value deletes the key. Error: run.ErrTakenOver.
 func (s *store) put(ctx context.Context, topic, key string, value []byte) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if err := s.settle(ctx); err != nil {
-		return err
-	}
-	batches, err := txn.Records(txn.Partition{Topic: topic}, time.Now(), []txn.Record{{Key: key, Value: value}})
-	if err != nil {
-		return err
-	}
-	if err = s.producer.Write(ctx, batches); err == nil {
-		err = s.producer.Commit(ctx)
-	}
-	return s.note(err)
+	return s.do(ctx, topic, txn.Record{Key: key, Value: value})
 }
 
 // owned says whether the region is still this process's. Error: run.ErrTakenOver.
-func (s *store) owned(ctx context.Context) error {
+func (s *store) owned(ctx context.Context) error { return s.do(ctx, "", txn.Record{}) }
+
+// do carries out a write together with all that are asked for at the same time: a transaction takes as long for one as for many, and a
+// region that fails over starts its statements at once. Whoever comes first does it for those behind it; where that one is called off,
+// the others begin again.
+func (s *store) do(ctx context.Context, topic string, record txn.Record) error {
+	for {
+		w := &write{topic, record, make(chan result, 1)}
+		s.queue.Lock()
+		s.waiting = append(s.waiting, w)
+		lead := !s.writing
+		s.writing = true
+		s.queue.Unlock()
+		if lead {
+			s.carryOut(ctx)
+		}
+		if r := <-w.done; lead || !r.calledOff || ctx.Err() != nil {
+			return r.err
+		}
+	}
+}
+
+// carryOut writes what is waiting until nothing is.
+func (s *store) carryOut(ctx context.Context) {
+	s.queue.Lock()
+	defer s.queue.Unlock()
+	for len(s.waiting) > 0 {
+		list := s.waiting
+		s.waiting = nil
+		s.queue.Unlock()
+		err := s.commit(ctx, list)
+		for _, w := range list {
+			w.done <- result{err, err != nil && ctx.Err() != nil}
+		}
+		s.queue.Lock()
+	}
+	s.writing = false
+}
+
+// commit writes records in one transaction. Where there are none, an empty one proves that the region is still this process's.
+func (s *store) commit(ctx context.Context, list []*write) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if err := s.settle(ctx); err != nil {
 		return err
 	}
-	return s.note(s.producer.Touch(ctx, txn.Partition{Topic: s.statements}))
+	byTopic := map[string][]txn.Record{}
+	for _, w := range list {
+		if w.topic != "" {
+			byTopic[w.topic] = append(byTopic[w.topic], w.record)
+		}
+	}
+	if len(byTopic) == 0 {
+		return s.note(s.producer.Touch(ctx, txn.Partition{Topic: s.statements}))
+	}
+	var batches []txn.Batch
+	for _, topic := range slices.Sorted(maps.Keys(byTopic)) {
+		more, err := txn.Records(txn.Partition{Topic: topic}, time.Now(), byTopic[topic])
+		if err != nil {
+			return err
+		}
+		batches = append(batches, more...)
+	}
+	err := s.producer.Write(ctx, batches)
+	if err == nil {
+		err = s.producer.Commit(ctx)
+	}
+	return s.note(err)
 }
 
 // watch returns run.ErrTakenOver when another process has taken the region, and nil when ctx ends. It costs a question a round, and writes only where

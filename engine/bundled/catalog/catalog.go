@@ -35,9 +35,9 @@ type Catalog struct {
 	registry *Registry
 	put      Put
 
-	creating sync.Mutex // one CREATE TABLE at a time
 	mu       sync.RWMutex
 	declared map[string]*statements.Table
+	creating map[string]chan struct{} // by table: closed when its CREATE TABLE is over
 }
 
 // Entry is a table with what its topic and its subjects are now.
@@ -57,7 +57,7 @@ type record struct {
 // New makes a catalog from what the catalog topic holds. An entry that cannot be read is an error: a table that is silently not there
 // would be inferred instead, and mean something else.
 func New(client *kgo.Client, registry *Registry, put Put, records map[string][]byte) (*Catalog, error) {
-	c := &Catalog{client: client, admin: kadm.NewClient(client), registry: registry, put: put, declared: map[string]*statements.Table{}}
+	c := &Catalog{client: client, admin: kadm.NewClient(client), registry: registry, put: put, declared: map[string]*statements.Table{}, creating: map[string]chan struct{}{}}
 	for _, name := range slices.Sorted(maps.Keys(records)) {
 		var r record
 		if err := json.Unmarshal(records[name], &r); err != nil {

@@ -45,8 +45,11 @@ func (c *Catalog) Create(ctx context.Context, parsed *statements.Parsed, dryRun 
 		return "", invalidAt(at, "", "table %q: %v", name, err)
 	}
 
-	c.creating.Lock()
-	defer c.creating.Unlock()
+	release, err := c.claim(ctx, name)
+	if err != nil {
+		return "", fmt.Errorf("table %q: waiting for another CREATE TABLE: %w", name, err)
+	}
+	defer release()
 	c.mu.RLock()
 	_, declared := c.declared[name]
 	c.mu.RUnlock()
@@ -118,6 +121,31 @@ func sameText(a, b *format.Schema) bool {
 		return a.Text == b.Text
 	}
 	return bytes.Equal(x.Bytes(), y.Bytes())
+}
+
+// claim waits until nobody else creates the table. Other tables are created meanwhile: a region that fails over creates all it has at once.
+func (c *Catalog) claim(ctx context.Context, table string) (release func(), err error) {
+	for {
+		c.mu.Lock()
+		over, busy := c.creating[table]
+		if !busy {
+			mine := make(chan struct{})
+			c.creating[table] = mine
+			c.mu.Unlock()
+			return func() {
+				c.mu.Lock()
+				defer c.mu.Unlock()
+				delete(c.creating, table)
+				close(mine)
+			}, nil
+		}
+		c.mu.Unlock()
+		select {
+		case <-over:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
 }
 
 // checkExisting refuses a declaration that does not fit the topic that is there.
