@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
 // linkSilence is how old the link's last record of itself may be before it counts as not running.
@@ -31,6 +32,9 @@ func checkMirrors(_ context.Context, c *checkup) []report.Check {
 		case "STOPPED":
 			line.Outcome, line.Detail = report.Warned, "STOPPED: promoted, no longer a mirror"
 			line.Why = "a failover has happened; the way back is a link in the other direction"
+		case plans.MirrorPaused:
+			line.Outcome, line.Detail, line.Remedy = report.Failed, "PAUSED: nothing is mirrored until somebody resumes it", "lifeboat link resume "+m.Topic
+			line.Why = "records written now do not reach " + c.decl.To
 		default:
 			line.Outcome, line.Detail, line.Remedy = report.Failed, m.State+": "+m.Error, "lifeboat link status"
 			line.Why = "records written now do not reach " + c.decl.To

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
 // LinkStatus reports the state and lag of every mirrored partition of a link.
@@ -55,6 +56,9 @@ func LinkStatus(ctx context.Context, w *World, name string) (*report.Report, err
 	}
 	if unknown > 0 {
 		rep.Summary += fmt.Sprintf(", lag of %d not known", unknown)
+	}
+	if states[plans.MirrorPaused] > 0 {
+		rep.Next = []string{"lifeboat link resume"}
 	}
 	if states["FAILED"] > 0 {
 		rep.Outcome = report.Failed

@@ -57,6 +57,9 @@ func (r *run) behind(ctx context.Context) (list []string, total int, err error) 
 		case m.State == "STOPPED":
 		case m.State == "FAILED":
 			return nil, 0, fmt.Errorf("mirror %s-%d is FAILED: %s", m.Topic, m.Partition, m.Error)
+		case m.State == plans.MirrorPaused:
+			_, err := plans.PromoteMirror.From(m.Topic, m.State)
+			return nil, 0, err
 		case m.Lag < 0:
 			list = append(list, fmt.Sprintf("%s-%d lag not known", m.Topic, m.Partition))
 		case m.Lag > 0:

@@ -235,4 +235,7 @@ func (w *World) OpenLink(decl *plans.Link) (*linking.Link, error) {
 	return linking.New(decl, w.Regions[decl.From], to, w.LinkOptions()), nil
 }
 
+// Who is on whose behalf things are done, as user@host.
+func (w *World) Who() string { return w.opts.Who }
+
 func (w *World) now() time.Time { return w.opts.Now() }

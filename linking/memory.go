@@ -20,14 +20,14 @@ import (
 // LinksTopic is where a destination region remembers its links: compacted, one partition.
 func LinksTopic(region string) string { return "_lifeboat." + region + ".links" }
 
-// Mirror states, as Cluster Linking names them.
+// Mirror states, as package plans has them with the verbs that they allow.
 const (
-	Active            = "ACTIVE"
-	Paused            = "PAUSED"
-	PendingStopped    = "PENDING_STOPPED"
-	Stopped           = "STOPPED"
-	Failed            = "FAILED"
-	SourceUnavailable = "SOURCE_UNAVAILABLE"
+	Active            = plans.MirrorActive
+	Paused            = plans.MirrorPaused
+	PendingStopped    = plans.MirrorPendingStopped
+	Stopped           = plans.MirrorStopped
+	Failed            = plans.MirrorFailed
+	SourceUnavailable = plans.MirrorSourceUnavailable
 )
 
 // identity is who a link writes as. It survives the process: sequences go on under it, so that a repeat does no harm.
@@ -42,7 +42,8 @@ type ownerRecord struct {
 	Owner      string    `json:"owner"`
 	Generation int64     `json:"generation"`
 	Since      time.Time `json:"since"`
-	Bulk       bool      `json:"bulk,omitempty"` // it may be writing markers that nothing fences
+	Bulk       bool      `json:"bulk,omitempty"`  // it may be writing markers that nothing fences
+	Ended      bool      `json:"ended,omitempty"` // it has ended by itself: nobody serves the link
 }
 
 // topicRecord is what a link remembers of one mirrored topic. A record is replaced, never changed, once others may see it.
@@ -88,16 +89,24 @@ type memory struct {
 	identity *identity
 	topics   map[string]*topicRecord
 	groups   map[string]*groupRecord
+	wishes   map[string]*wishRecord
 	end      int64 // offset behind the last record read
 }
 
 func linkKey(link, kind, name string) string { return link + "\x00" + kind + "\x00" + name }
 
+// cutKey takes a linkKey apart; what is none has no kind.
+func cutKey(key []byte) (link, kind, name string) {
+	link, rest, _ := strings.Cut(string(key), "\x00")
+	kind, name, _ = strings.Cut(rest, "\x00")
+	return link, kind, name
+}
+
 func encode(v any) ([]byte, error) { return json.Marshal(v) }
 
 // remember reads the links topic up to its present end. A region without one remembers nothing.
 func remember(ctx context.Context, r *Region, link string) (*memory, error) {
-	m := &memory{topics: map[string]*topicRecord{}, groups: map[string]*groupRecord{}}
+	m := &memory{topics: map[string]*topicRecord{}, groups: map[string]*groupRecord{}, wishes: map[string]*wishRecord{}}
 	topic := LinksTopic(r.Name)
 	ends, err := fetch.Offsets(ctx, r.Admin.ListCommittedOffsets, topic)
 	if err != nil {
@@ -132,14 +141,14 @@ func remember(ctx context.Context, r *Region, link string) (*memory, error) {
 			}
 		}
 	}
+	m.grant()
 	return m, nil
 }
 
 // take applies one record of the links topic. Records of other links, and of kinds that a later version may add, are passed over.
 func (m *memory) take(link string, key, value []byte) error {
-	of, rest, _ := strings.Cut(string(key), "\x00")
-	kind, name, ok := strings.Cut(rest, "\x00")
-	if of != link || !ok {
+	of, kind, name := cutKey(key)
+	if of != link {
 		return nil
 	}
 	if value == nil {
@@ -160,6 +169,10 @@ func (m *memory) take(link string, key, value []byte) error {
 		g := new(groupRecord)
 		m.groups[name] = g
 		return json.Unmarshal(value, g)
+	case "wish":
+		w := new(wishRecord)
+		m.wishes[name] = w
+		return json.Unmarshal(value, w)
 	}
 	return nil
 }

@@ -54,7 +54,7 @@ func (m *Metrics) health(now time.Time) Health {
 		bad = append(bad, "the link waits: "+m.last.waiting)
 	}
 	var newest time.Time
-	active := 0
+	active, paused := 0, 0
 	for k, p := range m.parts {
 		name := fmt.Sprintf("%s-%d", k.topic, k.partition)
 		switch age := now.Sub(p.progressed); {
@@ -64,6 +64,9 @@ func (m *Metrics) health(now time.Time) Health {
 			bad = append(bad, name+": its source does not answer")
 		case p.state == Active && p.lag() > 0 && age > stuckAfter:
 			bad = append(bad, fmt.Sprintf("%s is %d offsets behind and has not moved for %s", name, p.lag(), age.Round(time.Second)))
+		}
+		if p.state == Paused {
+			paused++
 		}
 		if p.state == Active {
 			active++
@@ -79,6 +82,8 @@ func (m *Metrics) health(now time.Time) Health {
 	switch {
 	case len(bad) > 0:
 		return Health{Unhealthy, bad}
+	case active == 0 && paused > 0:
+		return Health{UnknownHealth, []string{"every mirror is PAUSED"}}
 	case active == 0:
 		return Health{UnknownHealth, []string{"nothing is mirrored"}}
 	case newest.IsZero():

@@ -76,7 +76,7 @@ func (r *runner) measure(now time.Time) {
 	}
 	for name, rec := range r.memory.topics {
 		err := r.topicErrs[name]
-		if err == nil && !rec.released() {
+		if err == nil && !rec.released() && rec.State != Paused {
 			continue
 		}
 		for p := range int32(rec.Partitions) {

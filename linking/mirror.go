@@ -24,6 +24,7 @@ type mirror struct {
 	flights []*flight // what carries them; none where they are a gap
 	doubt   bool      // one of them was refused or not answered: nothing is sent until all have landed
 	busy    bool      // a gap of it is being written, or its logs are looked at
+	held    bool      // nothing more is to be sent: its topic is to be paused
 	aborted batch.Aborted
 
 	stable    int64 // source's last stable offset, -1 = not known
@@ -51,12 +52,12 @@ func (m *mirror) key() partitionKey { return partitionKey{m.topic, m.partition} 
 
 // idle says that nothing of it is on its way, and something is to be sent now.
 func (m *mirror) idle(now time.Time) bool {
-	return !m.busy && len(m.flights) == 0 && m.failed == nil && len(m.queue) > 0 && !now.Before(m.notBefore)
+	return !m.busy && !m.held && len(m.flights) == 0 && m.failed == nil && len(m.queue) > 0 && !now.Before(m.notBefore)
 }
 
 // sendable says that its next item is a batch that may be sent now, be it behind others that are on their way.
 func (m *mirror) sendable(now time.Time) bool {
-	return !m.busy && !m.doubt && m.failed == nil && len(m.flights) < maxInFlight && len(m.queue) > m.sent && m.queue[m.sent].data != nil &&
+	return !m.busy && !m.held && !m.doubt && m.failed == nil && len(m.flights) < maxInFlight && len(m.queue) > m.sent && m.queue[m.sent].data != nil &&
 		!now.Before(m.notBefore)
 }
 

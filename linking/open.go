@@ -48,12 +48,16 @@ func (r *runner) open(ctx context.Context, parts []partitionKey, after time.Dura
 
 // reopen begins a mirror anew from its log as it is.
 func (r *runner) reopen(ctx context.Context, m *mirror) {
-	k := m.key()
-	r.fetcher.Remove(k.topic, k.partition)
+	r.forget(m)
+	r.open(ctx, []partitionKey{m.key()}, max(0, time.Until(m.notBefore)))
+}
+
+// forget closes a mirror of which nothing is on its way.
+func (r *runner) forget(m *mirror) {
+	r.fetcher.Remove(m.topic, m.partition)
 	m.discard()
-	delete(r.mirrors, k)
+	delete(r.mirrors, m.key())
 	r.schemas.forget(m)
-	r.open(ctx, []partitionKey{k}, max(0, time.Until(m.notBefore)))
 }
 
 func (r *runner) survey(ctx context.Context, parts []partitionKey, id identity) (*opening, error) {
@@ -90,7 +94,7 @@ func (r *runner) opened(ctx context.Context, o *opening) error {
 	for _, k := range o.parts {
 		delete(r.opening, k)
 		rec := r.memory.topics[k.topic]
-		if rec == nil || rec.released() || r.topicErrs[k.topic] != nil {
+		if rec == nil || rec.released() || r.topicErrs[k.topic] != nil || r.memory.paused(k.topic) {
 			continue
 		}
 		to, from := o.to[k], o.from[k]

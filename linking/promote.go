@@ -27,6 +27,13 @@ type Promoted struct {
 // mirroring process on each partition with a marker, puts the source's configs in force, and returns when STOPPED is recorded and read
 // back. It is idempotent: after a crash at any point, calling it again goes on, with the same Ends.
 func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error) {
+	verb := plans.PromoteMirror
+	if o.Force {
+		verb = plans.FailoverMirror
+	}
+	if err := l.allowed(ctx, verb, o.Topics); err != nil {
+		return nil, err
+	}
 	if !o.Force {
 		if err := l.Run(ctx, RunOptions{Once: true, Owner: "promotion"}); concerns(err, o.Topics) {
 			return nil, err
@@ -52,6 +59,9 @@ func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error
 		if rec == nil {
 			return nil, fmt.Errorf("link %s: topic %q is not a mirror: nothing to promote", l.decl.Name, name)
 		}
+		if _, err := verb.From(name, rec.State); err != nil {
+			return nil, fmt.Errorf("link %s: %w", l.decl.Name, err)
+		}
 		if rec.State != Stopped {
 			next := *rec
 			todo = append(todo, &next)
@@ -74,7 +84,7 @@ func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error
 		}
 		out = append(out, Promoted{name, rec.State, rec.Ends})
 	}
-	return out, nil
+	return out, s.finish(ctx)
 }
 
 // concerns says whether an error of a run stands against promoting topics: mirrors of other topics may have failed.

@@ -54,6 +54,7 @@ type runner struct {
 	groups    *groupSync
 
 	ready    map[*mirror]struct{}  // those that have something to be sent, now or when they may
+	holding  map[*mirror]struct{}  // those of topics that are to be paused: what is on its way lands first
 	doubtful map[*mirror]time.Time // those whose logs are to be looked at, and when
 
 	leaders      map[partitionKey]int32
@@ -88,7 +89,7 @@ type runner struct {
 
 func newRunner(l *Link, o RunOptions, s *store, gaps *gapWriter) *runner {
 	return &runner{l: l, o: o, s: s, memory: s.memory, gaps: gaps, mirrors: map[partitionKey]*mirror{}, opening: map[partitionKey]bool{},
-		topicErrs: map[string]*MirrorError{}, ready: map[*mirror]struct{}{}, doubtful: map[*mirror]time.Time{}, leaders: map[partitionKey]int32{}, moved: map[partitionKey]moved{}, lanes: map[int32]*lane{}, topicIDs: map[string][16]byte{},
+		topicErrs: map[string]*MirrorError{}, ready: map[*mirror]struct{}{}, holding: map[*mirror]struct{}{}, doubtful: map[*mirror]time.Time{}, leaders: map[partitionKey]int32{}, moved: map[partitionKey]moved{}, lanes: map[int32]*lane{}, topicIDs: map[string][16]byte{},
 		results: make(chan func(context.Context) error, 64), requestBytes: int(min(maxRequestBytes, cmp.Or(o.Memory, DefaultMemory)/32)), ended: make(chan struct{}),
 		fetcher: fetch.New(l.from.Client, o.fetching()), schemas: newSchemaGate(l), groups: &groupSync{l: l, s: s, last: s.memory.groups}}
 }
@@ -124,6 +125,7 @@ func (r *runner) run(ctx context.Context) error {
 	})
 	r.group.Go(func() error { return r.loop(gctx, chunks) })
 	r.group.Go(func() error { return r.followGroups(gctx) })
+	r.group.Go(func() error { return r.followWishes(gctx) })
 	if r.l.subjects != nil {
 		r.group.Go(func() error { return r.followSubjects(gctx) })
 	}
@@ -136,7 +138,7 @@ func (r *runner) run(ctx context.Context) error {
 	if serr := r.s.saveTopics(last, r.states()...); serr != nil {
 		return errors.Join(err, serr)
 	}
-	return errors.Join(err, r.s.release(last))
+	return errors.Join(err, r.s.finish(last))
 }
 
 // reconsider lets a new run try what an earlier one gave up: what was wrong may have been mended, and every mirror is compared with its
@@ -181,6 +183,7 @@ func (r *runner) loop(ctx context.Context, chunks <-chan []fetch.Chunk) error {
 				r.o.Progress(r.progress())
 			}
 		}
+		r.letGo(ctx)
 		r.ensureSchemas(ctx)
 		r.schedule(ctx)
 		if r.o.Once {
@@ -296,7 +299,7 @@ func (r *runner) looked(ctx context.Context, found []*topicFound, err error) err
 			k := partitionKey{t.name, p}
 			m := r.mirrors[k]
 			switch {
-			case m == nil && !r.opening[k]:
+			case m == nil && !r.opening[k] && !r.memory.paused(t.name):
 				fresh = append(fresh, k)
 			case m != nil && m.failed == nil && !m.busy && len(m.flights) == 0 && t.destEnds[p] > m.read:
 				r.reopen(ctx, m) // written by nobody we know: compare
@@ -350,7 +353,7 @@ func (r *runner) failTopic(err *MirrorError) {
 // take queues a chunk. One that does not go on where the last one ended is of a position that was left since.
 func (r *runner) take(ctx context.Context, c *fetch.Chunk) {
 	m := r.mirrors[partitionKey{c.Topic, c.Partition}]
-	if m == nil || m.failed != nil || m.ending != nil || c.Offset != m.asked {
+	if m == nil || m.failed != nil || m.ending != nil || m.held || c.Offset != m.asked {
 		c.Release()
 		return
 	}

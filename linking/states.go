@@ -27,7 +27,9 @@ func (r *runner) states() []*topicRecord {
 		rec := *old
 		rec.State, rec.Error, rec.FailedAt = Active, "", nil
 		rec.Source, rec.Newest = cloneOrNew(rec.Source), cloneOrNew(rec.Newest)
-		if sourceErr != nil && time.Since(since) > 2*time.Second {
+		if r.memory.paused(name) && !slices.ContainsFunc(byTopic[name], func(m *mirror) bool { return m.failed == nil }) {
+			rec.State = Paused
+		} else if sourceErr != nil && time.Since(since) > 2*time.Second {
 			rec.State, rec.Error = SourceUnavailable, fmt.Sprintf("since %s: %v", since.UTC().Format(time.RFC3339), sourceErr)
 		}
 		for _, m := range byTopic[name] {
@@ -131,7 +133,7 @@ func (r *runner) checkOnce(ctx context.Context) error {
 		return nil
 	}
 	for k, end := range r.target {
-		if m := r.mirrors[k]; m == nil && r.topicErrs[k.topic] == nil || m != nil && m.failed == nil && m.written < end {
+		if m := r.mirrors[k]; m == nil && r.topicErrs[k.topic] == nil && !r.memory.paused(k.topic) || m != nil && m.failed == nil && m.written < end {
 			return nil
 		}
 	}

@@ -151,6 +151,19 @@ func (s *store) lease(ctx context.Context) (time.Time, error) {
 	return s.until, nil
 }
 
+// finish records that this process has ended by itself.
+func (s *store) finish(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	owner := s.owner
+	owner.Bulk, owner.Ended = false, true
+	if err := s.locked(ctx, map[string]any{linkKey(s.link, "owner", ""): owner}); err != nil {
+		return err
+	}
+	s.owner = owner
+	return nil
+}
+
 // settle takes back a lease that has ended, so that no successor waits for it.
 func (s *store) settle(ctx context.Context) error {
 	s.mu.Lock()
@@ -158,13 +171,6 @@ func (s *store) settle(ctx context.Context) error {
 	if time.Now().Before(s.until) {
 		return nil
 	}
-	return s.unlease(ctx)
-}
-
-// release takes the lease back of a process that writes nothing any more.
-func (s *store) release(ctx context.Context) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
 	return s.unlease(ctx)
 }
 

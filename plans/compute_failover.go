@@ -1,6 +1,7 @@
 package plans
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -58,6 +59,8 @@ func (c *computation) mirrorsThere() {
 		case !mirrored:
 			c.find(report.Block, "failover/not-mirrored", t.Name, fmt.Sprintf("topic %s exists in %s, but link %s never mirrored it", t.Name, c.link.To, c.link.Name),
 				"its records and offsets are not those of "+c.link.From, fmt.Sprintf("delete or rename topic %s in %s, then: lifeboat link run", t.Name, c.link.To))
+		default:
+			c.promotable(t.Name)
 		}
 	}
 	for _, g := range c.plan.Groups {
@@ -65,6 +68,22 @@ func (c *computation) mirrorsThere() {
 			c.find(report.High, "failover/group-active", g, fmt.Sprintf("group %s is %s in %s", g, st.State, c.link.To),
 				"positions of an active group are never overwritten, so it goes on from its own", fmt.Sprintf("stop its members in %s", c.link.To))
 		}
+	}
+}
+
+// promotable reports a mirror whose state does not allow what the plan is to do with it. That one is FAILED is reported by itself, and
+// whether the source is available is as the plan sees it, not as it was recorded.
+func (c *computation) promotable(topic string) {
+	verb, state := FailoverMirror, c.mirrors[topic].State
+	if c.plan.Planned {
+		verb = PromoteMirror
+	}
+	if state == MirrorFailed || state == MirrorSourceUnavailable {
+		return
+	}
+	_, err := verb.From(topic, state)
+	if refused, ok := errors.AsType[*TransitionError](err); ok {
+		c.find(report.Block, "failover/mirror-state", topic, refused.Error(), "the failover would stop half-way", refused.Instead)
 	}
 }
 

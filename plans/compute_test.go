@@ -183,6 +183,8 @@ func TestFindings(t *testing.T) {
 		{"topic missing", OpFailover, west(func(r *RegionState) { delete(r.Topics, "airlines") }), []string{"block failover/topic-missing airlines"}},
 		{"never mirrored", OpFailover, func(_ *Declared, o *Observed) { o.Mirrors["east-west"] = o.Mirrors["east-west"][1:] }, []string{"block failover/not-mirrored airlines"}},
 		{"mirror failed", OpFailover, func(_ *Declared, o *Observed) { o.Mirrors["east-west"][0].State = "FAILED" }, []string{"block link/mirror-failed airlines"}},
+		{"mirror paused", OpFailover, func(_ *Declared, o *Observed) { o.Mirrors["east-west"][0].State = "PAUSED" }, []string{"block failover/mirror-state airlines"}},
+		{"mirror in a state of a later version", OpFailover, func(_ *Declared, o *Observed) { o.Mirrors["east-west"][0].State = "MIRRORING" }, []string{"block failover/mirror-state airlines"}},
 		{"mirror promoted already", OpFailover, func(_ *Declared, o *Observed) { o.Mirrors["east-west"][0].State = "STOPPED" }, nil},
 		{"everything promoted and running already", OpFailover, func(d *Declared, o *Observed) {
 			for i := range o.Mirrors["east-west"] {

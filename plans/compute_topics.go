@@ -76,7 +76,7 @@ func (c *computation) sameTopics() {
 		}
 		if mirrored && m.State == "FAILED" {
 			c.find(report.Block, "link/mirror-failed", t.Name, fmt.Sprintf("the mirror of %s is FAILED: %s", t.Name, m.Error),
-				"what it holds can not be trusted to be the source's records", "lifeboat link status; mend the cause, then lifeboat link resume")
+				"what it holds can not be trusted to be the source's records", "lifeboat link status; mend the cause, then lifeboat link repair")
 		}
 	}
 }

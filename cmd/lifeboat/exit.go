@@ -90,6 +90,7 @@ func explain(err error) (code int, hint string) {
 		encryption  *linking.TLSError
 		token       *linking.TokenError
 		mirror      *linking.MirrorError
+		refused     *plans.TransitionError
 		held        *dr.LeaseHeldError
 		interrupted *dr.InterruptedError
 		step        *dr.StepError
@@ -133,6 +134,8 @@ func explain(err error) (code int, hint string) {
 		return exitCheckFailed, or("lifeboat check")
 	case errors.As(err, &mirror):
 		return exitPartWay, or(mirror.Hint)
+	case errors.As(err, &refused):
+		return exitError, or("lifeboat link status")
 	case errors.As(err, &auth):
 		return exitError, or("check regions." + auth.Region + ".kafka.sasl in lifeboat.yaml and the secret it names")
 	case errors.As(err, &encryption):

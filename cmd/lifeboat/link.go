@@ -53,6 +53,7 @@ was. A mirror that can not go on is FAILED with the exact range, and the others 
 				Name: "promote", Usage: "turn mirror topics into writable topics, at lag zero", ArgsUsage: "[TOPIC,TOPIC…]",
 				Flags: a.flags(which, &cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"}),
 			}, 1, a.promoteLink),
+			a.pauseLinkCommand(which), a.resumeLinkCommand(which),
 			a.verifyLinkCommand(which),
 		},
 	})
