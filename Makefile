@@ -2,7 +2,7 @@
 GO ?= go
 PKGS = ./...
 
-.PHONY: demo build test test-short lint bench fuzz
+.PHONY: demo build test test-short lint bench fuzz storm
 
 build:            ## bin/lifeboat
 	$(GO) build -o bin/lifeboat ./cmd/lifeboat
@@ -26,3 +26,6 @@ bench:            ## mirror, engine and failover on real Kafka, ratios measured 
 
 fuzz:             ## every fuzz target for FUZZTIME (default 20s) each
 	FUZZTIME=$(or $(FUZZTIME),20s) scripts/fuzz.sh
+
+storm:            ## link processes and brokers of Apache Kafka are killed, stopped and woken up at random for STORM (default 5m)
+	LIFEBOAT_REQUIRE=kafka LIFEBOAT_STORM=$(or $(STORM),5m) $(GO) test -count=1 -timeout 2h -run '^TestStorm$$' -v ./linking

@@ -23,18 +23,33 @@ type writer struct {
 	begin      time.Time
 	plain      []*kgo.Client
 	txns       []*kgo.Client
+	clients    []*kgo.Client // all of them
 	written    int
 }
 
 func newWriter(t *testing.T, r *linking.Region, topic string, seed uint64) *writer {
 	t.Helper()
-	meta, err := r.Admin.ListTopics(t.Context(), topic)
+	w, err := openWriter(t.Context(), r, topic, fmt.Sprint(each.Name(t, "txn"), seed), seed)
 	must(t, err)
+	t.Cleanup(w.close)
+	return w
+}
+
+// openWriter makes a writer whose transactional ids begin with id: transactions of an older one of that id are aborted with the first of its
+// own. It is to be closed.
+func openWriter(ctx context.Context, r *linking.Region, topic, id string, seed uint64) (*writer, error) {
+	meta, err := r.Admin.ListTopics(ctx, topic)
+	if err != nil {
+		return nil, err
+	}
 	w := &writer{topic: topic, partitions: max(1, int32(len(meta[topic].Partitions))-1), rnd: rand.New(rand.NewPCG(seed, 1)), begin: time.Now().Add(-time.Hour)}
 	client := func(opts ...kgo.Opt) *kgo.Client {
-		cl, err := kgo.NewClient(append(slices.Clone(r.Client.Opts()), append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)...)
-		must(t, err)
-		t.Cleanup(cl.Close)
+		cl, cerr := kgo.NewClient(append(slices.Clone(r.Client.Opts()), append(opts, kgo.RecordPartitioner(kgo.ManualPartitioner()))...)...)
+		if cerr != nil {
+			err = cerr
+			return nil
+		}
+		w.clients = append(w.clients, cl)
 		return cl
 	}
 	codecs := []kgo.CompressionCodec{kgo.NoCompression(), kgo.GzipCompression(), kgo.SnappyCompression(), kgo.Lz4Compression(), kgo.ZstdCompression()}
@@ -43,9 +58,19 @@ func newWriter(t *testing.T, r *linking.Region, topic string, seed uint64) *writ
 	}
 	w.plain = append(w.plain, client(kgo.DisableIdempotentWrite(), kgo.MaxProduceRequestsInflightPerBroker(1)))
 	for i := range 2 {
-		w.txns = append(w.txns, client(kgo.TransactionalID(fmt.Sprint(each.Name(t, "txn"), seed, i)), kgo.ProducerBatchCompression(codecs[i*3])))
+		w.txns = append(w.txns, client(kgo.TransactionalID(fmt.Sprint(id, i)), kgo.ProducerBatchCompression(codecs[i*3])))
 	}
-	return w
+	if err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
+}
+
+func (w *writer) close() {
+	for _, cl := range w.clients {
+		cl.Close()
+	}
 }
 
 // workload writes steps, each a few batches or one transaction.
@@ -61,7 +86,10 @@ func (w *writer) step(ctx context.Context) error {
 	if w.rnd.IntN(3) > 0 {
 		return w.plain[w.rnd.IntN(len(w.plain))].ProduceSync(ctx, w.records()...).FirstErr()
 	}
-	cl := w.txns[w.rnd.IntN(len(w.txns))]
+	return w.transaction(ctx, w.txns[w.rnd.IntN(len(w.txns))])
+}
+
+func (w *writer) transaction(ctx context.Context, cl *kgo.Client) error {
 	if err := cl.BeginTransaction(); err != nil {
 		return err
 	}
