@@ -4,15 +4,18 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/avro"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
 	"github.com/twmb/franz-go/pkg/sr"
@@ -178,19 +181,31 @@ func (p *pipeline) order(i int, begin time.Time) *kgo.Record {
 	return &kgo.Record{Topic: p.orders, Key: fmt.Append(nil, i%7), Value: body, Timestamp: begin.Add(time.Duration(i) * time.Second)}
 }
 
-// consume reads n orders as the group and commits.
+// consume reads the n oldest orders as the group and commits: the same ones, however the partitions come.
 func (p *pipeline) consume(n int) {
 	p.t.Helper()
-	cl := each.Client(p.t, p.env.East, kgo.ConsumerGroup(p.group), kgo.ConsumeTopics(p.orders), kgo.DisableAutoCommit(),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 	ctx, cancel := context.WithTimeout(p.t.Context(), 30*time.Second)
 	defer cancel()
-	for got := 0; got < n; {
-		f := cl.PollRecords(ctx, n-got)
+	cl := each.Client(p.t, p.env.East, kgo.ConsumerGroup(p.group), kgo.ConsumeTopics(p.orders), kgo.DisableAutoCommit(),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), kgo.FetchIsolationLevel(kgo.ReadCommitted()))
+	ends, err := kadm.NewClient(cl).ListCommittedOffsets(ctx, p.orders)
+	must(p.t, err)
+	left := map[int32]bool{}
+	ends.Each(func(o kadm.ListedOffset) { left[o.Partition] = o.Offset > 0 })
+	maps.DeleteFunc(left, func(_ int32, more bool) bool { return !more })
+	var read []*kgo.Record
+	for len(left) > 0 {
+		f := cl.PollFetches(ctx)
 		must(p.t, f.Err())
-		got += f.NumRecords()
+		f.EachRecord(func(r *kgo.Record) {
+			read = append(read, r)
+			if end, _ := ends.Lookup(p.orders, r.Partition); r.Offset+1 >= end.Offset {
+				delete(left, r.Partition)
+			}
+		})
 	}
-	must(p.t, cl.CommitUncommittedOffsets(ctx))
+	slices.SortFunc(read, func(a, b *kgo.Record) int { return a.Timestamp.Compare(b.Timestamp) })
+	must(p.t, cl.CommitRecords(ctx, read[:n]...))
 	cl.Close()
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -29,13 +30,16 @@ type gapWriter struct {
 	bulk    bool // allowed, as far as is known
 	filler  bool // allowed
 	confirm func(context.Context) error
-	lease   func(context.Context) (time.Time, error)
-	until   time.Time // of the lease
+	renew   func(context.Context) (time.Time, error)
+	lease   lease
+	late    *atomic.Bool // an unfenced request has no answer: what it asked for may still come into the logs
+	request int          // markers in the next unfenced one
 }
 
 const (
-	bulkFrom     = 20                    // offsets of gaps in sight that make bulk markers worth having no fence
-	bulkMax      = 10_000                // markers in one request
+	bulkFrom     = 20  // offsets of gaps in sight that make bulk markers worth having no fence
+	bulkMin      = 100 // markers in one request: as many as are answered well within bulkTimeout
+	bulkMax      = 10_000
 	bulkTimeout  = bulkGrace - bulkLease // of one bulk request
 	fillFrom     = 500                   // offsets of a gap, most of them aborted records, that make filler worth being seen
 	fillMax      = 1_000_000             // offsets of a gap filled in one transaction
@@ -44,15 +48,17 @@ const (
 
 // openGaps takes the link's gap identity over. What another process had begun with it is in the logs when it returns.
 func openGaps(ctx context.Context, s *store, decl *plans.Link) (*gapWriter, error) {
-	t, err := newTransactor(s.region, decl.Name, "gaps")
-	if err != nil {
+	g := &gapWriter{region: s.region, bulk: decl.Gaps != "fenced", filler: decl.Gaps != "markers", confirm: s.confirm, renew: s.lease, late: &s.late,
+		request: 10 * bulkMin}
+	var err error
+	if g.t, err = newTransactor(s.region, decl.Name, "gaps", g.lease.dialer(s.region.Client)); err != nil {
 		return nil, err
 	}
-	if err := t.init(ctx); err != nil {
-		t.close()
+	if err := g.t.init(ctx); err != nil {
+		g.close()
 		return nil, err
 	}
-	return &gapWriter{region: s.region, t: t, bulk: decl.Gaps != "fenced", filler: decl.Gaps != "markers", confirm: s.confirm, lease: s.lease}, nil
+	return g, nil
 }
 
 func (g *gapWriter) close() { g.t.close() }
@@ -87,6 +93,11 @@ func (g *gapWriter) write(ctx context.Context, bulkID int64, holes []*hole, back
 		rerr := g.confirm(ctx)
 		if rerr == nil {
 			rerr = g.t.recover(ctx)
+		}
+		if rerr == nil && g.late.Load() {
+			if rerr = outwait(ctx, g.region, topicsOf(holes)); rerr == nil {
+				g.late.Store(false)
+			}
 		}
 		switch {
 		case rerr == nil:
@@ -202,10 +213,12 @@ func (g *gapWriter) bulkRound(ctx context.Context, bulkID int64, open []*hole) e
 	if err != nil {
 		return err
 	}
-	if time.Until(g.until) < bulkLease/4 {
-		if g.until, err = g.lease(ctx); err != nil {
+	if g.lease.left() < bulkLease/4 {
+		until, err := g.renew(ctx)
+		if err != nil {
 			return err
 		}
+		g.lease.extend(until)
 	}
 	byLeader := map[int32][]*hole{}
 	for _, h := range open {
@@ -215,7 +228,7 @@ func (g *gapWriter) bulkRound(ctx context.Context, bulkID int64, open []*hole) e
 		req := kmsg.NewPtrWriteTxnMarkersRequest()
 		counts := make([]int64, len(list))
 		for i, h := range list {
-			counts[i] = min(h.end-h.at, int64(bulkMax-len(req.Markers))/int64(len(list)-i))
+			counts[i] = min(h.end-h.at, int64(max(g.request, len(list))-len(req.Markers))/int64(len(list)-i))
 			for range counts[i] {
 				m := kmsg.NewWriteTxnMarkersRequestMarker()
 				m.ProducerID = bulkID // epoch, coordinator epoch and transaction version stay 0, always
@@ -225,13 +238,10 @@ func (g *gapWriter) bulkRound(ctx context.Context, bulkID int64, open []*hole) e
 				req.Markers = append(req.Markers, m)
 			}
 		}
-		if time.Now().After(g.until) {
+		if g.lease.left() <= 0 {
 			return g.await(ctx, open)
 		}
-		resp, err := g.t.cl.Broker(int(leader)).Request(ctx, req)
-		if err == nil {
-			err = markerError(resp.(*kmsg.WriteTxnMarkersResponse))
-		}
+		err := g.ask(ctx, leader, req)
 		if errors.Is(err, kerr.ClusterAuthorizationFailed) || errors.Is(err, kerr.UnsupportedVersion) {
 			g.bulk = false // the principal may not: empty transactions do it, slowly
 			return nil
@@ -247,6 +257,28 @@ func (g *gapWriter) bulkRound(ctx context.Context, bulkID int64, open []*hole) e
 		}
 	}
 	return g.await(ctx, open)
+}
+
+// ask sends one bulk request, and learns from the answer how much the next one may ask for.
+func (g *gapWriter) ask(ctx context.Context, leader int32, req *kmsg.WriteTxnMarkersRequest) error {
+	begun := time.Now()
+	g.late.Store(true)
+	resp, err := g.t.cl.Broker(int(leader)).Request(ctx, req)
+	if _, answered := errors.AsType[*kerr.Error](err); err == nil || answered || errors.Is(err, errLeaseOver) {
+		g.late.Store(false)
+	}
+	switch took := time.Since(begun); {
+	case g.late.Load():
+		g.request = max(bulkMin, g.request/4)
+	case took > bulkTimeout/2:
+		g.request = max(bulkMin, g.request/2)
+	case len(req.Markers) >= g.request && took < bulkTimeout/8:
+		g.request = min(bulkMax, 2*g.request)
+	}
+	if err != nil {
+		return err
+	}
+	return markerError(resp.(*kmsg.WriteTxnMarkersResponse))
 }
 
 func markerError(resp *kmsg.WriteTxnMarkersResponse) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -23,8 +24,9 @@ type store struct {
 
 	mu    sync.Mutex
 	t     *transactor
-	up    bool      // the transactor has its epoch, and no transaction is open
-	until time.Time // of the lease for unfenced writes
+	up    bool        // the transactor has its epoch, and no transaction is open
+	until time.Time   // of the lease for unfenced writes
+	late  atomic.Bool // one of them has no answer
 }
 
 const (
@@ -73,7 +75,7 @@ func (s *store) take(ctx context.Context, owner string) error {
 		switch {
 		case err == nil && unfenced:
 			s.up = true
-			return wait(ctx, bulkGrace)
+			return outwait(ctx, s.region, sorted(s.memory.topics))
 		case err == nil:
 			s.up = true
 			return nil
@@ -136,8 +138,8 @@ func (s *store) confirm(ctx context.Context) error {
 }
 
 // lease allows writes that nothing fences until the time returned: a successor reads that there may be some, and waits for bulkGrace
-// before it looks where the logs end. A process that is stopped between looking at the clock and writing can still be late; what it
-// writes then is found by the successor's next answer, and fails the mirror.
+// before it looks where the logs end. What comes in spite of all that, from a process that was stopped between its last look at the clock and
+// the system call behind it, is found by the successor's next answer, and fails the mirror.
 func (s *store) lease(ctx context.Context) (time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,7 +158,7 @@ func (s *store) finish(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	owner := s.owner
-	owner.Bulk, owner.Ended = false, true
+	owner.Bulk, owner.Ended = s.late.Load(), true
 	if err := s.locked(ctx, map[string]any{linkKey(s.link, "owner", ""): owner}); err != nil {
 		return err
 	}
@@ -174,8 +176,9 @@ func (s *store) settle(ctx context.Context) error {
 	return s.unlease(ctx)
 }
 
+// unlease leaves the lease where an unfenced request has no answer: a successor must wait for that one.
 func (s *store) unlease(ctx context.Context) error {
-	if !s.owner.Bulk {
+	if !s.owner.Bulk || s.late.Load() {
 		return nil
 	}
 	owner := s.owner

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -50,8 +51,17 @@ func TestStorm(t *testing.T) {
 	}
 	stop()
 	s.calm()
-	t.Logf("%d processes, %v", s.started, s.struck)
-	must(t, p.once())
+	t.Logf("%d processes, %v", len(s.all), s.struck)
+	if err := p.once(); err != nil {
+		t.Error(err)
+		for _, c := range s.all {
+			for line := range strings.Lines(c.stderr.String()) {
+				if strings.Contains(line, "mirror failed") {
+					t.Logf("pid %d: %s", c.cmd.Process.Pid, line)
+				}
+			}
+		}
+	}
 	for _, topic := range topics {
 		p.identical(topic)
 	}
@@ -63,7 +73,7 @@ type storm struct {
 	rnd      *rand.Rand
 	links    []*process // running, or believed to
 	sleeping []*process // stopped
-	started  int
+	all      []*process
 	struck   map[string]int
 }
 
@@ -74,8 +84,8 @@ func (s *storm) strike(end time.Time) {
 	switch n := s.rnd.IntN(20); {
 	case len(s.links) == 0 || n < 5:
 		what = "a link begins"
-		s.links = append(s.links, s.process())
-		s.started++
+		c := s.process()
+		s.links, s.all = append(s.links, c), append(s.all, c)
 	case n < 9:
 		what = "a link is killed"
 		s.take(&s.links).signal(syscall.SIGKILL)

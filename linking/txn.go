@@ -40,8 +40,8 @@ func firstTransactions() *kversion.Versions {
 }
 
 // newTransactor returns one for lifeboat.LINK.ROLE, which init makes its owner.
-func newTransactor(to *Region, link, role string) (*transactor, error) {
-	cl, err := kgo.NewClient(append(slices.Clone(to.Client.Opts()), kgo.MaxVersions(firstTransactions()))...)
+func newTransactor(to *Region, link, role string, opts ...kgo.Opt) (*transactor, error) {
+	cl, err := kgo.NewClient(append(append(slices.Clone(to.Client.Opts()), kgo.MaxVersions(firstTransactions())), opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: link %s: %w", to.Name, link, err)
 	}
