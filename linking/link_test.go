@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -13,6 +14,8 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/linking/batch"
+	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 	"github.com/lifeboat-dr/lifeboat/plans"
 	"github.com/lifeboat-dr/lifeboat/testenv"
 	"github.com/lifeboat-dr/lifeboat/testenv/each"
@@ -118,9 +121,60 @@ func consume(t *testing.T, r *linking.Region, topic string) log {
 // identical wants both regions to have the same topic: record by record, and the partitions' ends.
 func (p *pair) identical(topic string) {
 	p.t.Helper()
-	if diff := cmp.Diff(consume(p.t, p.east, topic), consume(p.t, p.west, topic)); diff != "" {
-		p.t.Errorf("topic %s differs (-east +west):\n%s", topic, diff)
+	east, west := consume(p.t, p.east, topic), consume(p.t, p.west, topic)
+	diff := cmp.Diff(east, west)
+	if diff == "" {
+		return
 	}
+	p.t.Errorf("topic %s differs (-east +west):\n%s", topic, diff)
+	for k, list := range east.Records {
+		for i, text := range list {
+			if i < len(west.Records[k]) && west.Records[k][i] == text {
+				continue
+			}
+			var at int64
+			if _, err := fmt.Sscanf(text, "@%d ", &at); err != nil {
+				p.t.Fatal(err)
+			}
+			for _, r := range []*linking.Region{p.east, p.west} {
+				p.t.Logf("batches around %s-%d@%d in %s:\n%s", topic, k, at, r.Name, batchesAround(p.t, r, topic, k, at))
+			}
+			break
+		}
+	}
+}
+
+// batchesAround shows the headers of some batches on both sides of an offset, markers and aborted ones too.
+func batchesAround(t *testing.T, r *linking.Region, topic string, partition int32, offset int64) string {
+	t.Helper()
+	f := fetch.New(r.Client, fetch.Options{ReadUncommitted: true})
+	from := max(0, offset-40)
+	f.Add(topic, partition, from)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	go func() { _ = f.Run(ctx) }() // it ends with ctx
+	var text strings.Builder
+	for from < offset+60 {
+		chunks, err := f.Poll(ctx)
+		if err != nil {
+			return text.String() + err.Error()
+		}
+		for _, c := range chunks {
+			for rest := c.Records; ; {
+				b, behind, err := batch.Next(rest)
+				if b == nil || err != nil || b.BaseOffset() > offset+60 {
+					break
+				}
+				fmt.Fprintf(&text, "  @%d–@%d control=%t transactional=%t producer=%d/%d sequence=%d leader epoch=%d times=%s–%s\n", b.BaseOffset(), b.LastOffset(), b.Control(), b.Transactional(),
+					b.ProducerID(), b.ProducerEpoch(), b.BaseSequence(), b.LeaderEpoch(), time.UnixMilli(b.FirstTimestamp()).Format(time.TimeOnly), time.UnixMilli(b.MaxTimestamp()).Format("15:04:05.000"))
+				rest = behind
+			}
+			from = c.Next
+			fmt.Fprintf(&text, "  (up to @%d; aborted %v)\n", c.Next, c.Aborted)
+			c.Release()
+		}
+	}
+	return text.String()
 }
 
 func TestMirrorIsIdentical(t *testing.T) {
