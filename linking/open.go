@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/linking/batch"
@@ -11,11 +12,11 @@ import (
 
 // opening is where fresh mirrors stand in both regions, as read beside the loop.
 type opening struct {
-	parts  []partitionKey
-	to     map[partitionKey]standing
-	from   map[partitionKey]span
-	have   map[partitionKey]last // the mirror's last record
-	theirs map[partitionKey]last // what the source has there
+	parts []partitionKey
+	to    map[partitionKey]standing
+	from  map[partitionKey]span
+	have  map[partitionKey]last  // the mirror's last record
+	tails map[partitionKey]*tail // of those that have offsets in both regions
 }
 
 // open makes mirrors of partitions: it finds where each stands in both regions, makes sure that what the mirror has is the source's, and
@@ -70,20 +71,20 @@ func (r *runner) survey(ctx context.Context, parts []partitionKey, id identity) 
 	if o.from, err = listBounds(ctx, r.l.from, topics); err != nil {
 		return nil, err
 	}
-	end, same := map[partitionKey]int64{}, map[partitionKey]int64{}
+	end, both := map[partitionKey]int64{}, map[partitionKey]offsets{}
 	for _, k := range parts {
 		to, from := o.to[k], o.from[k]
 		if to.err == nil && to.end > to.start {
 			end[k] = to.end - 1
 			if from.err == nil && from.start < to.end && to.end <= from.end {
-				same[k] = to.end - 1
+				both[k] = offsets{max(to.start, from.start, to.end-tailOffsets), to.end}
 			}
 		}
 	}
 	if o.have, err = lastAt(ctx, r.l.to, end); err != nil {
 		return nil, err
 	}
-	o.theirs, err = lastAt(ctx, r.l.from, same)
+	o.tails, err = readTails(ctx, r.l, both)
 	return o, err
 }
 
@@ -98,7 +99,7 @@ func (r *runner) opened(ctx context.Context, o *opening) error {
 			continue
 		}
 		to, from := o.to[k], o.from[k]
-		if err := errors.Join(to.err, from.err); err != nil {
+		if err := errors.Join(to.err, from.err, o.tails[k].failed()); err != nil {
 			r.l.o.Log.Info("waiting for a partition", "mirror", fmt.Sprintf("%s-%d", k.topic, k.partition), "error", err)
 			r.waits(err)
 			again = append(again, k)
@@ -109,16 +110,15 @@ func (r *runner) opened(ctx context.Context, o *opening) error {
 		r.mirrors[k] = m
 		delete(r.leaders, k)
 		_, seen := rec.Source[k.partition]
-		compared := to.end > from.start && to.end <= from.end && to.end > to.start
+		at, differs := o.tails[k].differs(strings.Contains(rec.Configs["cleanup.policy"], "compact"), r.l.from.Name, r.l.to.Name)
 		switch {
 		case to.end > from.end:
 			r.fail(m, &MirrorError{Code: CodeTruncated, First: from.end, End: to.end,
 				Detail: fmt.Sprintf("the log in %s ends at @%d, the mirror at @%d: the source was truncated, or somebody else wrote to the mirror", r.l.from.Name, from.end, to.end),
 				Hint:   "what only the mirror has is still there: promote it to keep it, or delete the topic in " + r.l.to.Name + " and mirror it again"})
 			continue
-		case compared && !o.have[k].agrees(o.theirs[k]):
-			r.fail(m, r.foreign(to.end-1, to.end,
-				fmt.Sprintf("the mirror's last record is not the source's at @%d: somebody else wrote to the mirror, or the source's log was replaced", to.end-1)))
+		case differs != "":
+			r.fail(m, r.foreign(at, to.end, "the mirror's end is not the source's: "+differs+"; somebody else wrote to the mirror, or the source's log was replaced"))
 			continue
 		case to.end < from.start && !rec.Aligning[k.partition] && (to.end > 0 || seen):
 			r.fail(m, r.overrun(to.end, from.start))

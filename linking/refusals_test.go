@@ -87,7 +87,7 @@ func TestMirrorsThatFailDoNotHoldUpOthers(t *testing.T) {
 		{name: "somebody writes to the mirror", then: func(p *pair, bad string) {
 			put(p.t, p.west, bad, 0, 3)
 			put(p.t, p.east, bad, 0, 10)
-		}, want: []string{"bad/0 FOREIGN_WRITER [12,13)"}},
+		}, want: []string{"bad/0 FOREIGN_WRITER [10,13)"}},
 		{name: "somebody writes to the mirror, beyond the source's end", then: func(p *pair, bad string) {
 			put(p.t, p.west, bad, 1, 3)
 		}, want: []string{"bad/1 UNEXPECTED_TRUNCATION [10,13)"}},

@@ -68,14 +68,20 @@ func (s *store) take(ctx context.Context, owner string) error {
 		if err == nil {
 			unfenced = unfenced || m.owner.Bulk
 			s.memory = m
-			s.owner = ownerRecord{Owner: owner, Generation: m.owner.Generation + 1, Since: time.Now().UTC()}
+			// The lease goes from hand to hand until it is over: this process may be taken over while it waits.
+			s.owner = ownerRecord{Owner: owner, Generation: m.owner.Generation + 1, Since: time.Now().UTC(), Bulk: unfenced}
 			m.owner = s.owner
 			err = s.commit(ctx, map[string]any{linkKey(s.link, "owner", ""): s.owner})
 		}
 		switch {
 		case err == nil && unfenced:
 			s.up = true
-			return outwait(ctx, s.region, sorted(s.memory.topics))
+			if err := outwait(ctx, s.region, sorted(s.memory.topics)); err != nil {
+				return err
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.unlease(ctx)
 		case err == nil:
 			s.up = true
 			return nil

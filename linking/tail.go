@@ -152,10 +152,8 @@ func deleteRecords(ctx context.Context, r *Region, k partitionKey, upTo int64) e
 
 // last is what a log has at one offset, whatever isolation a reader asks for.
 type last struct {
-	found bool // a batch covers the offset
-	data  bool // with a record there
-	maybe bool // the record may be of an aborted transaction
-	sum   [4]uint64
+	found bool           // a batch covers the offset
+	data  bool           // with a record there
 	id    batch.Identity // who wrote the batch, with the sequence behind it
 }
 
@@ -229,7 +227,7 @@ func recordAt(chunk []byte, offset int64) (last, error) {
 		if rest = behind; b.NextOffset() <= offset {
 			continue
 		}
-		l := last{found: true, maybe: b.Transactional()}
+		l := last{found: true}
 		if b.Control() {
 			return l, nil
 		}
@@ -240,19 +238,9 @@ func recordAt(chunk []byte, offset int64) (last, error) {
 		err = batch.Records(b, func(r *batch.Record) error {
 			if r.Offset == offset {
 				l.data = true
-				l.sum = r.Sum()
 			}
 			return nil
 		})
 		return l, err
 	}
-}
-
-// agrees says whether a mirror may end with d where the source has s at the same offset: the same record; or no record for a reader who
-// sees committed data only.
-func (d last) agrees(s last) bool {
-	if d.data {
-		return s.data && s.sum == d.sum
-	}
-	return !s.data || s.maybe
 }

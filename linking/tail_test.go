@@ -42,26 +42,34 @@ func TestSequenceThatGoesOn(t *testing.T) {
 	}
 }
 
-func TestWhichLastRecordsAgree(t *testing.T) {
-	record := func(n uint64) last { return last{found: true, data: true, sum: [4]uint64{n}} }
-	aborted := last{found: true, data: true, maybe: true, sum: [4]uint64{1}}
-	none := last{found: true}
+func TestWhichEndsAgree(t *testing.T) {
+	records := func(of ...uint64) (list []brief) {
+		for i, n := range of {
+			if n > 0 {
+				list = append(list, brief{offset: int64(10 + i), sum: [4]uint64{n}})
+			}
+		}
+		return list
+	}
 	for _, c := range []struct {
 		name           string
-		mirror, source last
-		want           bool
+		source, mirror []brief
+		compacted      bool
+		want           int64 // where they differ
 	}{
-		{"the same record", record(1), record(1), true},
-		{"another record", record(1), record(2), false},
-		{"a record where the source has none", record(1), none, false},
-		{"a marker where the source has a marker", none, none, true},
-		{"a marker where compaction has removed the source's record", none, last{}, true},
-		{"a marker where the source's transaction may be aborted", none, aborted, true},
-		{"a marker where the source has a record", none, record(1), false},
+		{"nothing", nil, nil, false, 0},
+		{"the same records, the same gaps", records(1, 0, 2), records(1, 0, 2), false, 0},
+		{"another record", records(1, 2), records(1, 3), false, 11},
+		{"a record where the source has none", records(1), records(1, 2), false, 11},
+		{"a record that the source has compacted away", records(0, 2), records(1, 2), true, 0},
+		{"a marker where the source has a record", records(1, 2), records(1), false, 11},
+		{"a marker where a compacted source has a record", records(1, 2, 3), records(1, 0, 3), true, 11},
+		{"a marker in front of the end", records(1, 2, 3), records(1, 0, 3), false, 11},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := c.mirror.agrees(c.source); got != c.want {
-				t.Errorf("agrees: %t, want %t", got, c.want)
+			got, how := (&tail{records: [2][]brief{c.source, c.mirror}}).differs(c.compacted, "east", "west")
+			if got != c.want || (how == "") != (c.want == 0) {
+				t.Errorf("differ at @%d (%s), want @%d", got, how, c.want)
 			}
 		})
 	}

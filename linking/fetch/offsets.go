@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -20,7 +21,7 @@ func Offsets(ctx context.Context, list func(context.Context, ...string) (kadm.Li
 	deadline := time.Now().Add(offsetsPatience)
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
 		listed, err := list(ctx, topics...)
-		if err != nil || !passing(listed) || time.Now().Add(pause).After(deadline) {
+		if !passing(listed, err) || time.Now().Add(pause).After(deadline) {
 			return listed, err
 		}
 		select {
@@ -31,7 +32,13 @@ func Offsets(ctx context.Context, list func(context.Context, ...string) (kadm.Li
 	}
 }
 
-func passing(listed kadm.ListedOffsets) bool {
+// passing says whether asking again may tell more. A broker that refuses its part of the question, because of what has changed since kadm
+// looked for leaders, is in kadm's own error.
+func passing(listed kadm.ListedOffsets, err error) bool {
+	if err != nil {
+		parts, ok := errors.AsType[*kadm.ShardErrors](err)
+		return ok && !slices.ContainsFunc(parts.Errs, func(e kadm.ShardError) bool { return !kerr.IsRetriable(e.Err) })
+	}
 	for _, partitions := range listed {
 		for _, o := range partitions {
 			if kerr.IsRetriable(o.Err) && !errors.Is(o.Err, kerr.UnknownTopicOrPartition) {

@@ -46,6 +46,15 @@ func TestOffsets(t *testing.T) {
 	if _, err := fetch.Offsets(t.Context(), func(context.Context, ...string) (kadm.ListedOffsets, error) { return nil, broken }); !errors.Is(err, broken) {
 		t.Error(err)
 	}
+	asked := 0
+	if _, err := fetch.Offsets(t.Context(), func(context.Context, ...string) (kadm.ListedOffsets, error) {
+		if asked++; asked == 1 {
+			return nil, &kadm.ShardErrors{Name: "ListOffsets", Errs: []kadm.ShardError{{Err: kerr.UnknownTopicOrPartition}}}
+		}
+		return kadm.ListedOffsets{}, nil
+	}); err != nil || asked != 2 {
+		t.Errorf("a broker that refused its part was asked %d times: %v", asked, err)
+	}
 	ctx, cancel := context.WithCancel(t.Context())
 	_, err := fetch.Offsets(ctx, func(context.Context, ...string) (kadm.ListedOffsets, error) {
 		cancel()
