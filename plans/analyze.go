@@ -31,6 +31,11 @@ func analyze(d *Declared) *analysis {
 		}
 		u := script.Statements[0]
 		a.parsed[s.Name] = u
+		unsupported := statements.Supported(u)
+		for i := range unsupported {
+			unsupported[i].Subject = s.Name
+		}
+		a.findings = append(a.findings, unsupported...)
 		nodes = append(nodes, statements.Named{Name: s.Name, Parsed: u})
 		if u.Statement.Kind() == kindCreateTable {
 			t, found := statements.TableOf(u)
