@@ -86,6 +86,7 @@ func explain(err error) (code int, hint string) {
 		usage       usageError
 		hinted      withHint
 		unreachable *linking.UnreachableError
+		registry    *linking.RegistryUnreachableError
 		auth        *linking.AuthError
 		encryption  *linking.TLSError
 		token       *linking.TokenError
@@ -128,6 +129,8 @@ func explain(err error) (code int, hint string) {
 		return exitStale, or("plan again: lifeboat plan failover -o plan.json")
 	case errors.As(err, &unreachable):
 		return exitUnreachable, or("check regions." + unreachable.Region + ".kafka.bootstrap in lifeboat.yaml, the network, and the brokers")
+	case errors.As(err, &registry):
+		return exitUnreachable, or("check registry.url of both regions in lifeboat.yaml, the network, and the registries")
 	case errors.As(err, &step):
 		return exitPartWay, or("lifeboat resume " + step.Run)
 	case errors.As(err, &blocked):

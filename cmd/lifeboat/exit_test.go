@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -14,14 +15,16 @@ func TestConnectionErrorsHaveHints(t *testing.T) {
 		name string
 		err  error
 		hint string
+		code int
 	}{
-		{"tls", fmt.Errorf("opening: %w", &linking.TLSError{Region: "east", Hint: "renew it"}), "renew it"},
-		{"login", &linking.AuthError{Region: "east", Mechanism: "PLAIN"}, "check regions.east.kafka.sasl"},
-		{"expired token", fmt.Errorf("east: %w", linking.ErrTokenExpired), "put a new token"},
-		{"no token", fmt.Errorf("east: %w", &linking.TokenError{URL: "https://idp"}), "tokenURL"},
+		{"tls", fmt.Errorf("opening: %w", &linking.TLSError{Region: "east", Hint: "renew it"}), "renew it", exitError},
+		{"login", &linking.AuthError{Region: "east", Mechanism: "PLAIN"}, "check regions.east.kafka.sasl", exitError},
+		{"expired token", fmt.Errorf("east: %w", linking.ErrTokenExpired), "put a new token", exitError},
+		{"no token", fmt.Errorf("east: %w", &linking.TokenError{URL: "https://idp"}), "tokenURL", exitError},
+		{"no registry", fmt.Errorf("subjects: %w", &linking.RegistryUnreachableError{Which: "source", Err: context.DeadlineExceeded}), "registry.url", exitUnreachable},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if code, hint := explain(c.err); code != exitError || !strings.Contains(hint, c.hint) {
+			if code, hint := explain(c.err); code != c.code || !strings.Contains(hint, c.hint) {
 				t.Errorf("exit %d, hint %q", code, hint)
 			}
 		})
