@@ -19,6 +19,7 @@ const (
 	CodeFormat              = "UNSUPPORTED_MESSAGE_FORMAT"
 	CodeCorrupt             = "CORRUPT_SOURCE_BATCH"
 	CodeAuthorization       = "AUTHORIZATION_ERROR"
+	CodeAlignment           = "ALIGNMENT_EXCEEDS_POLICY"
 	CodeRefused             = "DESTINATION_REFUSES_BATCH"
 	CodeSchema              = "SCHEMA_NOT_MIRRORED"
 )

@@ -128,6 +128,12 @@ func (r *runner) opened(ctx context.Context, o *opening) error {
 		if m.seq = seq; !known {
 			r.renewing = true
 		}
+		if bound := r.l.decl.AlignMax; bound > 0 && from.start-to.end > bound {
+			r.fail(m, &MirrorError{Code: CodeAlignment, First: to.end, End: from.start,
+				Detail: fmt.Sprintf("the log in %s starts at @%d: to fill the offsets in front of it is more than links: alignMax allows (%d)", r.l.from.Name, from.start, bound),
+				Hint:   "raise alignMax of the link in lifeboat.yaml, or leave the topic out"})
+			continue
+		}
 		if to.end < from.start || rec.Aligning[k.partition] {
 			align = append(align, m)
 			continue

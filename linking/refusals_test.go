@@ -91,6 +91,14 @@ func TestMirrorsThatFailDoNotHoldUpOthers(t *testing.T) {
 		{name: "somebody writes to the mirror, beyond the source's end", then: func(p *pair, bad string) {
 			put(p.t, p.west, bad, 1, 3)
 		}, want: []string{"bad/1 UNEXPECTED_TRUNCATION [10,13)"}},
+		{name: "the source's log starts further on than may be filled", setup: func(p *pair, bad string) {
+			p.decl.AlignMax = 6
+			each.Topic(p.t, p.env.East, bad, 2)
+			for partition := range int32(2) {
+				put(p.t, p.east, bad, partition, 10)
+				trimTo(p.t, p.east, bad, partition, 6+int64(partition))
+			}
+		}, want: []string{"bad/1 ALIGNMENT_EXCEEDS_POLICY [0,7)"}},
 		{name: "a topic of that name has other data", setup: func(p *pair, bad string) {
 			each.Topic(p.t, p.env.East, bad, 2)
 			each.Topic(p.t, p.env.West, bad, 2)

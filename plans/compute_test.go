@@ -261,6 +261,12 @@ func TestFindings(t *testing.T) {
 			o.Regions["west"].Topics["airlines"].Partitions = partitions(0)
 		}, nil},
 		{"link: overrun", OpLink, func(_ *Declared, o *Observed) { o.Regions["east"].Topics["flights"].Partitions[2].Start = 4505 }, []string{"block link/overrun flights"}},
+		{"link: a log that starts too far on", OpLink, func(d *Declared, o *Observed) {
+			d.Topology.Links[0].AlignMax = 999_999_999
+			delete(o.Regions["west"].Topics, "flights")
+			o.Mirrors["east-west"] = o.Mirrors["east-west"][:1]
+			o.Regions["east"].Topics["flights"].Partitions[2].Start = 1e9
+		}, []string{"block link/alignment flights"}},
 		{"link: promoted", OpLink, func(_ *Declared, o *Observed) { o.Mirrors["east-west"][1].State = "STOPPED" }, []string{"block link/promoted flights"}},
 		{"link: schema id taken", OpLink, west(func(r *RegionState) {
 			r.Subjects = map[string]*SubjectState{"invoices-value": {Versions: []int{1}, IDs: []int{3}}}

@@ -68,3 +68,11 @@ func FuzzParseDuration(f *testing.F) {
 		}
 	})
 }
+
+func TestSizesAreReadable(t *testing.T) {
+	for bytes, want := range map[float64]string{0: "0 B", 480: "480 B", 600: "0.6 kB", 12e6: "12 MB", 6e8: "0.6 GB", 2.55e9: "2.5 GB"} {
+		if got := size(bytes); got != want {
+			t.Errorf("%g bytes: %q, want %q", bytes, got, want)
+		}
+	}
+}

@@ -104,7 +104,8 @@ type Link struct {
 	Groups   Rule      `yaml:"groups,omitempty" json:"groups,omitempty"`
 	Subjects Rule      `yaml:"subjects,omitempty" json:"subjects,omitempty"`
 	ACLs     ACLRule   `yaml:"acls,omitempty" json:"acls,omitempty"`
-	Gaps     string    `yaml:"gaps,omitempty" json:"gaps,omitempty"` // auto (default) | fenced: forbids bulk markers | markers: forbids filler
+	Gaps     string    `yaml:"gaps,omitempty" json:"gaps,omitempty"`         // auto (default) | fenced: forbids bulk markers | markers: forbids filler
+	AlignMax int64     `yaml:"alignMax,omitempty" json:"alignMax,omitempty"` // offsets in front of a log's start that may be filled; 0: any number
 }
 
 // Rule selects names by anchored RE2 patterns: included by one of Include and by none of Exclude.

@@ -34,6 +34,9 @@ func (d *decoder) links(t *Topology) {
 		d.rule(path+".acls", l.ACLs.Rule)
 		d.oneOf(path+".acls.writes", l.ACLs.Writes, knownWrites)
 		d.oneOf(path+".gaps", l.Gaps, knownGaps)
+		if l.AlignMax < 0 {
+			d.add("bad-value", path+".alignMax", fmt.Sprintf("link %q may fill %d offsets", l.Name, l.AlignMax), "write a number of offsets, or leave it out for any number")
+		}
 	}
 	d.unique("link", names, func(i int) string { return fmt.Sprintf("links[%d].name", i) })
 	d.overlaps(t)

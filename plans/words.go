@@ -43,3 +43,16 @@ func listed(names []string) string {
 	}
 	return strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1]
 }
+
+// size writes bytes as a person reads them: "0.6 GB", "12 MB".
+func size(bytes float64) string {
+	for _, u := range []struct {
+		bytes float64
+		name  string
+	}{{1e9, "GB"}, {1e6, "MB"}, {1e3, "kB"}} {
+		if bytes >= u.bytes/2 {
+			return strings.Replace(fmt.Sprintf("%.1f %s", bytes/u.bytes, u.name), ".0 ", " ", 1)
+		}
+	}
+	return fmt.Sprintf("%.0f B", bytes)
+}
