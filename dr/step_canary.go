@@ -55,17 +55,34 @@ func canaryApply(ctx context.Context, r *run, s plans.Step) error {
 		}
 	}
 	// A commit is answered before its marker is in the log, and a new topic is known to every broker a little later.
-	ctx, cancel := context.WithTimeoutCause(ctx, canaryWithin, fmt.Errorf("%s: topic %q: the canaries were acknowledged and could not be read back within %s", r.to.Name, topic, canaryWithin))
-	defer cancel()
-	for {
+	for deadline := r.world.now().Add(canaryWithin); ; {
 		found, err := r.canaries(ctx)
 		if err != nil || found["idempotent"] && found["transactional"] {
 			return err
+		}
+		if r.world.now().After(deadline) {
+			return r.canaryLost(ctx, found)
 		}
 		if err := sleep(ctx, 50*time.Millisecond); err != nil {
 			return err
 		}
 	}
+}
+
+// canaryLost says what is known of canaries that were acknowledged and are not there.
+func (r *run) canaryLost(ctx context.Context, found map[string]bool) error {
+	topic := CanaryTopic(r.to.Name)
+	text := fmt.Sprintf("%s: topic %q: the canaries were acknowledged and could not be read back within %s: idempotent %t, transactional %t", r.to.Name, topic, canaryWithin,
+		found["idempotent"], found["transactional"])
+	stable, err := stableEnds(ctx, r.to, []string{topic})
+	if err != nil {
+		return fmt.Errorf("%s: %w", text, err)
+	}
+	ends, err := logEnds(ctx, r.to, []string{topic})
+	if err != nil {
+		return fmt.Errorf("%s: %w", text, err)
+	}
+	return fmt.Errorf("%s; the log ends at @%d, consumers of committed data read up to @%d", text, ends[topic][0], stable[topic][0])
 }
 
 // canaryWithin is how long acknowledged canaries may take to be readable.

@@ -19,7 +19,7 @@ func TestInOrder(t *testing.T) {
 	for n := range 3*startsAtOnce + 1 {
 		many = append(many, plans.Step{ID: fmt.Sprint("start ", n), Kind: plans.StepStart, Needs: []string{"promote"}})
 	}
-	// Every step takes a second; wanted are the seconds at which they begin.
+	// A step takes a second, or fails at once; wanted are the seconds at which they begin.
 	for _, c := range []struct {
 		name  string
 		steps []plans.Step
@@ -53,8 +53,11 @@ func TestInOrder(t *testing.T) {
 					mu.Lock()
 					at[c.steps[i].ID] = int(time.Since(began) / time.Second)
 					mu.Unlock()
+					if err := c.fail[c.steps[i].ID]; err != nil {
+						return err
+					}
 					time.Sleep(time.Second)
-					return c.fail[c.steps[i].ID]
+					return nil
 				})
 				if len(c.errs) == 0 && err != nil {
 					t.Error(err)

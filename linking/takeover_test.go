@@ -79,12 +79,16 @@ func (c *process) ended() int {
 
 // writing writes to topics until stop is called, which waits for the last step.
 func (p *pair) writing(topics ...string) (stop func()) {
+	return p.writingEvery(4*time.Millisecond, topics...)
+}
+
+func (p *pair) writingEvery(step time.Duration, topics ...string) (stop func()) {
 	enough := make(chan struct{})
 	var g errgroup.Group
 	for i, topic := range topics {
 		w := newWriter(p.t, p.east, topic, uint64(i))
 		g.Go(func() error {
-			pace := time.NewTicker(4 * time.Millisecond)
+			pace := time.NewTicker(step)
 			defer pace.Stop()
 			for {
 				select {

@@ -45,9 +45,10 @@ func (r *Region) Client(opts ...kgo.Opt) (*kgo.Client, error) {
 	return cl, nil
 }
 
-// Await returns when the region's broker answers and counts itself in, or when exited, closed, says that it never will.
-func (r *Region) Await(ctx context.Context, exited <-chan struct{}) error {
-	cl, err := r.Client(kgo.RequestRetries(0), kgo.DialTimeout(time.Second), kgo.RetryTimeout(time.Second))
+// Await returns when the region's broker of that id answers, at an address of its own, and counts itself in, or when exited, closed, says
+// that it never will.
+func (r *Region) Await(ctx context.Context, exited <-chan struct{}, id int32, address string) error {
+	cl, err := r.Client(kgo.SeedBrokers(address), kgo.RequestRetries(0), kgo.DialTimeout(time.Second), kgo.RetryTimeout(time.Second))
 	if err != nil {
 		return err
 	}
@@ -57,7 +58,7 @@ func (r *Region) Await(ctx context.Context, exited <-chan struct{}) error {
 		once, cancel := context.WithTimeout(ctx, 2*time.Second)
 		meta, err := adm.BrokerMetadata(once)
 		cancel()
-		if err == nil && len(meta.Brokers) > 0 {
+		if err == nil && slices.Contains(meta.Brokers.NodeIDs(), id) {
 			return nil
 		}
 		select {

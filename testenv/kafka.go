@@ -29,17 +29,24 @@ func StartKafka(ctx context.Context, o Options) (*Env, error) {
 		o.HeapMiB = 512
 	}
 	return Assemble(ctx, "kafka", o, func(ctx context.Context, r *Region) (func() error, error) {
-		b := &kafkaBroker{region: r, dir: filepath.Join(dir, r.Name), options: o}
+		b := &kafkaBroker{region: r, dir: filepath.Join(dir, r.Name), options: o, cluster: NewClusterID(), id: 1}
 		r.Broker = b
-		return b.Kill, b.create(ctx)
+		if r.Name == "east" || o.Followers == 0 {
+			return b.Kill, b.create(ctx)
+		}
+		return startFollowers(ctx, b, o.Followers)
 	}, remove)
 }
 
-// kafkaBroker is one KRaft cluster of one node, as a JVM.
+// kafkaBroker is one node of a KRaft cluster, as a JVM: the only one, or one of several.
 type kafkaBroker struct {
 	region  *Region
 	dir     string // server.properties, data, kafka.log
 	options Options
+	cluster string // id
+	id      int32  // of the node, 1 is the controller's
+
+	listeners KafkaListeners
 
 	mu      sync.Mutex
 	process *process // nil while dead
@@ -55,7 +62,9 @@ func (b *kafkaBroker) create(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		b.region.Bootstrap = []string{l.Client}
+		if b.listeners = l; b.id == 1 {
+			b.region.Bootstrap = []string{l.Client}
+		}
 		if err := b.format(ctx, l); err != nil {
 			return err
 		}
@@ -92,7 +101,7 @@ func (b *kafkaBroker) format(ctx context.Context, l KafkaListeners) error {
 		return nil
 	}
 	brief := []string{"-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"} // for a JVM of half a second
-	cmd, err := javaCommand(ctx, brief, "kafka.tools.StorageTool", "format", "-t", NewClusterID(), "-c", b.properties())
+	cmd, err := javaCommand(ctx, brief, "kafka.tools.StorageTool", "format", "-t", b.cluster, "-c", b.properties())
 	if err != nil {
 		return err
 	}
@@ -132,8 +141,8 @@ func (b *kafkaBroker) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("starting the broker: %w", err)
 	}
-	if err := b.region.Await(ctx, p.exited); err != nil {
-		return errors.Join(fmt.Errorf("starting the broker on %s: %w; its log ends:\n%s", b.region.Bootstrap[0], err, tail(log, from)), p.kill())
+	if err := b.region.Await(ctx, p.exited, b.id, b.listeners.Client); err != nil {
+		return errors.Join(fmt.Errorf("starting the broker on %s: %w; its log ends:\n%s", b.listeners.Client, err, tail(log, from)), p.kill())
 	}
 	b.process = p
 	return nil

@@ -75,6 +75,9 @@ func KafkaProperties(l KafkaListeners, dataDir string, o Options) string {
 		p["super.users"] = strings.Join(super, ";")
 	}
 	maps.Copy(p, o.Configs)
+	if p["process.roles"] == "broker" {
+		p["listeners"] = "CLIENT://" + l.Client
+	}
 	var b strings.Builder
 	for _, k := range slices.Sorted(maps.Keys(p)) {
 		// In a properties file a backslash escapes.

@@ -26,6 +26,7 @@ type Region struct {
 	Bootstrap []string // host:port, on loopback
 	Registry  string   // base URL of a registry with Confluent's API
 	Broker    Broker
+	Followers []Broker       // Kafka: the brokers beside Broker, which is the controller as well
 	Fake      *kfake.Cluster // embedded only: faults by request key; changes with Broker.Start
 	// RegistryServer lets a test and the demo take the registry away and bring it back under the same URL.
 	RegistryServer interface {
@@ -55,5 +56,6 @@ type Options struct {
 	Users     []User            // nil = anyone may do anything; else SASL is required and an authorizer is on
 	TLS       *TLS              // nil = plain connections; not in containers
 	HeapMiB   int               // Kafka: JVM heap, default 512, in containers 256
+	Followers int               // Kafka: more brokers of region west; topics have as many replicas as there are brokers, and may lose one
 	Transient bool              // embedded: keep data in memory only; Kill then loses it
 }

@@ -185,7 +185,7 @@ func (b *broker) await(ctx context.Context) error {
 		case <-failed: // also when ctx ends: then Await sees that itself
 		}
 	}()
-	err := b.region.Await(ctx, gone)
+	err := b.region.Await(ctx, gone, 1, b.region.Bootstrap[0])
 	cancel()
 	<-done
 	if err != nil {

@@ -58,7 +58,7 @@ func Topic(t testing.TB, r *testenv.Region, topic string, partitions int32, conf
 	adm := kadm.NewClient(cl)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	if _, err := adm.CreateTopic(ctx, partitions, 1, cfg, topic); err != nil {
+	if _, err := adm.CreateTopic(ctx, partitions, -1, cfg, topic); err != nil {
 		t.Fatalf("%s: creating topic %s: %v", r.Name, topic, err)
 	}
 	for {
