@@ -36,6 +36,8 @@ type Region struct {
 	Registry  *sr.Client // nil: none declared
 	// RegistryTransport is how other clients reach the registry: with its TLS and its login, both read again as they change.
 	RegistryTransport http.RoundTripper
+
+	rack string // of this process, as the cluster calls it; "": none
 }
 
 // Options say how regions are opened and links run. The zero value is good for a command.
@@ -132,7 +134,7 @@ func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Reg
 	if err != nil {
 		return nil, fmt.Errorf("%s: kafka client: %w", name, err)
 	}
-	r := &Region{Name: name, Addresses: decl.Kafka.Bootstrap, Client: cl, Admin: kadm.NewClient(cl)}
+	r := &Region{Name: name, Addresses: decl.Kafka.Bootstrap, Client: cl, Admin: kadm.NewClient(cl), rack: decl.Kafka.Rack}
 	begun := time.Now()
 	first, cancel := context.WithTimeout(ctx, o.Timeout)
 	defer cancel()

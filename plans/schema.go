@@ -95,6 +95,7 @@ var schemaComments = map[string]string{
 	"Region.Engine":        "its statement engine; leave out where there is none",
 	"Region.Fence":         "how writers are kept out of it in a planned failover; without one a person answers for it",
 	"Kafka.Bootstrap":      "brokers to begin with, host:port",
+	"Kafka.Rack":           "where lifeboat runs, as broker.rack of this cluster calls it: a link reads from replicas there, where the brokers allow it (KIP-392)",
 	"Kafka.TLS":            "encryption; {} means the system's roots",
 	"Kafka.SASL":           "the login",
 	"TLS.CA":               "PEM file of the authorities to trust",

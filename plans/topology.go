@@ -46,6 +46,7 @@ type Kafka struct {
 	Bootstrap []string `yaml:"bootstrap" json:"bootstrap"` // host:port
 	TLS       *TLS     `yaml:"tls,omitempty" json:"tls,omitempty"`
 	SASL      *SASL    `yaml:"sasl,omitempty" json:"sasl,omitempty"`
+	Rack      string   `yaml:"rack,omitempty" json:"rack,omitempty"` // where lifeboat runs, as this cluster's broker.rack calls it
 }
 
 // TLS names PEM files; empty fields mean the system's roots and no client certificate.

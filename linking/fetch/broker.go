@@ -39,7 +39,7 @@ func (f *Fetcher) serve(ctx context.Context, broker int32, wake chan struct{}) e
 		if ctx.Err() == nil {
 			f.failed(err)
 		}
-		wait := f.take(answer, err, asked, room)
+		wait := f.take(broker, answer, err, asked, room)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -71,7 +71,7 @@ func (f *Fetcher) request(broker int32) (req *kmsg.FetchRequest, asked map[key]*
 	f.tight = tight
 	asked = map[key]*partition{}
 	for k, p := range f.parts { // the order of a map changes every time: that is the rotation
-		if p.leader != broker || p.inFlight || p.lost || p.held >= heldMax || tight && p.held > 0 {
+		if p.reader() != broker || p.inFlight || p.lost || p.held >= heldMax || tight && p.held > 0 {
 			continue
 		}
 		if p.alone {
@@ -93,6 +93,7 @@ func (f *Fetcher) request(broker int32) (req *kmsg.FetchRequest, asked map[key]*
 	req = kmsg.NewPtrFetchRequest()
 	req.MaxWaitMillis = int32(f.wait().Milliseconds())
 	req.MinBytes = 1
+	req.Rack = f.o.Rack
 	req.MaxBytes = int32(room)
 	if each*int64(len(asked)) <= room {
 		req.MaxBytes = int32(min(2*room, math.MaxInt32)) // the partitions' bounds suffice; kfake leaves the aborted transactions out of what this one cuts
@@ -130,7 +131,7 @@ func (f *Fetcher) wait() time.Duration {
 }
 
 // take turns an answer, or the error that stands for it, into chunks. It reports whether something wants a pause.
-func (f *Fetcher) take(resp *kmsg.FetchResponse, err error, asked map[key]*partition, room int64) (pause bool) {
+func (f *Fetcher) take(broker int32, resp *kmsg.FetchResponse, err error, asked map[key]*partition, room int64) (pause bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.reserved -= room
@@ -141,7 +142,11 @@ func (f *Fetcher) take(resp *kmsg.FetchResponse, err error, asked map[key]*parti
 	}
 	if err != nil { // the broker may be gone: find the leaders again
 		for _, p := range asked {
-			p.leader = -1
+			if p.near == broker && p.leader != broker {
+				p.near = -1
+			} else {
+				p.leader = -1
+			}
 		}
 		signal(f.refresh)
 		return true
@@ -164,6 +169,16 @@ func (f *Fetcher) take(resp *kmsg.FetchResponse, err error, asked map[key]*parti
 			p := asked[k]
 			if p == nil || f.parts[k] != p {
 				continue // removed or moved meanwhile
+			}
+			if near := p.near == broker && p.leader != broker; near && rp.ErrorCode != 0 {
+				p.near = -1 // whatever it is, it is the leader that knows
+				f.wakeAll()
+				pause = true
+				continue
+			}
+			if rp.ErrorCode == 0 && rp.PreferredReadReplica >= 0 && rp.PreferredReadReplica != broker {
+				p.near, p.nearTill = rp.PreferredReadReplica, time.Now().Add(nearFor)
+				signal(f.refresh)
 			}
 			pause = f.takePartition(p, rp, size, len(asked) == 1) || pause
 		}

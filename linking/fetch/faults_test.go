@@ -384,3 +384,38 @@ func TestRunLeavesNothingBehind(t *testing.T) {
 	c.Close()
 	goleak.VerifyNone(t, before)
 }
+
+// A leader names a replica in the reader's rack, and it is read from; when that one can not answer, the leader is.
+func TestNearReplicaIsReadFrom(t *testing.T) {
+	c, client := fake(t, 2, 1)
+	fill(t, client(), 0, 3, 10)
+	leader := c.LeaderFor("t", 0)
+	near := 1 - leader
+	c.SetFollowers("t", 0, []int32{near})
+	var asked [2]atomic.Int32 // by broker, for what is answered with records
+	var broken atomic.Bool
+	c.ControlKey(fetchKey, func(req kmsg.Request) (kmsg.Response, error, bool) {
+		c.KeepControl()
+		node := c.CurrentNode()
+		switch {
+		case node == near && broken.Load():
+			return answer(req, func(p *kmsg.FetchResponseTopicPartition) { p.ErrorCode = kerr.OffsetOutOfRange.Code }), nil, true
+		case node == leader && req.(*kmsg.FetchRequest).Rack == "b" && !broken.Load():
+			return answer(req, func(p *kmsg.FetchResponseTopicPartition) { p.PreferredReadReplica = near }), nil, true
+		}
+		asked[node].Add(1)
+		return nil, nil, false
+	})
+	f := start(t, client(), fetch.Options{Rack: "b", MaxWait: 50 * time.Millisecond})
+	f.Add("t", 0, 0)
+	count(t, f, 0, 3)
+	if asked[near].Load() == 0 || asked[leader].Load() > 0 {
+		t.Errorf("the leader gave records %d times, the near replica %d times", asked[leader].Load(), asked[near].Load())
+	}
+	broken.Store(true)
+	fill(t, client(), 0, 3, 10)
+	count(t, f, 0, 3)
+	if asked[leader].Load() == 0 {
+		t.Error("the leader was not asked")
+	}
+}

@@ -27,6 +27,7 @@ type Options struct {
 	MaxBuffered       int64         // bytes asked for, or handed out and not released; beyond it 64 KiB of every partition [64 MiB]
 	Rate              int64         // bytes a second from all brokers together, on average over a second [no limit]
 	ReadUncommitted   bool          // read up to the high watermark instead of the last stable offset
+	Rack              string        // where this process is: leaders may name a nearer replica to read from (KIP-392) [read from leaders]
 }
 
 func (o *Options) fill() {
@@ -83,6 +84,8 @@ type partition struct {
 	id       [16]byte
 	leader   int32 // -1 = not known
 	epoch    int32
+	near     int32 // the replica in our rack that the leader has named, -1 = none
+	nearTill time.Time
 	next     int64
 	inFlight bool
 	held     int       // chunks handed out and not released
@@ -90,6 +93,17 @@ type partition struct {
 	lost     bool      // its offset is out of range: only its end is to be told
 	missing  time.Time // since when metadata does not know it
 	seen     bounds    // as last handed out
+}
+
+// nearFor is how long a replica that a leader has named is read from before the leader is asked again.
+const nearFor = 5 * time.Minute
+
+// reader is the broker to read from, -1 where it is not known.
+func (p *partition) reader() int32 {
+	if p.leader >= 0 && p.near >= 0 && time.Now().Before(p.nearTill) {
+		return p.near
+	}
+	return p.leader
 }
 
 // bounds are the offsets that an answer tells of a log.
@@ -139,7 +153,7 @@ func (f *Fetcher) Add(topic string, number int32, offset int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.drop(topic, number)
-	f.parts[key{topic, number}] = &partition{topic: topic, number: number, leader: -1, epoch: -1, next: offset, seen: unknown}
+	f.parts[key{topic, number}] = &partition{topic: topic, number: number, leader: -1, epoch: -1, near: -1, next: offset, seen: unknown}
 	f.changed = time.Now()
 	signal(f.refresh)
 }
@@ -224,18 +238,19 @@ func (f *Fetcher) Run(ctx context.Context) error {
 	return err
 }
 
-// newBrokers wakes the brokers that are served, and returns leaders that are not.
+// newBrokers wakes the brokers that are served, and returns those to be read from that are not.
 func (f *Fetcher) newBrokers() map[int32]chan struct{} {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.wakeAll()
 	started := map[int32]chan struct{}{}
 	for _, p := range f.parts {
-		if _, served := f.brokers[p.leader]; served || p.leader < 0 {
+		broker := p.reader()
+		if _, served := f.brokers[broker]; served || broker < 0 {
 			continue
 		}
 		wake := make(chan struct{}, 1)
-		f.brokers[p.leader], started[p.leader] = wake, wake
+		f.brokers[broker], started[broker] = wake, wake
 	}
 	return started
 }
