@@ -44,6 +44,19 @@ func (l *Link) SyncGroups(ctx context.Context) ([]GroupSync, error) {
 	return l.applyGroups(ctx, seen, m.topics, true)
 }
 
+// SettleGroups writes the positions of the link's groups a last time before topics are promoted with what has arrived: as the source has
+// them, or, where it is not reachable, as the link last saw them there.
+func (l *Link) SettleGroups(ctx context.Context) ([]GroupSync, error) {
+	if l.from != nil {
+		return l.SyncGroups(ctx)
+	}
+	m, err := remember(ctx, l.to, l.decl.Name)
+	if err != nil {
+		return nil, err
+	}
+	return l.applyGroups(ctx, m.groups, m.topics, true)
+}
+
 // LastGroups says where the link's groups stand in the destination against where the link last saw them in the source. It needs no source.
 func (l *Link) LastGroups(ctx context.Context) ([]GroupSync, error) {
 	m, err := remember(ctx, l.to, l.decl.Name)

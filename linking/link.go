@@ -42,6 +42,8 @@ type RunOptions struct {
 	Progress func(Progress) // told a few times a second, from the goroutine that mirrors
 	Metrics  *Metrics       // filled once a second
 	Owner    string         // who runs it, for the record; default user's pid
+	brief    bool           // it is a verb's: who served the link goes on afterwards
+	hold     bool           // when it has ended, whoever runs it goes on to hold the link
 
 	// Memory is what the process may use, in bytes: the run holds a quarter of it in records at most, and has as much again on its way.
 	// Zero is DefaultMemory. A partition's largest batch has to fit.
@@ -70,7 +72,7 @@ type Progress struct {
 }
 
 // Run mirrors until ctx ends, or, with Once, until lag is zero. It takes the link over from any other process, which ends with
-// ErrTakenOver. A mirror that fails is recorded and left; with Once its *MirrorError is returned when the others are done.
+// ErrTakenOver. When a verb takes the link over, it waits for the verb's end and goes on with what is mirrored then. A mirror that fails is recorded and left; with Once its *MirrorError is returned when the others are done.
 func (l *Link) Run(ctx context.Context, o RunOptions) error {
 	if l.from == nil {
 		return l.noSource()
@@ -82,7 +84,21 @@ func (l *Link) Run(ctx context.Context, o RunOptions) error {
 		}
 		o.Owner = fmt.Sprintf("link run, pid %d on %s", os.Getpid(), host)
 	}
-	s, err := openStore(ctx, l.to, l.decl.Name, o.Owner)
+	for {
+		err := l.serve(ctx, o)
+		if !errors.Is(err, ErrTakenOver) || o.Once {
+			return err
+		}
+		l.o.Log.Info("the link was taken over", "link", l.decl.Name, "error", err)
+		if verr := l.verbEnds(ctx); verr != nil {
+			return verr
+		}
+	}
+}
+
+// serve is a run until another process takes the link over.
+func (l *Link) serve(ctx context.Context, o RunOptions) error {
+	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: o.Owner, Brief: o.brief})
 	if err != nil {
 		return err
 	}

@@ -44,6 +44,7 @@ type ownerRecord struct {
 	Since      time.Time `json:"since"`
 	Bulk       bool      `json:"bulk,omitempty"`  // it may be writing markers that nothing fences
 	Ended      bool      `json:"ended,omitempty"` // it has ended by itself: nobody serves the link
+	Brief      bool      `json:"brief,omitempty"` // it is a verb: who served the link goes on when it has ended
 }
 
 // topicRecord is what a link remembers of one mirrored topic. A record is replaced, never changed, once others may see it.
@@ -59,10 +60,14 @@ type topicRecord struct {
 	Newest     map[int32]int64        `json:"newest,omitempty"`   // newest record time mirrored, ms
 	Aligning   map[int32]bool         `json:"aligning,omitempty"` // partitions that are being filled up to the source's log start
 	FailedAt   map[int32]string       `json:"failed,omitempty"`   // error by partition; a FAILED topic without any failed as a whole
+	Codes      map[int32]string       `json:"codes,omitempty"`    // codes of the errors, of the topic as a whole under wholeTopic
 	Before     map[int32]plans.Offset `json:"before,omitempty"`   // promotion: log ends before the fence
 	Ends       map[int32]plans.Offset `json:"ends,omitempty"`     // promotion: where mirrored data ends
 	At         time.Time              `json:"at"`
 }
+
+// wholeTopic stands for all partitions.
+const wholeTopic = int32(-1)
 
 // released says that the topic is promoted, or about to be: no process mirrors it any more.
 func (t *topicRecord) released() bool {

@@ -87,6 +87,8 @@ func (r *runner) measure(now time.Time) {
 			one := mirrorSample{partitionKey: k, state: rec.State, written: -1, stable: -1, start: -1, behind: -1}
 			if err != nil {
 				one.state, one.failure = Failed, err.Code
+			} else if at, known := r.resting[k]; known {
+				one.written, one.stable, one.start, one.ahead = at.written, at.stable, at.start, max(0, at.stable-at.written)
 			}
 			s.mirrors = append(s.mirrors, one)
 		}

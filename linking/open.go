@@ -115,7 +115,7 @@ func (r *runner) opened(ctx context.Context, o *opening) error {
 		case to.end > from.end:
 			r.fail(m, &MirrorError{Code: CodeTruncated, First: from.end, End: to.end,
 				Detail: fmt.Sprintf("the log in %s ends at @%d, the mirror at @%d: the source was truncated, or somebody else wrote to the mirror", r.l.from.Name, from.end, to.end),
-				Hint:   "what only the mirror has is still there: promote it to keep it, or delete the topic in " + r.l.to.Name + " and mirror it again"})
+				Hint:   "what only the mirror has is still there: lifeboat link failover keeps it, lifeboat link repair mirrors the topic again"})
 			continue
 		case differs != "":
 			r.fail(m, r.foreign(at, to.end, "the mirror's end is not the source's: "+differs+"; somebody else wrote to the mirror, or the source's log was replaced"))
@@ -149,13 +149,13 @@ func (r *runner) opened(ctx context.Context, o *opening) error {
 func (r *runner) overrun(first, end int64) *MirrorError {
 	return &MirrorError{Code: CodeOverrun, First: first, End: end,
 		Detail: fmt.Sprintf("retention in %s removed offsets that were not mirrored: its log starts at @%d, the mirror ends at @%d", r.l.from.Name, end, first),
-		Hint:   "raise the source's retention; then delete the topic in " + r.l.to.Name + " and mirror it again"}
+		Hint:   "raise the source's retention; then lifeboat link repair lets the mirror go on where the source's log begins now"}
 }
 
 // foreign is the error of a mirror that somebody else has written to.
 func (r *runner) foreign(first, end int64, detail string) *MirrorError {
 	return &MirrorError{Code: CodeForeignWriter, First: first, End: end, Detail: detail,
-		Hint: "stop the writer; then delete the topic in " + r.l.to.Name + " and mirror it again"}
+		Hint: "stop the writer; then lifeboat link repair mirrors the topic again"}
 }
 
 // align fills logs up to the source's log start and hides the filler, beside the loop; then the mirrors go on. That a partition holds

@@ -2,6 +2,7 @@ package linking
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -14,6 +15,7 @@ import (
 type PromoteOptions struct {
 	Topics []string // none: every mirror of the link
 	Force  bool     // now, lag or not: Cluster Linking's failover. Otherwise lag zero comes first
+	Brief  bool     // whoever served the link goes on with what is left of it, as after a verb; otherwise it ends with ErrTakenOver
 }
 
 // Promoted is one topic's terminal state.
@@ -35,15 +37,15 @@ func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error
 		return nil, err
 	}
 	if !o.Force {
-		if err := l.Run(ctx, RunOptions{Once: true, Owner: "promotion"}); concerns(err, o.Topics) {
-			return nil, err
+		if err := l.Run(ctx, RunOptions{Once: true, Owner: "promotion", brief: o.Brief, hold: true}); concerns(err, o.Topics) {
+			return nil, errors.Join(err, l.leave(ctx, "promotion"))
 		}
 	}
-	s, err := openStore(ctx, l.to, l.decl.Name, "promotion")
+	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: "promotion", Brief: o.Brief})
 	if err != nil {
 		return nil, err
 	}
-	defer s.close()
+	defer s.leave(ctx)
 	g, err := openGaps(ctx, s, l.decl) // no older process writes another marker
 	if err != nil {
 		return nil, err
@@ -84,7 +86,7 @@ func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error
 		}
 		out = append(out, Promoted{name, rec.State, rec.Ends})
 	}
-	return out, s.finish(ctx)
+	return out, nil
 }
 
 // concerns says whether an error of a run stands against promoting topics: mirrors of other topics may have failed.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -197,12 +198,12 @@ func (p *pair) eventually(what string, holds func() bool) {
 	}
 }
 
-// running is a link that runs in this process until stop.
+// running is a link that runs in this process until stop, which may be called again.
 func (p *pair) running() (stop func() error) {
 	ctx, cancel := context.WithCancel(p.t.Context())
 	done := make(chan error, 1)
 	go func() { done <- p.link().Run(ctx, linking.RunOptions{}) }()
-	return func() error {
+	return sync.OnceValue(func() error {
 		cancel()
 		begun := time.Now()
 		err := <-done
@@ -210,7 +211,7 @@ func (p *pair) running() (stop func() error) {
 			p.t.Errorf("the link took %s to stop", took)
 		}
 		return err
-	}
+	})
 }
 
 func TestForeignWriterStopsARunningMirror(t *testing.T) {

@@ -54,6 +54,7 @@ type runner struct {
 	groups    *groupSync
 
 	ready    map[*mirror]struct{}  // those that have something to be sent, now or when they may
+	resting  map[partitionKey]rest // how partitions stand that are paused
 	holding  map[*mirror]struct{}  // those of topics that are to be paused: what is on its way lands first
 	doubtful map[*mirror]time.Time // those whose logs are to be looked at, and when
 
@@ -138,7 +139,7 @@ func (r *runner) run(ctx context.Context) error {
 	if serr := r.s.saveTopics(last, r.states()...); serr != nil {
 		return errors.Join(err, serr)
 	}
-	return errors.Join(err, r.s.finish(last))
+	return errors.Join(err, r.s.finish(last, !r.o.hold))
 }
 
 // reconsider lets a new run try what an earlier one gave up: what was wrong may have been mended, and every mirror is compared with its
@@ -147,7 +148,7 @@ func (r *runner) reconsider() {
 	for name, rec := range r.memory.topics {
 		if rec.State == Failed || rec.State == SourceUnavailable {
 			again := *rec
-			again.State, again.Error, again.FailedAt = Active, "", nil
+			again.State, again.Error, again.FailedAt, again.Codes = Active, "", nil, nil
 			r.memory.topics[name] = &again
 		}
 	}
@@ -258,11 +259,16 @@ func (r *runner) look(ctx context.Context) {
 	for k := range r.mirrors {
 		open[k.topic] = true
 	}
+	paused := r.pausedTopics()
 	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
 		look, cancel := context.WithTimeout(ctx, max(r.l.o.Timeout, 30*time.Second))
 		defer cancel()
 		found, err := r.l.ensureTopics(look, known, open)
-		return func(ctx context.Context) error { return r.looked(ctx, found, err) }
+		resting, rerr := r.l.lookAtResting(look, paused)
+		return func(ctx context.Context) error {
+			r.rest(resting, rerr)
+			return r.looked(ctx, found, err)
+		}
 	})
 }
 
@@ -392,7 +398,7 @@ func (r *runner) sourceRefused(ctx context.Context, m *mirror, c *fetch.Chunk) {
 		})
 	case errors.Is(c.Err, kerr.UnknownTopicID):
 		r.end(m, r.l.topicError(m.topic, CodeSourceRecreated, "the topic was deleted and created again in "+r.l.from.Name+": its offsets mean other records now",
-			fmt.Sprintf("promote the mirror to keep what it has, or delete topic %q in %s; then run the link again", m.topic, r.l.to.Name)))
+			"lifeboat link failover keeps what the mirror has, lifeboat link repair mirrors the new topic"))
 	case errors.Is(c.Err, kerr.UnknownTopicOrPartition):
 		r.end(m, r.l.topicError(m.topic, CodeSourceDeleted, "the topic is not in "+r.l.from.Name+" any more; what was mirrored stays",
 			"promote the mirror to keep it, or delete the topic in "+r.l.to.Name))
@@ -420,7 +426,7 @@ func (r *runner) outOfRange(ctx context.Context, m *mirror, from span, err error
 	case from.end < m.asked:
 		r.end(m, &MirrorError{Code: CodeTruncated, First: from.end, End: m.asked,
 			Detail: fmt.Sprintf("the log in %s ends at @%d, the mirror has offsets up to @%d: the source was truncated", r.l.from.Name, from.end, m.asked-1),
-			Hint:   "an unclean leader election or a recreated topic; what only the mirror has is still there: promote it to keep it"})
+			Hint:   "an unclean leader election or a recreated topic; what only the mirror has is still there: lifeboat link failover keeps it, lifeboat link repair mirrors the topic again"})
 	default:
 		r.fetcher.Add(m.topic, m.partition, m.asked)
 	}

@@ -25,7 +25,7 @@ func (r *runner) states() []*topicRecord {
 			continue
 		}
 		rec := *old
-		rec.State, rec.Error, rec.FailedAt = Active, "", nil
+		rec.State, rec.Error, rec.FailedAt, rec.Codes = Active, "", nil, nil
 		rec.Source, rec.Newest = cloneOrNew(rec.Source), cloneOrNew(rec.Newest)
 		if r.memory.paused(name) && !slices.ContainsFunc(byTopic[name], func(m *mirror) bool { return m.failed == nil }) {
 			rec.State = Paused
@@ -42,12 +42,14 @@ func (r *runner) states() []*topicRecord {
 			if m.failed != nil {
 				rec.FailedAt = cloneOrNew(rec.FailedAt)
 				rec.FailedAt[m.partition] = m.failed.Error()
+				rec.Codes = cloneOrNew(rec.Codes)
+				rec.Codes[m.partition] = m.failed.Code
 			} else if m.condition != nil && rec.Error == "" {
 				rec.Error = m.condition.Error()
 			}
 		}
 		if err := r.topicErrs[name]; err != nil {
-			rec.State, rec.Error, rec.FailedAt = Failed, err.Error(), nil
+			rec.State, rec.Error, rec.FailedAt, rec.Codes = Failed, err.Error(), nil, map[int32]string{wholeTopic: err.Code}
 		} else if len(rec.FailedAt) > 0 {
 			rec.State, rec.Error = Failed, rec.FailedAt[slices.Min(slices.Collect(maps.Keys(rec.FailedAt)))]
 		}

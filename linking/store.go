@@ -38,6 +38,11 @@ const (
 
 // openStore takes a link over and reads what is remembered of it.
 func openStore(ctx context.Context, r *Region, link, owner string) (*store, error) {
+	return openStoreAs(ctx, r, link, ownerRecord{Owner: owner})
+}
+
+// openStoreAs is openStore with more to be known of the owner.
+func openStoreAs(ctx context.Context, r *Region, link string, owner ownerRecord) (*store, error) {
 	resp, err := r.Admin.CreateTopic(ctx, 1, -1, map[string]*string{"cleanup.policy": new("compact")}, LinksTopic(r.Name))
 	if err == nil {
 		err = resp.Err
@@ -58,7 +63,7 @@ func openStore(ctx context.Context, r *Region, link, owner string) (*store, erro
 
 // take makes this process the recorded owner. A process that lost its epoch to us may take it back before it reads that we came: then we
 // come again.
-func (s *store) take(ctx context.Context, owner string) error {
+func (s *store) take(ctx context.Context, owner ownerRecord) error {
 	unfenced := false
 	for attempt := 1; ; attempt++ {
 		if err := s.t.init(ctx); err != nil {
@@ -69,7 +74,8 @@ func (s *store) take(ctx context.Context, owner string) error {
 			unfenced = unfenced || m.owner.Bulk
 			s.memory = m
 			// The lease goes from hand to hand until it is over: this process may be taken over while it waits.
-			s.owner = ownerRecord{Owner: owner, Generation: m.owner.Generation + 1, Since: time.Now().UTC(), Bulk: unfenced}
+			owner.Generation, owner.Since, owner.Bulk = m.owner.Generation+1, time.Now().UTC(), unfenced
+			s.owner = owner
 			m.owner = s.owner
 			err = s.commit(ctx, map[string]any{linkKey(s.link, "owner", ""): s.owner})
 		}
@@ -159,17 +165,25 @@ func (s *store) lease(ctx context.Context) (time.Time, error) {
 	return s.until, nil
 }
 
-// finish records that this process has ended by itself.
-func (s *store) finish(ctx context.Context) error {
+// finish takes the lease back of a process that writes nothing any more, and records whether it has left the link to whoever comes.
+func (s *store) finish(ctx context.Context, ended bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	owner := s.owner
-	owner.Bulk, owner.Ended = s.late.Load(), true
+	owner.Bulk, owner.Ended = s.late.Load(), ended
 	if err := s.locked(ctx, map[string]any{linkKey(s.link, "owner", ""): owner}); err != nil {
 		return err
 	}
 	s.owner = owner
 	return nil
+}
+
+// leave ends a verb, be it done or not: who served the link before goes on. Where that can not be recorded it does so after a while.
+func (s *store) leave(ctx context.Context) {
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastRecord)
+	defer cancel()
+	_ = s.finish(last, true)
+	s.close()
 }
 
 // settle takes back a lease that has ended, so that no successor waits for it.

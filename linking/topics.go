@@ -101,7 +101,7 @@ func (l *Link) EnsureTopics(ctx context.Context) error {
 	for _, t := range found {
 		rec := t.merge(s.memory.topics[t.name])
 		if t.err != nil {
-			rec.State, rec.Error = Failed, t.err.Error()
+			rec.State, rec.Error, rec.Codes = Failed, t.err.Error(), map[int32]string{wholeTopic: t.err.Code}
 		}
 		if t.err == nil || s.memory.topics[t.name] != nil {
 			changed = append(changed, rec)
@@ -145,6 +145,19 @@ func errorsOf(found []*topicFound) []error {
 // ensureTopics looks at every topic that the link selects or remembers, and makes what is missing in the destination. open names the
 // topics that have open mirrors: theirs must not be gone. Topics that are promoted are passed over.
 func (l *Link) ensureTopics(ctx context.Context, known map[string]*topicRecord, open map[string]bool) ([]*topicFound, error) {
+	for attempt := 1; ; attempt++ {
+		found, err := l.makeTopics(ctx, known, open)
+		appeared := func(t *topicFound) bool { return t.err != nil && errors.Is(t.err, kerr.TopicAlreadyExists) }
+		if err != nil || attempt == 3 || !slices.ContainsFunc(found, appeared) {
+			return found, err
+		}
+		if err := wait(ctx, 5*metadataAge); err != nil { // it was created after it had been looked for: it is judged like any other
+			return nil, err
+		}
+	}
+}
+
+func (l *Link) makeTopics(ctx context.Context, known map[string]*topicRecord, open map[string]bool) ([]*topicFound, error) {
 	sources, err := l.from.Admin.ListTopics(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: listing topics: %w", l.from.Name, err)
@@ -199,7 +212,7 @@ func (l *Link) ensureTopics(ctx context.Context, known map[string]*topicRecord, 
 		dst, ok := dests[name]
 		if !ok || dst.Err != nil {
 			if open[name] {
-				t.err = l.topicError(name, CodeDestinationGone, fmt.Sprintf("the mirror topic was deleted in %s", l.to.Name), "run the link again to mirror it from its beginning")
+				t.err = l.topicError(name, CodeDestinationGone, fmt.Sprintf("the mirror topic was deleted in %s", l.to.Name), "lifeboat link repair mirrors it from its beginning")
 				continue
 			}
 			t.anew = true
@@ -219,7 +232,7 @@ func (l *Link) adopt(ctx context.Context, t *topicFound, rec *topicRecord, dst k
 	have, want := len(dst.Partitions), t.rec.Partitions
 	if rec != nil && rec.DestID != t.rec.DestID && rec.DestID != "" {
 		if open {
-			t.err = l.topicError(t.name, CodeDestinationGone, fmt.Sprintf("the mirror topic was deleted and created again in %s", l.to.Name), "run the link again to mirror it from its beginning")
+			t.err = l.topicError(t.name, CodeDestinationGone, fmt.Sprintf("the mirror topic was deleted and created again in %s", l.to.Name), "lifeboat link repair mirrors it from its beginning")
 			return nil
 		}
 		t.anew, rec = true, nil
@@ -245,7 +258,7 @@ func (l *Link) adopt(ctx context.Context, t *topicFound, rec *topicRecord, dst k
 	case rec.SourceID != t.rec.SourceID:
 		t.err = l.topicError(t.name, CodeSourceRecreated,
 			fmt.Sprintf("the topic was deleted and created again in %s (id %s, was %s): its offsets mean other records now", l.from.Name, t.rec.SourceID, rec.SourceID),
-			fmt.Sprintf("promote the old mirror to keep it, or delete topic %q in %s; then run the link again", t.name, l.to.Name))
+			"lifeboat link failover keeps what the mirror has, lifeboat link repair mirrors the new topic")
 		return nil
 	case have > want:
 		code := CodePartitions
@@ -253,7 +266,7 @@ func (l *Link) adopt(ctx context.Context, t *topicFound, rec *topicRecord, dst k
 			code = CodePartitionsDecreased
 		}
 		t.err = l.topicError(t.name, code, fmt.Sprintf("%d partitions in %s, %d in %s", want, l.from.Name, have, l.to.Name),
-			fmt.Sprintf("delete topic %q in %s and run the link again to mirror it anew", t.name, l.to.Name))
+			"lifeboat link repair mirrors the topic again")
 		return nil
 	case have < want:
 		resp, err := l.to.Admin.UpdatePartitions(ctx, want, t.name)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -14,25 +13,6 @@ import (
 	"github.com/lifeboat-dr/lifeboat/testenv"
 	"github.com/lifeboat-dr/lifeboat/testenv/each"
 )
-
-// serve runs the link until the test, or what it returns, ends it.
-func (p *pair) serve() (stop func() error) {
-	p.t.Helper()
-	ctx, cancel := context.WithCancel(p.t.Context())
-	done := make(chan error, 1)
-	go func() { done <- p.link().Run(ctx, linking.RunOptions{Owner: "test"}) }()
-	var err error
-	ended := false
-	stop = func() error {
-		cancel()
-		if !ended {
-			err, ended = <-done, true
-		}
-		return err
-	}
-	p.t.Cleanup(func() { _ = stop() }) // whoever cares has asked before
-	return stop
-}
 
 // states are the recorded states by topic.
 func (p *pair) states() map[string]string {
@@ -46,16 +26,6 @@ func (p *pair) states() map[string]string {
 	return states
 }
 
-// eventually waits until a condition holds.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(20 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("not seen: ", what)
-		}
-	}
-}
-
 func TestPauseHoldsAServedMirrorBack(t *testing.T) {
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		still, goes := each.Name(t, "still"), each.Name(t, "goes")
@@ -63,7 +33,7 @@ func TestPauseHoldsAServedMirrorBack(t *testing.T) {
 		each.Topic(t, env.East, still, 2)
 		each.Topic(t, env.East, goes, 1)
 		workload(t, p.east, still, 1, 20)
-		stop := p.serve()
+		stop := p.running()
 		p.await(still)
 
 		changed, served, err := p.link().Pause(t.Context(), "somebody", []string{still})
@@ -114,7 +84,8 @@ func TestPauseUnderLoad(t *testing.T) {
 		topic := each.Name(t, "t")
 		p := newPair(t, env, topic)
 		each.Topic(t, env.East, topic, 4)
-		p.serve()
+		stop := p.running()
+		defer stop()
 		workload(t, p.east, topic, 1, 20)
 		p.await(topic)
 		for round := range uint64(4) {
@@ -176,10 +147,11 @@ func TestPauseWhileTheSourceIsAway(t *testing.T) {
 	p := newPair(t, env, "t")
 	each.Topic(t, env.East, "t", 1)
 	put(t, p.east, "t", 0, 5)
-	p.serve()
+	stop := p.running()
+	defer stop()
 	p.await("t")
 	must(t, env.East.Broker.Kill())
-	eventually(t, "the source is gone", func() bool { return p.states()["t"] == linking.SourceUnavailable })
+	p.eventually("the source is gone", func() bool { return p.states()["t"] == linking.SourceUnavailable })
 	_, served, err := p.link().Pause(t.Context(), "somebody", nil)
 	must(t, err)
 	if served != linking.Acted || p.states()["t"] != linking.Paused {

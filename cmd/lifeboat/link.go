@@ -14,6 +14,7 @@ import (
 	"github.com/lifeboat-dr/lifeboat/dr"
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
 func (a *app) linkCommand() *cli.Command {
@@ -50,10 +51,9 @@ was. A mirror that can not go on is FAILED with the exact range, and the others 
 				})
 			}),
 			a.command(&cli.Command{
-				Name: "promote", Usage: "turn mirror topics into writable topics, at lag zero", ArgsUsage: "[TOPIC,TOPIC…]",
-				Flags: a.flags(which, &cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"}),
-			}, 1, a.promoteLink),
-			a.pauseLinkCommand(which), a.resumeLinkCommand(which),
+				Name: "promote", Usage: "turn mirror topics into writable topics, at lag zero", ArgsUsage: "[TOPIC…]", Flags: a.flags(which, yesFlag()),
+			}, manyTopics, a.promoteLink),
+			a.failoverLinkCommand(which), a.repairLinkCommand(which), a.pauseLinkCommand(which), a.resumeLinkCommand(which),
 			a.verifyLinkCommand(which),
 		},
 	})
@@ -137,37 +137,18 @@ func (a *app) stopped() error {
 }
 
 func (a *app) promoteLink(c *cli.Context) error {
-	return a.world(c, func(ctx context.Context, w *dr.World) error {
-		ctx, stop := a.untilInterrupted(ctx)
-		defer stop()
-		decl, err := w.Link(c.String("link"))
-		if err != nil {
+	return a.link(c, func(ctx context.Context, w *dr.World, decl *plans.Link, l *linking.Link) error {
+		topics := topicsOf(c)
+		if err := a.agreed(c, fmt.Sprintf("Promote %s in %s? The link stops mirroring them; this can not be taken back.", orAll(topics), decl.To), "not promoted"); err != nil {
 			return err
-		}
-		l, err := w.OpenLink(decl)
-		if err != nil {
-			return err
-		}
-		var topics []string
-		if c.NArg() > 0 {
-			topics = strings.Split(c.Args().First(), ",")
-		}
-		if !c.Bool("yes") {
-			ok, err := a.confirm(fmt.Sprintf("Promote %s in %s? The link stops mirroring them; this can not be taken back.", orAll(topics), decl.To))
-			if err != nil {
-				return err
-			}
-			if !ok {
-				return withHint{errors.New("not promoted: nobody said yes"), a.with(c, "--yes")}
-			}
 		}
 		begun := time.Now()
-		promoted, err := l.Promote(ctx, linking.PromoteOptions{Topics: topics})
+		promoted, err := l.Promote(ctx, linking.PromoteOptions{Topics: topics, Brief: true})
 		if err != nil {
 			return err
 		}
 		rep := &report.Report{Command: "link promote", Title: "link " + decl.Name, Outcome: report.Done, Start: begun, End: time.Now(),
-			Summary: fmt.Sprintf("%d topics are STOPPED: writable in %s, no longer mirrored", len(promoted), decl.To)}
+			Summary: fmt.Sprintf("%s STOPPED: writable in %s, no longer mirrored", numbered(len(promoted), "topic"), decl.To)}
 		for _, p := range promoted {
 			rep.Steps = append(rep.Steps, report.Step{ID: "promote:" + p.Topic, Kind: "promote", Goal: p.Topic + " is writable", Outcome: report.Done, Detail: p.State})
 		}

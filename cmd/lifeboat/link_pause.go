@@ -58,17 +58,7 @@ func numbered(n int, thing string) string {
 }
 
 func (a *app) wishLink(c *cli.Context, verb plans.MirrorVerb) error {
-	return a.world(c, func(ctx context.Context, w *dr.World) error {
-		ctx, stop := a.untilInterrupted(ctx)
-		defer stop()
-		decl, err := w.Link(c.String("link"))
-		if err != nil {
-			return err
-		}
-		l, err := w.OpenLink(decl)
-		if err != nil {
-			return err
-		}
+	return a.link(c, func(ctx context.Context, w *dr.World, decl *plans.Link, l *linking.Link) error {
 		ask := l.Pause
 		if verb == plans.ResumeMirror {
 			ask = l.Resume

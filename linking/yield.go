@@ -1,0 +1,52 @@
+package linking
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// verbWithin is how long a verb may hold a link before whoever served it takes it back. A verb that was killed is given again; one that is
+// slow finds itself taken over, and is given again too.
+const verbWithin = time.Minute
+
+// leave ends a verb that holds the link without having its store open.
+func (l *Link) leave(ctx context.Context, owner string) error {
+	if ctx.Err() != nil {
+		return nil // it was interrupted, and so is this
+	}
+	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: owner, Brief: true})
+	if err != nil {
+		return err
+	}
+	s.leave(ctx)
+	return nil
+}
+
+// verbEnds waits until the verb that took the link over has ended; an error that is ErrTakenOver says that it was no verb, and that another
+// process serves the link now. A region that does not answer is asked again.
+func (l *Link) verbEnds(ctx context.Context) error {
+	began, generation := time.Now(), int64(-1)
+	for {
+		look, cancel := context.WithTimeout(ctx, l.o.Timeout)
+		m, err := remember(look, l.to, l.decl.Name)
+		cancel()
+		switch {
+		case err != nil && ctx.Err() == nil:
+			l.o.Log.Warn("looking who has taken the link over", "link", l.decl.Name, "error", err)
+		case err != nil:
+			return context.Cause(ctx)
+		case !m.owner.Brief:
+			return fmt.Errorf("link %s: %w: %s, since %s", l.decl.Name, ErrTakenOver, m.owner.Owner, m.owner.Since.Format(time.RFC3339))
+		case m.owner.Ended:
+			return nil
+		case m.owner.Generation != generation:
+			began, generation = time.Now(), m.owner.Generation
+		case time.Since(began) > verbWithin:
+			return nil
+		}
+		if err := wait(ctx, 250*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
