@@ -220,6 +220,18 @@ func TestFindings(t *testing.T) {
 		{"table exists otherwise", OpFailover, west(func(r *RegionState) {
 			r.Statements = map[string]StatementState{"old": {Phase: "COMPLETED", SQL: "CREATE TABLE departures (origin STRING, PRIMARY KEY (origin) NOT ENFORCED)"}}
 		}), []string{"block D39 departures-1", "block D39 departures-1", "block D39 departures-1"}},
+		{"table exists as declared", OpFailover, west(func(r *RegionState) {
+			sql := "CREATE TABLE departures (origin STRING NOT NULL, dep_delay INT NOT NULL, departed TIMESTAMP_LTZ(3) METADATA FROM 'timestamp')"
+			r.Statements = map[string]StatementState{"old": {Phase: "COMPLETED", SQL: sql}}
+		}), nil},
+		{"table that was refused", OpFailover, west(func(r *RegionState) {
+			r.Statements = map[string]StatementState{"old": {Phase: "FAILED", SQL: "CREATE TABLE departures (origin STRING, PRIMARY KEY (origin) NOT ENFORCED)"}}
+		}), nil},
+		{"a window that the engine has not", OpFailover, func(d *Declared, _ *Observed) {
+			for i := range d.Statements {
+				d.Statements[i].SQL = strings.Replace(d.Statements[i].SQL, "TUMBLE(TABLE departures, DESCRIPTOR(`$rowtime`), ", "HOP(TABLE departures, DESCRIPTOR(`$rowtime`), INTERVAL '5' MINUTE, ", 1)
+			}
+		}, []string{"block sql/unsupported delays-by-hour-2"}},
 		{"output holds data", OpFailover, west(func(r *RegionState) {
 			r.Topics["departures"] = &TopicState{ID: "d", Partitions: partitions(5)}
 		}), []string{"high D37 departures-2"}},

@@ -71,18 +71,25 @@ type TableRef struct {
 // WindowKind names a windowing table function.
 type WindowKind string
 
-// Tumble is the windowing table function that is supported: fixed windows without overlap.
-const Tumble WindowKind = "TUMBLE"
+// The windowing table functions.
+const (
+	Tumble   WindowKind = "TUMBLE"   // fixed windows without overlap
+	Hop      WindowKind = "HOP"      // fixed windows that begin at every slide and overlap
+	Cumulate WindowKind = "CUMULATE" // windows of one begin that grow by a step up to a size
+	Session  WindowKind = "SESSION"  // windows that end where a key pauses
+)
 
 // WindowTable is a windowing table function: TABLE(TUMBLE(TABLE t, DESCRIPTOR(c), INTERVAL '1' HOUR)).
 type WindowTable struct {
 	Pos
-	Kind   WindowKind
-	Table  *TableRef
-	Time   Ident // the column in DESCRIPTOR
-	Size   *Interval
-	Offset *Interval // nil: windows begin at multiples of Size since the epoch
-	Alias  *Alias
+	Kind        WindowKind
+	Table       *TableRef
+	PartitionBy []Ident   // of SESSION
+	Time        Ident     // the column in DESCRIPTOR
+	Step        *Interval // HOP's slide, CUMULATE's step; nil for the others
+	Size        *Interval // a multiple of Step; for SESSION the gap
+	Offset      *Interval // nil: windows begin at multiples of Size, HOP's of Step, since the epoch
+	Alias       *Alias
 }
 
 // Derived is a query in FROM.

@@ -22,15 +22,26 @@ type Term struct {
 	Why      string // "TUMBLE", "watermark of flights"
 }
 
-// Windowed is a window's size and offset.
-type Windowed struct{ Size, Offset time.Duration }
+// Windowed is a window's size and offset, and how far apart windows begin where they overlap.
+type Windowed struct {
+	Size, Offset time.Duration
+	Slide        time.Duration // 0 = Size
+}
+
+// every is how far apart windows begin.
+func (w Windowed) every() time.Duration {
+	if w.Slide > 0 {
+		return w.Slide
+	}
+	return w.Size
+}
 
 // DefaultDelay is the tolerance of the dialect's default watermark, SOURCE_WATERMARK() on $rowtime (Confluent Cloud, 2026).
 const DefaultDelay = 180 * time.Millisecond
 
 // HorizonOf says how far back each input of a statement must reach, by topic. The catalog tells declared watermarks; for a
-// table that it does not know the default one is taken. Operators and their horizons: a filter or projection 0, TUMBLE its
-// size plus the watermark's delay, anything that keeps state without a window has none.
+// table that it does not know the default one is taken. Operators and their horizons: a filter or projection 0, TUMBLE, HOP
+// and CUMULATE their size plus the watermark's delay; SESSION, and anything that keeps state without a window, has none.
 func HorizonOf(s Statement, cat Catalog) map[string]Horizon {
 	out := map[string]Horizon{}
 	n, ok := s.(*Insert)
@@ -73,7 +84,14 @@ func queryHorizon(q *Query, cat Catalog) (topic string, h Horizon) {
 		return topic, h
 	}
 	size, _ := window.Size.Millis()
+	if window.Kind == Session {
+		h.unbounded(fmt.Sprintf("a session goes on until its key pauses for %s, which only the data can tell", short(size)))
+		return topic, h
+	}
 	w := Windowed{Size: size}
+	if window.Kind == Hop {
+		w.Slide, _ = window.Step.Millis()
+	}
 	if window.Offset != nil {
 		w.Offset, _ = window.Offset.Millis()
 	}

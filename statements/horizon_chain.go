@@ -104,25 +104,25 @@ func (h Horizon) Start(at time.Time, margin time.Duration) time.Time {
 	return start
 }
 
-// period is the least common multiple of the windows' sizes; common is false where their offsets differ within it, or where it
-// would be longer than a year and the longest window stands for it.
+// period is the least common multiple of how far apart the windows of each kind begin; common is false where their offsets
+// differ within it, or where it would be longer than a year and the longest window stands for it.
 func (h Horizon) period() (period time.Duration, common bool) {
 	const year = 366 * 24 * time.Hour
-	period, longest, common := h.Windows[0].Size, h.Windows[0].Size, true
+	period, longest, common := h.Windows[0].every(), h.Windows[0].Size, true
 	for _, w := range h.Windows[1:] {
 		longest = max(longest, w.Size)
-		step := period / gcd(period, w.Size)
-		if step > year/w.Size {
+		step := period / gcd(period, w.every())
+		if step > year/w.every() {
 			common = false
 			continue
 		}
-		period = step * w.Size
+		period = step * w.every()
 	}
 	if !common {
 		return longest, false
 	}
 	for _, w := range h.Windows {
-		if (w.Offset-h.Windows[0].Offset)%w.Size != 0 {
+		if (w.Offset-h.Windows[0].Offset)%w.every() != 0 {
 			return period, false
 		}
 	}
@@ -141,8 +141,8 @@ func gcd(a, b time.Duration) time.Duration {
 func (h Horizon) FirstComplete(start time.Time) time.Time {
 	for i := len(h.Windows) - 1; i >= 0; i-- {
 		w := h.Windows[i]
-		if begin := floor(start, w.Size, w.Offset); begin.Before(start) {
-			start = begin.Add(w.Size)
+		if begin := floor(start, w.every(), w.Offset); begin.Before(start) {
+			start = begin.Add(w.every())
 		}
 	}
 	return start

@@ -109,9 +109,17 @@ func (n *TableRef) write(p *printer) {
 func (n *WindowTable) write(p *printer) {
 	p.words("TABLE(", string(n.Kind), "(TABLE ")
 	n.Table.write(p)
+	if len(n.PartitionBy) > 0 {
+		p.WriteString(" PARTITION BY ")
+		p.names(n.PartitionBy)
+	}
 	p.WriteString(", DESCRIPTOR(")
 	p.name(n.Time)
 	p.WriteString("), ")
+	if n.Step != nil {
+		n.Step.write(p)
+		p.WriteString(", ")
+	}
 	n.Size.write(p)
 	if n.Offset != nil {
 		p.WriteString(", ")

@@ -100,6 +100,7 @@ func (r *resolver) scan(n *TableRef) *Scan {
 }
 
 func (r *resolver) windowing(n *WindowTable) *Windowing {
+	refuseWindow(n)
 	sc := r.scan(n.Table)
 	s := named(sc.Row, n.Table.Name.Last(), n.Table.Alias)
 	i := s.find("", n.Time.Name)

@@ -332,15 +332,18 @@ func TestResolveRefusals(t *testing.T) {
 func TestSupportedAgreesWithResolve(t *testing.T) {
 	cat := tables(t, flightTables)
 	for sql, want := range map[string]bool{
-		"INSERT INTO out_t SELECT origin, n FROM flights":                                    true,
-		"INSERT INTO out_t SELECT origin, n FROM flights LIMIT 3":                            false,
-		"INSERT INTO out_t SELECT origin, n FROM (SELECT origin, n FROM flights ORDER BY n)": false,
-		"INSERT INTO out_t SELECT DISTINCT origin, n FROM flights":                           false,
-		"INSERT INTO out_t SELECT UUID(), n FROM flights":                                    false,
-		"INSERT INTO out_t SELECT origin, n FROM flights WHERE `$rowtime` > NOW()":           false,
-		"INSERT INTO out_t SELECT CASE WHEN RAND() > 1 THEN origin END, n FROM flights":      false,
-		"INSERT INTO out_t SELECT 'x', 1":                                                    false,
-		"CREATE TABLE t (a INT)":                                                             true,
+		"INSERT INTO out_t SELECT origin, n FROM flights":                                                                                   true,
+		"INSERT INTO out_t SELECT origin, n FROM flights LIMIT 3":                                                                           false,
+		"INSERT INTO out_t SELECT origin, n FROM (SELECT origin, n FROM flights ORDER BY n)":                                                false,
+		"INSERT INTO out_t SELECT DISTINCT origin, n FROM flights":                                                                          false,
+		"INSERT INTO out_t SELECT UUID(), n FROM flights":                                                                                   false,
+		"INSERT INTO out_t SELECT origin, n FROM flights WHERE `$rowtime` > NOW()":                                                          false,
+		"INSERT INTO out_t SELECT CASE WHEN RAND() > 1 THEN origin END, n FROM flights":                                                     false,
+		"INSERT INTO out_t SELECT 'x', 1":                                                                                                   false,
+		"INSERT INTO out_t SELECT origin, n FROM HOP(TABLE flights, DESCRIPTOR(`$rowtime`), INTERVAL '1' HOUR, INTERVAL '2' HOUR)":          false,
+		"INSERT INTO out_t SELECT origin, n FROM CUMULATE(TABLE flights, DESCRIPTOR(`$rowtime`), INTERVAL '1' HOUR, INTERVAL '2' HOUR)":     false,
+		"INSERT INTO out_t SELECT origin, n FROM (SELECT origin, n FROM SESSION(TABLE flights, DESCRIPTOR(`$rowtime`), INTERVAL '1' HOUR))": false,
+		"CREATE TABLE t (a INT)": true,
 	} {
 		t.Run(sql, func(t *testing.T) {
 			p := one(t, sql)

@@ -82,8 +82,18 @@ func tableGen(depth int) *rapid.Generator[TableExpr] {
 		case n == 0 && depth > 0:
 			return &Derived{Query: queryGen(depth-1).Draw(t, "query"), Alias: alias}
 		case n == 1:
-			return &WindowTable{Kind: Tumble, Table: ref, Time: identGen().Draw(t, "time"), Alias: alias,
-				Size: &Interval{Text: "90", From: UnitMinute, To: UnitMinute, Precision: -1, Scale: -1}}
+			minutes := func(n string) *Interval {
+				return &Interval{Text: n, From: UnitMinute, To: UnitMinute, Precision: -1, Scale: -1}
+			}
+			w := &WindowTable{Kind: rapid.SampledFrom([]WindowKind{Tumble, Hop, Cumulate, Session}).Draw(t, "window"), Table: ref,
+				Time: identGen().Draw(t, "time"), Alias: alias, Size: minutes("90")}
+			switch w.Kind {
+			case Hop, Cumulate:
+				w.Step = minutes("30")
+			case Session:
+				w.PartitionBy = rapid.SliceOfN(identGen(), 0, 2).Draw(t, "keys")
+			}
+			return w
 		}
 		ref.Alias = alias
 		return ref

@@ -3,7 +3,7 @@ package statements
 import "github.com/lifeboat-dr/lifeboat/dr/report"
 
 // Supported refuses what a statement asks for and the engine has not yet, as far as that shows without knowing the tables.
-// Parse leaves it in the tree for the rules' sake: LIMIT, ORDER BY, DISTINCT, functions. Resolve refuses the same by itself.
+// Parse leaves it in the tree for the rules' sake: LIMIT, ORDER BY, DISTINCT, windows, functions. Resolve refuses the same by itself.
 func Supported(p *Parsed) []report.Finding {
 	n, ok := p.Statement.(*Insert)
 	if !ok {
@@ -21,8 +21,11 @@ func supportedQuery(q *Query) {
 	if !ok {
 		panic(unsupported(q.Body.At(), "this query", ""))
 	}
-	if d, ok := sel.From.(*Derived); ok {
-		supportedQuery(d.Query)
+	switch t := sel.From.(type) {
+	case *Derived:
+		supportedQuery(t.Query)
+	case *WindowTable:
+		refuseWindow(t)
 	}
 	refuseTail(q)
 	refuseSelect(sel)
@@ -56,6 +59,14 @@ func refuseSelect(n *Select) {
 		panic(unsupported(n.Pos, "SELECT DISTINCT", "group by the columns in a window"))
 	}
 	refuseHints(n.Hints)
+}
+
+const onlyTumble = "the only window that lifeboat's engine has yet is TUMBLE"
+
+func refuseWindow(n *WindowTable) {
+	if n.Kind != Tumble {
+		panic(unsupported(n.Pos, string(n.Kind), onlyTumble))
+	}
 }
 
 func refuseHints(hs []Hint) {
