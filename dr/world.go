@@ -62,7 +62,8 @@ type World struct {
 	Errs     map[string]error
 	Engines  map[string]engine.Backend
 
-	opts Options
+	opts    Options
+	created map[string]bool // links that are remembered in a region, not declared in the file
 }
 
 // Open contacts every region of the topology, in parallel. It fails only for what no operation can go on without: a secret that can
@@ -97,6 +98,7 @@ func Open(ctx context.Context, d *plans.Declared, o Options) (*World, error) {
 		w.Close()
 		return nil, err
 	}
+	w.findCreated(ctx)
 	return w, nil
 }
 
@@ -232,7 +234,11 @@ func (w *World) OpenLink(decl *plans.Link) (*linking.Link, error) {
 	if to == nil {
 		return nil, w.Errs[decl.To]
 	}
-	return linking.New(decl, w.Regions[decl.From], to, w.LinkOptions()), nil
+	l := linking.New(decl, w.Regions[decl.From], to, w.LinkOptions())
+	if w.created[decl.Name] {
+		l = l.Created()
+	}
+	return l, nil
 }
 
 // Who is on whose behalf things are done, as user@host.

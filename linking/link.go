@@ -17,6 +17,7 @@ type Link struct {
 	from, to *Region // from is nil where the source is not reachable
 	o        Options
 	subjects *Subjects
+	created  bool // not declared in the topology's file
 }
 
 // New returns a declared link between two opened regions. from may be nil: what needs no source works then.
@@ -86,6 +87,10 @@ func (l *Link) Run(ctx context.Context, o RunOptions) error {
 	}
 	for {
 		err := l.serve(ctx, o)
+		if changed, ok := errors.AsType[*redeclaredError](err); ok {
+			l = New(changed.decl, l.from, l.to, l.o).Created()
+			continue
+		}
 		if !errors.Is(err, ErrTakenOver) || o.Once {
 			return err
 		}
@@ -103,6 +108,9 @@ func (l *Link) serve(ctx context.Context, o RunOptions) error {
 		return err
 	}
 	defer s.close()
+	if err := l.redeclared(s.memory); err != nil {
+		return err
+	}
 	gaps, err := openGaps(ctx, s, l.decl)
 	if err != nil {
 		return err

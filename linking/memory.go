@@ -90,6 +90,7 @@ type groupRecord struct {
 
 // memory is the links topic's content for one link.
 type memory struct {
+	decl     *linkRecord // nil: it was not created by Create
 	owner    ownerRecord
 	identity *identity
 	topics   map[string]*topicRecord
@@ -109,45 +110,55 @@ func cutKey(key []byte) (link, kind, name string) {
 
 func encode(v any) ([]byte, error) { return json.Marshal(v) }
 
-// remember reads the links topic up to its present end. A region without one remembers nothing.
+// remember reads what the links topic holds of a link. A region without one remembers nothing.
 func remember(ctx context.Context, r *Region, link string) (*memory, error) {
 	m := &memory{topics: map[string]*topicRecord{}, groups: map[string]*groupRecord{}, wishes: map[string]*wishRecord{}}
+	err := readLinks(ctx, r, func(rec *kgo.Record) error {
+		m.end = rec.Offset + 1
+		if rec.Attrs.IsControl() {
+			return nil
+		}
+		return m.take(link, rec.Key, rec.Value)
+	})
+	m.grant()
+	return m, err
+}
+
+// readLinks reads the links topic up to its present end, control records included.
+func readLinks(ctx context.Context, r *Region, do func(*kgo.Record) error) error {
 	topic := LinksTopic(r.Name)
 	ends, err := fetch.Offsets(ctx, r.Admin.ListCommittedOffsets, topic)
 	if err != nil {
-		return nil, fmt.Errorf("%s: topic %q: log end: %w", r.Name, topic, err)
+		return fmt.Errorf("%s: topic %q: log end: %w", r.Name, topic, err)
 	}
 	end, ok := ends.Lookup(topic, 0)
 	if !ok || errors.Is(end.Err, kerr.UnknownTopicOrPartition) || end.Err == nil && end.Offset == 0 {
-		return m, nil
+		return nil
 	}
 	if end.Err != nil {
-		return nil, fmt.Errorf("%s: topic %q: log end: %w", r.Name, topic, end.Err)
+		return fmt.Errorf("%s: topic %q: log end: %w", r.Name, topic, end.Err)
 	}
 	cl, err := kgo.NewClient(append(slices.Clone(r.Client.Opts()),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}),
 		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(100*time.Millisecond))...)
 	if err != nil {
-		return nil, fmt.Errorf("%s: reading %q: %w", r.Name, topic, err)
+		return fmt.Errorf("%s: reading %q: %w", r.Name, topic, err)
 	}
 	defer cl.Close()
-	for m.end < end.Offset {
+	for read := int64(0); read < end.Offset; {
 		fetches := cl.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
-			return nil, fmt.Errorf("%s: reading %q: %w", r.Name, topic, err)
+			return fmt.Errorf("%s: reading %q: %w", r.Name, topic, err)
 		}
 		for it := fetches.RecordIter(); !it.Done(); {
 			rec := it.Next()
-			m.end = rec.Offset + 1
-			if !rec.Attrs.IsControl() {
-				if err := m.take(link, rec.Key, rec.Value); err != nil {
-					return nil, fmt.Errorf("%s: topic %q offset %d: %w", r.Name, topic, rec.Offset, err)
-				}
+			read = rec.Offset + 1
+			if err := do(rec); err != nil {
+				return fmt.Errorf("%s: topic %q offset %d: %w", r.Name, topic, rec.Offset, err)
 			}
 		}
 	}
-	m.grant()
-	return m, nil
+	return nil
 }
 
 // take applies one record of the links topic. Records of other links, and of kinds that a later version may add, are passed over.
@@ -157,9 +168,13 @@ func (m *memory) take(link string, key, value []byte) error {
 		return nil
 	}
 	if value == nil {
-		return nil // this version writes no tombstones
+		m.forget(kind, name)
+		return nil
 	}
 	switch kind {
+	case "link":
+		m.decl = new(linkRecord)
+		return json.Unmarshal(value, m.decl)
 	case "owner":
 		m.owner = ownerRecord{} // what a record omits is not kept from the one before
 		return json.Unmarshal(value, &m.owner)
@@ -180,4 +195,18 @@ func (m *memory) take(link string, key, value []byte) error {
 		return json.Unmarshal(value, w)
 	}
 	return nil
+}
+
+// forget applies a tombstone. Owners and identities have none.
+func (m *memory) forget(kind, name string) {
+	switch kind {
+	case "link":
+		m.decl = nil
+	case "topic":
+		delete(m.topics, name)
+	case "group":
+		delete(m.groups, name)
+	case "wish":
+		delete(m.wishes, name)
+	}
 }

@@ -234,9 +234,12 @@ func (s *store) commit(ctx context.Context, records map[string]any) error {
 	b := batch.NewBuilder(batch.None)
 	now := time.Now().UnixMilli()
 	for _, key := range sorted(records) {
-		value, err := encode(records[key])
-		if err != nil {
-			return err
+		var value []byte // nil where the record is forgotten
+		if records[key] != nil {
+			var err error
+			if value, err = encode(records[key]); err != nil {
+				return err
+			}
 		}
 		b.Append(now, []byte(key), value, batch.Headers{})
 	}

@@ -215,7 +215,7 @@ func (r *runner) followWishes(ctx context.Context) error {
 			return context.Cause(ctx)
 		case rec := <-heard:
 			of, kind, name := cutKey(rec.Key)
-			if of != r.l.decl.Name || kind != "wish" || rec.Value == nil {
+			if of != r.l.decl.Name || kind != "wish" && kind != "link" {
 				continue
 			}
 			select {
@@ -223,7 +223,12 @@ func (r *runner) followWishes(ctx context.Context) error {
 				if err := r.memory.take(of, rec.Key, rec.Value); err != nil {
 					r.l.o.Log.Warn("reading what is wanted of a mirror", "link", of, "topic", name, "error", err)
 				}
-				r.wished(ctx, name)
+				if kind == "link" {
+					return r.l.redeclared(r.memory)
+				}
+				if rec.Value != nil {
+					r.wished(ctx, name)
+				}
 				return nil
 			}:
 			case <-ctx.Done():

@@ -16,7 +16,6 @@ var notYet = map[string]string{
 	"runbook": "`lifeboat plan failover --unplanned` prints the steps", "status": "lifeboat link status", "serve": "",
 	"statement": "", "sql": "", "lint": "lifeboat check --offline",
 	"plan failback": "", "plan migrate": "", "plan drill": "",
-	"link reverse": "",
 }
 
 // unknownCommand refuses a verb, below a group or at the top, and says what was probably meant.

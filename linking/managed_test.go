@@ -1,0 +1,98 @@
+package linking_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/plans"
+	"github.com/lifeboat-dr/lifeboat/testenv"
+	"github.com/lifeboat-dr/lifeboat/testenv/each"
+)
+
+// created are the links of the test's name that a region remembers.
+func (p *pair) created() []*plans.Link {
+	p.t.Helper()
+	all, err := linking.Created(p.t.Context(), p.west)
+	must(p.t, err)
+	var mine []*plans.Link
+	for _, l := range all {
+		if l.Name == p.decl.Name {
+			mine = append(mine, l)
+		}
+	}
+	return mine
+}
+
+// TestCreatedLinkIsRunChangedAndDeleted takes a link from its creation to its end beside the process that serves it.
+func TestCreatedLinkIsRunChangedAndDeleted(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		first, second := each.Name(t, "first"), each.Name(t, "second")
+		p := newPair(t, env, first)
+		for _, topic := range []string{first, second} {
+			each.Topic(t, env.East, topic, 1)
+			put(t, p.east, topic, 0, 5)
+		}
+		ctx := t.Context()
+		must(t, linking.Create(ctx, p.west, p.decl, "somebody"))
+		must(t, linking.Create(ctx, p.west, p.decl, "somebody")) // again
+		if diff := cmp.Diff([]*plans.Link{p.decl}, p.created()); diff != "" {
+			t.Errorf("created (-want +got):\n%s", diff)
+		}
+		other := *p.decl
+		other.Topics.Include = []string{first, second}
+		if err := linking.Create(ctx, p.west, &other, "somebody"); !errors.Is(err, linking.ErrExists) {
+			t.Errorf("creating another link of its name: %v", err)
+		}
+
+		done := make(chan error, 1)
+		run, cancel := context.WithCancel(ctx)
+		defer cancel()
+		go func() { done <- p.link().Created().Run(run, linking.RunOptions{}) }()
+		p.await(first)
+		must(t, linking.Update(ctx, p.west, &other, "somebody"))
+		p.eventually("the running link has the second topic", func() bool { return p.end(p.west, second, 0) == 5 })
+		p.decl = &other
+
+		less := other
+		less.Topics.Include = []string{second}
+		if err := linking.Update(ctx, p.west, &less, "somebody"); err == nil || !strings.Contains(err.Error(), "mirrors that the change would leave out: "+first) {
+			t.Errorf("leaving a mirror out: %v", err)
+		}
+		turned := other
+		turned.From, turned.To = "west", "east"
+		if err := linking.Update(ctx, p.west, &turned, "somebody"); err == nil || !strings.Contains(err.Error(), "its regions can not be changed") {
+			t.Errorf("turning it round: %v", err)
+		}
+		err := linking.Delete(ctx, p.west, p.decl.Name, "somebody")
+		if refused, ok := errors.AsType[*plans.TransitionError](err); !ok || refused.Verb != plans.DeleteMirror || refused.State != linking.Active {
+			t.Errorf("deleting a link with mirrors: %v", err)
+		}
+		_, err = p.link().Promote(ctx, linking.PromoteOptions{Brief: true})
+		must(t, err)
+		must(t, linking.Delete(ctx, p.west, p.decl.Name, "somebody"))
+		if err := <-done; !errors.Is(err, linking.ErrDeleted) && !errors.Is(err, linking.ErrTakenOver) {
+			t.Errorf("the run of a link that was deleted ended with %v", err)
+		}
+		must(t, linking.Delete(ctx, p.west, p.decl.Name, "somebody")) // again
+		if len(p.created()) > 0 || len(p.states()) > 0 {
+			t.Errorf("after its deletion there are %v, %v", p.created(), p.states())
+		}
+		if err := p.link().Created().Run(ctx, linking.RunOptions{Once: true}); !errors.Is(err, linking.ErrDeleted) {
+			t.Errorf("running a link that was deleted: %v", err)
+		}
+		p.identicalUpTo(first, 5)
+	})
+}
+
+// identicalUpTo wants a promoted topic to have what was mirrored: n records.
+func (p *pair) identicalUpTo(topic string, n int) {
+	p.t.Helper()
+	if got := consume(p.t, p.west, topic).Records[0]; len(got) != n {
+		p.t.Errorf("topic %s has %d records, want %d", topic, len(got), n)
+	}
+}
