@@ -234,7 +234,11 @@ func (w *World) OpenLink(decl *plans.Link) (*linking.Link, error) {
 	if to == nil {
 		return nil, w.Errs[decl.To]
 	}
-	l := linking.New(decl, w.Regions[decl.From], to, w.LinkOptions())
+	o := w.LinkOptions()
+	if from := w.Declared.Topology.Regions[decl.From]; from != nil {
+		o.Fence = from.Fence
+	}
+	l := linking.New(decl, w.Regions[decl.From], to, o)
 	if w.created[decl.Name] {
 		l = l.Created()
 	}

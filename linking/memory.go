@@ -83,9 +83,48 @@ func (t *topicRecord) copy() *topicRecord { c := *t; return &c }
 
 // groupRecord is what a link last saw of one group in the source.
 type groupRecord struct {
-	Group  string                            `json:"group"`
-	Source map[string]map[int32]plans.Offset `json:"source"`
-	At     time.Time                         `json:"at"`
+	Group    string                            `json:"group"`
+	Source   map[string]map[int32]plans.Offset `json:"source"`
+	Metadata map[string]map[int32]string       `json:"metadata,omitempty"` // what was committed with the positions, where that is not empty
+	At       time.Time                         `json:"at"`
+	Kept     time.Time                         `json:"kept,omitzero"` // when all positions were last committed in the destination
+}
+
+func (g *groupRecord) put(topic string, p int32, at plans.Offset, metadata string) {
+	if g.Source[topic] == nil {
+		g.Source[topic] = map[int32]plans.Offset{}
+	}
+	g.Source[topic][p] = at
+	if metadata == "" {
+		return
+	}
+	if g.Metadata == nil {
+		g.Metadata = map[string]map[int32]string{}
+	}
+	if g.Metadata[topic] == nil {
+		g.Metadata[topic] = map[int32]string{}
+	}
+	g.Metadata[topic][p] = metadata
+}
+
+func (g *groupRecord) metadata(topic string, p int32) string { return g.Metadata[topic][p] }
+
+// add puts the positions of another record, which may be nil, beside its own.
+func (g *groupRecord) add(other *groupRecord) {
+	if other == nil {
+		return
+	}
+	for topic, partitions := range other.Source {
+		for p, at := range partitions {
+			g.put(topic, p, at, other.metadata(topic, p))
+		}
+	}
+}
+
+// same says that both have the same positions.
+func (g *groupRecord) same(old *groupRecord) bool {
+	return old != nil && maps.EqualFunc(g.Source, old.Source, func(a, b map[int32]plans.Offset) bool { return maps.Equal(a, b) }) &&
+		maps.EqualFunc(g.Metadata, old.Metadata, func(a, b map[int32]string) bool { return maps.Equal(a, b) })
 }
 
 // memory is the links topic's content for one link.
@@ -96,6 +135,8 @@ type memory struct {
 	topics   map[string]*topicRecord
 	groups   map[string]*groupRecord
 	wishes   map[string]*wishRecord
+	access   map[string]*accessRecord // by principal
+	quotas   []quotaRecord
 	end      int64 // offset behind the last record read
 }
 
@@ -112,7 +153,7 @@ func encode(v any) ([]byte, error) { return json.Marshal(v) }
 
 // remember reads what the links topic holds of a link. A region without one remembers nothing.
 func remember(ctx context.Context, r *Region, link string) (*memory, error) {
-	m := &memory{topics: map[string]*topicRecord{}, groups: map[string]*groupRecord{}, wishes: map[string]*wishRecord{}}
+	m := &memory{topics: map[string]*topicRecord{}, groups: map[string]*groupRecord{}, wishes: map[string]*wishRecord{}, access: map[string]*accessRecord{}}
 	err := readLinks(ctx, r, func(rec *kgo.Record) error {
 		m.end = rec.Offset + 1
 		if rec.Attrs.IsControl() {
@@ -193,6 +234,13 @@ func (m *memory) take(link string, key, value []byte) error {
 		w := new(wishRecord)
 		m.wishes[name] = w
 		return json.Unmarshal(value, w)
+	case "access":
+		a := new(accessRecord)
+		m.access[name] = a
+		return json.Unmarshal(value, a)
+	case "quotas":
+		m.quotas = nil
+		return json.Unmarshal(value, &m.quotas)
 	}
 	return nil
 }

@@ -26,8 +26,8 @@ type Promoted struct {
 }
 
 // Promote turns mirrors into topics that are written: it takes the link over, reaches lag zero (unless forced), fences every older
-// mirroring process on each partition with a marker, puts the source's configs in force, and returns when STOPPED is recorded and read
-// back. It is idempotent: after a crash at any point, calling it again goes on, with the same Ends.
+// mirroring process on each partition with a marker, puts the source's configs in force, and gives the staged grants when STOPPED is
+// recorded and read back. It is idempotent: after a crash at any point, calling it again goes on, with the same Ends.
 func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error) {
 	verb := plans.PromoteMirror
 	if o.Force {
@@ -85,6 +85,9 @@ func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error
 			return nil, fmt.Errorf("link %s: topic %q is not recorded as STOPPED after its promotion", l.decl.Name, name)
 		}
 		out = append(out, Promoted{name, rec.State, rec.Ends})
+	}
+	if err := l.grantStaged(ctx, s, after); err != nil {
+		return nil, err
 	}
 	return out, nil
 }

@@ -47,6 +47,7 @@ type Options struct {
 	Getenv   func(string) (string, bool)
 	ReadFile func(string) ([]byte, error)
 	Hooks    func(region string) []kgo.Hook // of every client of a region
+	Fence    *plans.Fence                   // of a link's source: what it denies is not copied
 }
 
 func (o *Options) fill() {

@@ -24,6 +24,7 @@ const (
 	recordEvery  = time.Second            // states to the links topic
 	lookEvery    = 3 * time.Second        // new topics and partitions, changed configs, foreign writes
 	groupsEvery  = time.Second            // group positions
+	accessEvery  = 5 * time.Second        // ACLs
 	schemasEvery = 5 * time.Second        // subjects without records yet
 	tickEvery    = 100 * time.Millisecond // the caller's Progress; mirrors that wait
 	openTogether = 200                    // partitions whose logs are looked at in one go
@@ -52,6 +53,7 @@ type runner struct {
 	topicErrs map[string]*MirrorError // topics that failed as a whole
 	schemas   *schemaGate
 	groups    *groupSync
+	access    *accessSync
 
 	ready    map[*mirror]struct{}  // those that have something to be sent, now or when they may
 	resting  map[partitionKey]rest // how partitions stand that are paused
@@ -92,7 +94,8 @@ func newRunner(l *Link, o RunOptions, s *store, gaps *gapWriter) *runner {
 	return &runner{l: l, o: o, s: s, memory: s.memory, gaps: gaps, mirrors: map[partitionKey]*mirror{}, opening: map[partitionKey]bool{},
 		topicErrs: map[string]*MirrorError{}, ready: map[*mirror]struct{}{}, holding: map[*mirror]struct{}{}, doubtful: map[*mirror]time.Time{}, leaders: map[partitionKey]int32{}, moved: map[partitionKey]moved{}, lanes: map[int32]*lane{}, topicIDs: map[string][16]byte{},
 		results: make(chan func(context.Context) error, 64), requestBytes: int(min(maxRequestBytes, cmp.Or(o.Memory, DefaultMemory)/32)), ended: make(chan struct{}),
-		fetcher: fetch.New(l.from.Client, o.fetching(l.from.rack)), schemas: newSchemaGate(l), groups: &groupSync{l: l, s: s, last: s.memory.groups}}
+		fetcher: fetch.New(l.from.Client, o.fetching(l.from.rack)), schemas: newSchemaGate(l), groups: &groupSync{l: l, s: s, last: s.memory.groups},
+		access: &accessSync{l: l, s: s, last: s.memory.access, quotas: s.memory.quotas}}
 }
 
 // run is the loop, with the goroutines around it; it returns when all of them have ended.
@@ -126,6 +129,7 @@ func (r *runner) run(ctx context.Context) error {
 	})
 	r.group.Go(func() error { return r.loop(gctx, chunks) })
 	r.group.Go(func() error { return r.followGroups(gctx) })
+	r.group.Go(func() error { return r.followAccess(gctx) })
 	r.group.Go(func() error { return r.followWishes(gctx) })
 	if r.l.subjects != nil {
 		r.group.Go(func() error { return r.followSubjects(gctx) })

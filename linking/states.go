@@ -143,6 +143,9 @@ func (r *runner) checkOnce(ctx context.Context) error {
 	topics := maps.Clone(r.memory.topics)
 	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
 		_, err := r.groups.pass(ctx, topics)
+		if err == nil {
+			_, err = r.access.pass(ctx, topics)
+		}
 		if err == nil && r.l.subjects != nil {
 			_, err = r.l.subjects.Sync(ctx)
 		}

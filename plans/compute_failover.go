@@ -107,10 +107,6 @@ func (c *computation) refusals() {
 		c.find(report.Block, "failover/active-active", "", "a failover of an active-active topology is not supported yet",
 			"both regions write, and this plan would take one of them for a mirror", "declare pattern: active-passive")
 	}
-	if len(c.link.ACLs.Include) > 0 {
-		c.find(report.High, "link/acls", c.link.Name, "ACLs are not mirrored yet", "principals keep the rights that they have in "+c.link.To+" now",
-			"grant in "+c.link.To+" by hand what producers and consumers need there")
-	}
 	fence := c.decl.Topology.Regions[c.link.From].Fence
 	switch {
 	case !c.plan.Planned:

@@ -210,7 +210,7 @@ func TestFindings(t *testing.T) {
 		{"engine of another kind", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Regions["west"].Engine.Backend = "flink" }, []string{"block engine/backend west"}},
 		{"fence not declared", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Regions["east"].Fence = nil }, []string{"medium failover/no-fence east"}},
 		{"fence by quota", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Regions["east"].Fence.By = "quota" }, []string{"block failover/fence east"}},
-		{"ACLs declared", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Links[0].ACLs.Include = []string{"User:ops"} }, []string{"high link/acls east-west"}},
+		{"ACLs declared", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Links[0].ACLs.Include = []string{"User:ops"} }, nil},
 		{"active-active", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Pattern = ActiveActive }, []string{"block failover/active-active "}},
 		{"group active", OpFailover, west(func(r *RegionState) { r.Groups["ops-board"].State = "Stable" }), []string{"high failover/group-active ops-board"}},
 		{"nothing to move", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Links[0].Topics.Include = []string{"none"} }, []string{"block link/no-topics east-west"}},

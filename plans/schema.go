@@ -134,7 +134,7 @@ var schemaComments = map[string]string{
 	"Rule.Include":         "RE2 patterns of whole names, one of which must match",
 	"Rule.Exclude":         "RE2 patterns of whole names, none of which may match",
 	"TopicRule.Configs":    "topic configs that are otherwise in the destination, such as retention.ms",
-	"ACLRule.Writes":       "copied: grants that allow writing hold at once; staged: they are given at failover",
+	"ACLRule.Writes":       "staged (default): grants that allow writing are given at promotion; copied: they hold at once",
 	"Pipeline.Name":        "a name for the pipeline",
 	"Pipeline.Statements":  "SQL files: globs, relative to this file",
 	"Pipeline.Recovery":    "how its statements are brought up in the destination; auto lets the plan choose for each",

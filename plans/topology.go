@@ -121,7 +121,8 @@ type TopicRule struct {
 	Configs map[string]string `yaml:"configs,omitempty" json:"configs,omitempty"`
 }
 
-// ACLRule selects principals. Writes is copied or staged: staged grants that allow writing are given at failover.
+// ACLRule selects principals, whose grants follow. Writes is staged (default) or copied: staged grants that allow writing are given when the
+// mirrors they are about are promoted.
 type ACLRule struct {
 	Rule   `yaml:",inline"`
 	Writes string `yaml:"writes,omitempty" json:"writes,omitempty"`

@@ -54,7 +54,7 @@ was. A mirror that can not go on is FAILED with the exact range, and the others 
 				Name: "promote", Usage: "turn mirror topics into writable topics, at lag zero", ArgsUsage: "[TOPIC…]", Flags: a.flags(which, yesFlag()),
 			}, manyTopics, a.promoteLink),
 			a.failoverLinkCommand(which), a.repairLinkCommand(which), a.reverseLinkCommand(which), a.createLinkCommand(), a.updateLinkCommand(), a.deleteLinkCommand(), a.pauseLinkCommand(which), a.resumeLinkCommand(which),
-			a.verifyLinkCommand(which),
+			a.verifyLinkCommand(which), a.grantsLinkCommand(which),
 		},
 	})
 }

@@ -58,6 +58,7 @@ type Report struct {
 	Statements []Statement `json:"statements,omitempty"`
 	Mirrors    []Mirror    `json:"mirrors,omitempty"`
 	Runs       []Run       `json:"runs,omitempty"`
+	Grants     []Grant     `json:"grants,omitempty"`
 	Series     []Series    `json:"series,omitempty"`
 	Text       string      `json:"text,omitempty"` // a document that is the result itself, such as a plan's rendering
 	Next       []string    `json:"next,omitempty"` // what to type or do next, most useful first
@@ -192,6 +193,20 @@ type Run struct {
 	Start     time.Time `json:"start,omitzero"`
 	End       time.Time `json:"end,omitzero"`
 	Detail    string    `json:"detail,omitempty"`
+}
+
+// Grant is one access control entry that something needs, in Kafka's words.
+type Grant struct {
+	Region       string `json:"region"`
+	Principal    string `json:"principal"`
+	Host         string `json:"host"`
+	ResourceType string `json:"resource_type"` // TOPIC, GROUP, CLUSTER, TRANSACTIONAL_ID
+	ResourceName string `json:"resource_name"`
+	PatternType  string `json:"pattern_type"` // LITERAL, PREFIXED
+	Operation    string `json:"operation"`
+	Permission   string `json:"permission"`
+	For          string `json:"for"`
+	Optional     bool   `json:"optional,omitempty"`
 }
 
 // Series is one line of a plot.

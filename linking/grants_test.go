@@ -1,0 +1,167 @@
+package linking_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/plans"
+	"github.com/lifeboat-dr/lifeboat/testenv"
+	"github.com/lifeboat-dr/lifeboat/testenv/each"
+)
+
+func TestGrantCommands(t *testing.T) {
+	decl := &plans.Link{Name: "east-west", From: "east", To: "west-2", Topics: plans.TopicRule{Rule: plans.Rule{Include: []string{"orders", "ref-.*", "ref-airlines"}}},
+		Groups: plans.Rule{Include: []string{".*"}}, Gaps: "fenced"}
+	list := linking.Grants(decl, "User:lifeboat", "User:CN=life boat")
+	want := `kafka-acls --bootstrap-server "$EAST_BOOTSTRAP" --command-config admin.properties --add --allow-principal User:lifeboat --operation Read --operation DescribeConfigs --topic orders
+kafka-acls --bootstrap-server "$EAST_BOOTSTRAP" --command-config admin.properties --add --allow-principal User:lifeboat --operation Read --operation DescribeConfigs --topic ref- --resource-pattern-type prefixed
+kafka-acls --bootstrap-server "$EAST_BOOTSTRAP" --command-config admin.properties --add --allow-principal User:lifeboat --operation Describe --group '*'`
+	if diff := cmp.Diff(want, strings.Join(linking.GrantCommands("east", list), "\n")); diff != "" {
+		t.Errorf("east (-want +got):\n%s", diff)
+	}
+	west := linking.GrantCommands("west-2", list)
+	if len(west) == 0 || !strings.Contains(west[0], `"$WEST_2_BOOTSTRAP"`) || !strings.Contains(west[0], `--allow-principal 'User:CN=life boat'`) {
+		t.Errorf("west: %q", west)
+	}
+	for _, c := range west {
+		if strings.Contains(c, "--cluster") && strings.Contains(c, "Alter") {
+			t.Errorf("gaps: fenced and no ACLs to copy, and yet: %s", c)
+		}
+	}
+}
+
+// TestLinkRunsWithJustItsGrants wants a link on brokers with StandardAuthorizer to mirror data with gaps, groups, ACLs and quotas, to follow
+// growth and a rising log start, and to promote, with the rights that Grants lists and no others.
+func TestLinkRunsWithJustItsGrants(t *testing.T) {
+	for _, gaps := range []string{"", "fenced"} {
+		t.Run("gaps="+gaps, func(t *testing.T) {
+			env := each.Kafka(t, each.With(testenv.Options{Users: linkUsers}))
+			prefix := each.Name(t, "g")
+			topic, group := prefix+"-orders", prefix+"-readers"
+			decl := &plans.Link{Name: each.Name(t, "link"), From: "east", To: "west", Topics: plans.TopicRule{Rule: plans.Rule{Include: []string{prefix + "-.*"}}},
+				Groups: plans.Rule{Include: []string{prefix + "-.*"}}, Gaps: gaps, ACLs: plans.ACLRule{Rule: plans.Rule{Include: []string{"User:app"}}}}
+			admins := map[string]*linking.Region{"east": openAs(t, env.East, "admin"), "west": openAs(t, env.West, "admin")}
+			east, west := admins["east"], admins["west"]
+			for region, admin := range admins {
+				n := 0
+				for _, g := range linking.Grants(decl, "User:link", "User:link") {
+					if g.Region == region {
+						give(t, admin, g.ACL)
+						n++
+					}
+				}
+				t.Cleanup(func() { revokeAll(t, admin, "User:link", "User:app") })
+				comesTo(t, "rights in "+region, fmt.Sprint(n), func() string { return fmt.Sprint(len(grantsOf(t, admin, "User:link"))) })
+			}
+			each.Topic(t, env.East, topic, 2)
+			w := newWriter(t, east, topic, 11)
+			for range 60 {
+				must(t, w.step(t.Context()))
+			}
+			commitAs(t, east, group, "", topic, 2)
+			give(t, east, linking.ACL{Principal: "User:app", Host: "*", Resource: kmsg.ACLResourceTypeTopic, Name: topic, Pattern: kmsg.ACLResourcePatternTypeLiteral,
+				Operation: kmsg.ACLOperationWrite, Permission: kmsg.ACLPermissionTypeAllow})
+			setQuota(t, east, "app", "producer_byte_rate", 1<<20)
+
+			p := &pair{t: t, env: env, east: openAs(t, env.East, "link"), west: openAs(t, env.West, "link"), decl: decl}
+			must(t, p.once())
+			if diff := cmp.Diff(consume(t, east, topic), consume(t, west, topic)); diff != "" {
+				t.Errorf("(-east +west):\n%s", diff)
+			}
+			at, err := west.Admin.FetchOffsets(t.Context(), group)
+			must(t, err)
+			if o, ok := at.Lookup(topic, 0); !ok || o.At != 2 {
+				t.Errorf("the group stands at %+v, want 2", o)
+			}
+			comesTo(t, "the quota", "producer_byte_rate=1048576", func() string { return quotasOf(t, west, "app") })
+
+			// It grows, and its log start rises.
+			grown, err := east.Admin.UpdatePartitions(t.Context(), 3, topic)
+			must(t, err)
+			must(t, grown.Error())
+			_, err = east.Admin.DeleteRecords(t.Context(), kadm.Offsets{topic: {0: {Topic: topic, At: 2}}})
+			must(t, err)
+			stop := p.running()
+			comesTo(t, "the mirror's partitions and log start", "3 partitions from 2", func() string {
+				starts, err := west.Admin.ListStartOffsets(t.Context(), topic)
+				must(t, err)
+				o, _ := starts.Lookup(topic, 0)
+				return fmt.Sprintf("%d partitions from %d", len(starts[topic]), o.Offset)
+			})
+			if err := stop(); !errors.Is(err, context.Canceled) {
+				t.Errorf("the run ended with %v", err)
+			}
+			_, err = p.link().Promote(t.Context(), linking.PromoteOptions{})
+			must(t, err)
+			comesTo(t, "the application's rights after promotion", "WRITE", func() string { return allowed(t, west, "User:app", topic) })
+		})
+	}
+}
+
+func give(t *testing.T, r *linking.Region, a linking.ACL) {
+	t.Helper()
+	req := kmsg.NewPtrCreateACLsRequest()
+	c := kmsg.NewCreateACLsRequestCreation()
+	c.Principal, c.Host, c.ResourceType, c.ResourceName, c.ResourcePatternType = a.Principal, a.Host, a.Resource, a.Name, a.Pattern
+	c.Operation, c.PermissionType = a.Operation, a.Permission
+	req.Creations = append(req.Creations, c)
+	resp, err := req.RequestWith(t.Context(), r.Client)
+	must(t, err)
+	if code := resp.Results[0].ErrorCode; code != 0 {
+		t.Fatalf("creating %v: error code %d", a, code)
+	}
+}
+
+func grantsOf(t *testing.T, r *linking.Region, principal string) kadm.DescribedACLs {
+	t.Helper()
+	res, err := r.Admin.DescribeACLs(t.Context(), kadm.NewACLs().AnyResource().Allow(principal).AllowHosts().ResourcePatternType(kadm.ACLPatternAny).Operations())
+	must(t, err)
+	var all kadm.DescribedACLs
+	for _, f := range res {
+		must(t, f.Err)
+		all = append(all, f.Described...)
+	}
+	return all
+}
+
+// revokeAll takes principals' rights away again: regions are shared by tests.
+func revokeAll(t *testing.T, r *linking.Region, principals ...string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	if _, err := r.Admin.DeleteACLs(ctx, kadm.NewACLs().AnyResource().Allow(principals...).AllowHosts().ResourcePatternType(kadm.ACLPatternAny).Operations()); err != nil {
+		t.Error(err)
+	}
+}
+
+func setQuota(t *testing.T, r *linking.Region, user, key string, value float64) {
+	t.Helper()
+	altered, err := r.Admin.AlterClientQuotas(t.Context(), []kadm.AlterClientQuotaEntry{{
+		Entity: kadm.ClientQuotaEntity{{Type: "user", Name: &user}}, Ops: []kadm.AlterClientQuotaOp{{Key: key, Value: value}}}})
+	must(t, err)
+	for _, a := range altered {
+		must(t, a.Err)
+	}
+}
+
+// quotasOf lists a user's quotas as key=value.
+func quotasOf(t *testing.T, r *linking.Region, user string) string {
+	t.Helper()
+	list, err := r.Admin.DescribeClientQuotas(t.Context(), true, []kadm.DescribeClientQuotaComponent{{Type: "user", MatchName: &user}})
+	must(t, err)
+	var words []string
+	for _, q := range list {
+		for _, v := range q.Values {
+			words = append(words, fmt.Sprintf("%s=%.0f", v.Key, v.Value))
+		}
+	}
+	return strings.Join(words, " ")
+}
