@@ -32,6 +32,7 @@ var checks = []check{
 	{"link-topics", checkTopics},
 	{"link-mirrors", checkMirrors},
 	{"link-configs", checkConfigs},
+	{"transactions", checkTransactions},
 	{"group-idle", checkGroups},
 	{"access", checkAccess},
 	{"registry", checkRegistry},
