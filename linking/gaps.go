@@ -31,6 +31,7 @@ type gapWriter struct {
 	filler  bool // allowed
 	confirm func(context.Context) error
 	renew   func(context.Context) (time.Time, error)
+	yield   func(context.Context) error
 	lease   lease
 	late    *atomic.Bool // an unfenced request has no answer: what it asked for may still come into the logs
 	request int          // markers in the next unfenced one
@@ -40,15 +41,16 @@ const (
 	bulkFrom     = 20  // offsets of gaps in sight that make bulk markers worth having no fence
 	bulkMin      = 100 // markers in one request: as many as are answered well within bulkTimeout
 	bulkMax      = 10_000
-	bulkTimeout  = bulkGrace - bulkLease // of one bulk request
-	fillFrom     = 500                   // offsets of a gap, most of them aborted records, that make filler worth being seen
-	fillMax      = 1_000_000             // offsets of a gap filled in one transaction
+	bulkIdle     = 200 * time.Millisecond // without a gap after which the lease is given back
+	bulkTimeout  = bulkGrace - bulkLease  // of one bulk request
+	fillFrom     = 500                    // offsets of a gap, most of them aborted records, that make filler worth being seen
+	fillMax      = 1_000_000              // offsets of a gap filled in one transaction
 	awaitMarkers = 20 * time.Second
 )
 
 // openGaps takes the link's gap identity over. What another process had begun with it is in the logs when it returns.
 func openGaps(ctx context.Context, s *store, decl *plans.Link) (*gapWriter, error) {
-	g := &gapWriter{region: s.region, bulk: decl.Gaps != "fenced", filler: decl.Gaps != "markers", confirm: s.confirm, renew: s.lease, late: &s.late,
+	g := &gapWriter{region: s.region, bulk: decl.Gaps != "fenced", filler: decl.Gaps != "markers", confirm: s.confirm, renew: s.lease, yield: s.yield, late: &s.late,
 		request: 10 * bulkMin}
 	var err error
 	if g.t, err = newTransactor(s.region, decl.Name, "gaps", g.lease.dialer(s.region.Client)); err != nil {
@@ -86,7 +88,7 @@ func (e *foreignError) Error() string {
 }
 
 // write fills every hole and returns when the logs end there. Errors of single partitions are left in their holes. backlog is how many
-// offsets of gaps are known to follow, these included. After an error nothing of what was begun comes into the logs any more.
+// offsets of gaps are in sight in one partition, at most. After an error nothing of what was begun comes into the logs any more.
 func (g *gapWriter) write(ctx context.Context, bulkID int64, holes []*hole, backlog int64) error {
 	err := g.rounds(ctx, bulkID, holes, backlog)
 	for err != nil && !errors.Is(err, ErrTakenOver) {
@@ -361,13 +363,16 @@ func (r *runner) scheduleGaps(ctx context.Context, now time.Time) {
 		}
 		holes = append(holes, &hole{key: m.key(), at: m.queue[0].base, end: m.queue[0].end, aborted: m.queue[0].aborted, time: m.queue[0].time})
 		m.busy, m.sent = true, 1
+		var rounds int64
 		for _, it := range m.queue {
 			if it.data == nil {
-				backlog += it.end - it.base
+				rounds += it.end - it.base
 			}
 		}
+		backlog = max(backlog, rounds)
 	}
 	if len(holes) == 0 {
+		r.yieldLease(ctx, now)
 		return
 	}
 	r.gapping = true
@@ -387,9 +392,28 @@ func (r *runner) scheduleGaps(ctx context.Context, now time.Time) {
 	})
 }
 
+// yieldLease gives the lease for bulk markers back when no gap has come for a while: who takes the link over need not wait for it then.
+func (r *runner) yieldLease(ctx context.Context, now time.Time) {
+	if r.gaps.lease.left() <= 0 || now.Sub(r.gapped) < bulkIdle {
+		return
+	}
+	r.gapping = true
+	r.gaps.lease.extend(now)
+	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
+		err := r.gaps.yield(ctx)
+		return func(context.Context) error {
+			r.gapping = false
+			if errors.Is(err, ErrTakenOver) {
+				return err
+			}
+			return nil // it ends by itself
+		}
+	})
+}
+
 // gapsWritten moves the partitions to where their logs end now. bounds are read back after an error.
 func (r *runner) gapsWritten(ctx context.Context, holes []*hole, bounds map[partitionKey]span, err error) error {
-	r.gapping = false
+	r.gapping, r.gapped = false, time.Now()
 	r.destination(err)
 	if errors.Is(err, ErrTakenOver) {
 		return err

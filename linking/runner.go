@@ -69,7 +69,8 @@ type runner struct {
 	freeBytes    int
 	filling      int // logs being aligned
 	gapping      bool
-	renewing     bool // the identity is to be renewed: no data is sent
+	gapped       time.Time // when the last gap was written
+	renewing     bool      // the identity is to be renewed: no data is sent
 	initing      bool
 	finding      bool
 	findNext     time.Time

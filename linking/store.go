@@ -30,10 +30,10 @@ type store struct {
 }
 
 const (
-	storeTimeout = 10 * time.Second // of one write
-	ownerDelay   = time.Second      // a fenced process waits before it reads who fenced it: a successor records itself at once
-	bulkLease    = 2 * time.Second  // how long a process may begin unfenced writes after it was confirmed as the owner
-	bulkGrace    = 3 * time.Second  // how long its successor waits for them to end
+	storeTimeout = 10 * time.Second        // of one write
+	ownerDelay   = time.Second             // a fenced process waits before it reads who fenced it: a successor records itself at once
+	bulkLease    = time.Second             // how long a process may begin unfenced writes after it was confirmed as the owner
+	bulkGrace    = 1500 * time.Millisecond // how long its successor waits for them to end
 )
 
 // openStore takes a link over and reads what is remembered of it.
@@ -163,6 +163,14 @@ func (s *store) lease(ctx context.Context) (time.Time, error) {
 	}
 	s.owner, s.until = owner, begun.Add(bulkLease)
 	return s.until, nil
+}
+
+// yield takes the lease back before it has ended, of a process that sends no unfenced request until it asks for another.
+func (s *store) yield(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.until = time.Time{}
+	return s.unlease(ctx)
 }
 
 // finish takes the lease back of a process that writes nothing any more, and records whether it has left the link to whoever comes.
