@@ -126,12 +126,12 @@ func TestBrokersOfAClusterDieUnderLoad(t *testing.T) {
 	for _, topic := range topics {
 		each.Topic(t, env.East, topic, 4)
 	}
-	stop := p.writingEvery(40*time.Millisecond, topics...) // brokers on one machine: five of them, with two cores
+	stop := p.writingEvery(100*time.Millisecond, topics...) // brokers on one machine: five of them, with two cores
 	defer stop()
 	end := p.running()
 	goesOn := func(after string) {
 		before := p.mirroredEnds(topics)
-		p.eventually("mirroring goes on after "+after, func() bool { return p.mirroredEnds(topics) > before+200 })
+		p.eventually("mirroring goes on after "+after, func() bool { return p.mirroredEnds(topics) > before+50 })
 	}
 	goesOn("the start")
 	for i, broker := range append(env.West.Followers, env.West.Broker) {

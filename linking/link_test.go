@@ -233,7 +233,7 @@ func TestLiveMirrorFollowsAndStopsCleanly(t *testing.T) {
 // await waits until a topic's mirror has lag zero.
 func (p *pair) await(topic string) {
 	p.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(2 * time.Minute); ; {
 		mirrors, err := p.link().Status(p.t.Context())
 		must(p.t, err)
 		n, behind := 0, 0

@@ -73,11 +73,12 @@ func (p *Proxy) Heal() { p.set(func(f *faults) { *f = faults{} }) }
 
 // Close resets every connection, and returns when nothing of the proxy runs any more. Later dials fail.
 func (p *Proxy) Close() {
-	p.set(func(f *faults) { *f = faults{refuse: true} })
+	p.set(func(f *faults) { f.refuse = true })
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
 	p.Reset()
+	p.set(func(f *faults) { *f = faults{refuse: true} }) // what was held is let go when there is nowhere left to go
 	p.pumps.Wait()
 }
 
