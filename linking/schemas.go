@@ -82,10 +82,10 @@ type latest struct {
 	versions    int
 }
 
-// fullEvery is how many passes of Sync there are to one that compares everything. The others see new versions and subjects by the newest
-// version of each subject, which is two requests; what they do not see are old versions that were deleted or imported out of order,
-// compatibility levels and modes.
-const fullEvery = 60
+// fullEvery is how many passes of Sync there are to one that compares everything: a few where subjects are few, more where that is work. The
+// others see new versions and subjects by the newest version of each subject, which is two requests; what they do not see are old versions
+// that were deleted or imported out of order, compatibility levels and modes.
+func (s *Subjects) fullEvery() int { return min(max(6, len(s.seen)/20), 60) }
 
 // SubjectReport is what one pass saw and did.
 type SubjectReport struct {
@@ -140,7 +140,7 @@ func (s *Subjects) Sync(ctx context.Context) (SubjectReport, error) {
 	if err := s.caught(); err != nil {
 		return rep, err
 	}
-	full := s.passes%fullEvery == 0
+	full := s.passes%s.fullEvery() == 0
 	changed, err := s.changed(ctx, full, &rep)
 	if err != nil {
 		return rep, err
