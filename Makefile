@@ -11,7 +11,7 @@ demo: build       ## two regions, real data, the primary dies, failover, proof; 
 	./bin/lifeboat demo $(if $(filter real,$(KAFKA)),--kafka)
 
 test: lint        ## all tests; real servers are used where they can be started, and required by LIFEBOAT_REQUIRE=kafka,containers
-	$(GO) test -race -shuffle=on -timeout 20m $(PKGS)
+	$(GO) test -race -shuffle=on -timeout 40m $(PKGS)
 
 test-short:       ## in-process regions only
 	$(GO) test -short -shuffle=on $(PKGS)
