@@ -186,30 +186,13 @@ func (a *accessSync) tell(out *Access, err error) (*Access, error) {
 	return out, err
 }
 
-// followAccess copies rights again and again. A pass that fails is tried again: rights are no reason to stop data.
+// followAccess copies rights again and again.
 func (r *runner) followAccess(ctx context.Context) error {
 	if len(r.l.decl.ACLs.Include) == 0 {
 		return nil
 	}
-	for every := time.Second; ; every = accessEvery {
-		if err := wait(ctx, every); err != nil {
-			return err
-		}
-		if err, _ := r.fetcher.Health(); err != nil {
-			continue
-		}
-		topics, err := r.topicsNow(ctx)
-		if err != nil {
-			return err
-		}
-		pass, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
-		_, err = r.access.pass(pass, topics)
-		cancel()
-		if errors.Is(err, ErrTakenOver) {
-			return err
-		}
-		if err != nil && ctx.Err() == nil {
-			r.l.o.Log.Warn("copying rights", "link", r.l.decl.Name, "error", err)
-		}
-	}
+	return r.follow(ctx, time.Second, accessEvery, "copying rights", func(ctx context.Context, topics map[string]*topicRecord) error {
+		_, err := r.access.pass(ctx, topics)
+		return err
+	})
 }

@@ -229,49 +229,13 @@ func (l *Link) deletePositions(ctx context.Context, group string, remove kadm.To
 	return nil
 }
 
-// followGroups copies positions again and again. A pass that fails is tried again: positions are no reason to stop data.
+// followGroups copies positions again and again.
 func (r *runner) followGroups(ctx context.Context) error {
 	if len(r.l.decl.Groups.Include) == 0 {
 		return nil
 	}
-	for {
-		if err := wait(ctx, groupsEvery); err != nil {
-			return err
-		}
-		if err, _ := r.fetcher.Health(); err != nil {
-			continue
-		}
-		topics, err := r.topicsNow(ctx)
-		if err != nil {
-			return err
-		}
-		pass, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
-		_, err = r.groups.pass(pass, topics)
-		cancel()
-		if errors.Is(err, ErrTakenOver) {
-			return err
-		}
-		if err != nil && ctx.Err() == nil {
-			r.l.o.Log.Warn("copying group positions", "link", r.l.decl.Name, "error", err)
-		}
-	}
-}
-
-// topicsNow asks the loop for what is mirrored now.
-func (r *runner) topicsNow(ctx context.Context) (map[string]*topicRecord, error) {
-	answer := make(chan map[string]*topicRecord, 1)
-	select {
-	case r.results <- func(context.Context) error {
-		answer <- maps.Clone(r.memory.topics)
-		return nil
-	}:
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
-	select {
-	case topics := <-answer:
-		return topics, nil
-	case <-ctx.Done():
-		return nil, context.Cause(ctx)
-	}
+	return r.follow(ctx, groupsEvery, groupsEvery, "copying group positions", func(ctx context.Context, topics map[string]*topicRecord) error {
+		_, err := r.groups.pass(ctx, topics)
+		return err
+	})
 }

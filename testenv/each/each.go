@@ -150,10 +150,13 @@ func (k *kind) check(t testing.TB, err error) {
 	}
 }
 
-func (k *kind) unavailable(t testing.TB, reason string) {
+func (k *kind) unavailable(t testing.TB, reason string) { t.Helper(); Missing(t, k.name, reason) }
+
+// Missing ends a test that needs what this machine has not: it skips with the reason, or fails where LIFEBOAT_REQUIRE names what.
+func Missing(t testing.TB, what, reason string) {
 	t.Helper()
-	if slices.Contains(strings.Split(os.Getenv("LIFEBOAT_REQUIRE"), ","), k.name) {
-		t.Fatalf("LIFEBOAT_REQUIRE names %s: %s", k.name, reason)
+	if slices.Contains(strings.Split(os.Getenv("LIFEBOAT_REQUIRE"), ","), what) {
+		t.Fatalf("LIFEBOAT_REQUIRE names %s: %s", what, reason)
 	}
 	t.Skip(reason)
 }

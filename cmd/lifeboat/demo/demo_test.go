@@ -2,7 +2,6 @@ package demo_test
 
 import (
 	"bytes"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -10,16 +9,14 @@ import (
 	"github.com/lifeboat-dr/lifeboat/cmd/lifeboat/demo"
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/testenv"
+	"github.com/lifeboat-dr/lifeboat/testenv/each"
 )
 
 func TestDemoOnEmbeddedRegions(t *testing.T) { play(t, demo.Options{}) }
 
 func TestDemoOnKafka(t *testing.T) {
 	if why := testenv.MissingKafka(); why != "" {
-		if slices.Contains(strings.Split(os.Getenv("LIFEBOAT_REQUIRE"), ","), "kafka") {
-			t.Fatalf("LIFEBOAT_REQUIRE names kafka: %s", why)
-		}
-		t.Skip(why)
+		each.Missing(t, "kafka", why)
 	}
 	play(t, demo.Options{Kafka: true})
 }
