@@ -151,7 +151,11 @@ func (r *runner) gated(m *mirror) bool {
 // followSubjects mirrors schemas that no record has named yet.
 func (r *runner) followSubjects(ctx context.Context) error {
 	for {
-		if _, err := r.l.subjects.Sync(ctx); err != nil && ctx.Err() == nil {
+		topics, err := r.topicsNow(ctx)
+		if err != nil {
+			return err
+		}
+		if err := r.syncSubjects(ctx, topics); err != nil && ctx.Err() == nil {
 			r.l.o.Log.Warn("mirroring schemas", "link", r.l.decl.Name, "error", err)
 		}
 		if err := wait(ctx, schemasEvery); err != nil {

@@ -137,6 +137,7 @@ type memory struct {
 	wishes   map[string]*wishRecord
 	access   map[string]*accessRecord // by principal
 	quotas   []quotaRecord
+	lost     []lostRecord
 	end      int64 // offset behind the last record read
 }
 
@@ -241,6 +242,9 @@ func (m *memory) take(link string, key, value []byte) error {
 	case "quotas":
 		m.quotas = nil
 		return json.Unmarshal(value, &m.quotas)
+	case "lost":
+		m.lost = nil
+		return json.Unmarshal(value, &m.lost)
 	}
 	return nil
 }

@@ -54,6 +54,7 @@ type runner struct {
 	schemas   *schemaGate
 	groups    *groupSync
 	access    *accessSync
+	lost      lostSync
 
 	ready    map[*mirror]struct{}  // those that have something to be sent, now or when they may
 	resting  map[partitionKey]rest // how partitions stand that are paused
@@ -133,9 +134,15 @@ func (r *runner) run(ctx context.Context) error {
 	r.group.Go(func() error { return r.followAccess(gctx) })
 	r.group.Go(func() error { return r.followWishes(gctx) })
 	if r.l.subjects != nil {
+		r.lost.last = r.memory.lost
+		r.l.subjects.recall(r.memory.lost)
+		r.l.subjects.served = r.servesSubjects
 		r.group.Go(func() error { return r.followSubjects(gctx) })
 	}
 	err := r.group.Wait()
+	if r.l.subjects != nil {
+		r.l.subjects.served = nil
+	}
 	if errors.Is(err, ErrTakenOver) {
 		return err // what this process thinks of its mirrors is no news any more
 	}

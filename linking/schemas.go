@@ -20,8 +20,9 @@ import (
 // references, also those that are soft-deleted, because records go on naming their ids; and the compatibility in force. A destination
 // subject is put into IMPORT mode before anything is written to it, and Promote takes it out.
 //
-// Nothing is removed for good in the destination, and a subject that has been promoted there is not taken back: who wants it mirrored
-// again deletes its mode. Schemas are found by their versions; what a registry's rules and exporters do is not mirrored, only stored.
+// Nothing is removed for good in the destination. A subject that has been promoted there is taken back only by the process that serves the
+// link, when the link's topics are mirrors again, and when the destination has no live version that the source has not; otherwise who wants
+// it mirrored again deletes its mode. Schemas are found by their versions; what a registry's rules and exporters do is not mirrored, only stored.
 //
 // Its calls are safe for concurrent use, and wait for each other only where they are about the same destination subject.
 type Subjects struct {
@@ -32,14 +33,18 @@ type Subjects struct {
 	passing *semaphore.Weighted // one Sync at a time; it has the next two
 	passes  int
 	seen    map[string]latest // source subjects as they were when they were last mirrored without an error
+	page    int               // where the next glance at a long list of versions begins
+	first   subjectVersion    // of the list
 
 	turns keyed[string, *semaphore.Weighted] // who writes to a destination subject has its turn, and never waits for a second one
 
-	there     keyed[subjectVersion, int] // in the destination under this id, compared or read back
-	importing keyed[string, bool]        // destination subjects that are in IMPORT mode
-	ensured   keyed[int, bool]           // ids of which nothing is left to do, also because no selected subject has them
-	modes     keyed[string, string]      // of source subjects, when a pass last read them; "" = none of their own
-	contexts  atomic.Pointer[[]string]   // of the source, as they were last listed
+	there     keyed[subjectVersion, int]    // in the destination under this id, compared or read back
+	importing keyed[string, bool]           // destination subjects that are in IMPORT mode
+	ensured   keyed[int, bool]              // ids of which nothing is left to do, also because no selected subject has them
+	modes     keyed[string, string]         // of source subjects, when a pass last read them; "" = none of their own
+	contexts  atomic.Pointer[[]string]      // of the source, as they were last listed
+	lost      keyed[subjectVersion, string] // attributes that the destination did not keep, and that were told of
+	served    func(context.Context) error   // whether the link is its process's, and none of its mirrors promoted; nil: nobody serves it
 	ignored   atomic.Pointer[IDsIgnoredError]
 }
 
@@ -80,11 +85,11 @@ func (k *keyed[K, V]) drop(key K) {
 type latest struct {
 	version, id int // the newest live version; 0 where all are deleted
 	versions    int
+	live        map[int]int // ids by live version; nil where only the newest is known
 }
 
 // fullEvery is how many passes of Sync there are to one that compares everything: a few where subjects are few, more where that is work. The
-// others see new versions and subjects by the newest version of each subject, which is two requests; what they do not see are old versions
-// that were deleted or imported out of order, compatibility levels and modes.
+// others take a glance, which shows new, deleted and imported versions; what it does not show are compatibility levels and modes.
 func (s *Subjects) fullEvery() int { return min(max(6, len(s.seen)/20), 60) }
 
 // SubjectReport is what one pass saw and did.
@@ -127,7 +132,7 @@ func (s *Subjects) caught() error {
 	return nil
 }
 
-// Sync mirrors what is not there yet. The first pass and then every 60th compare everything; the others ask two questions and look at
+// Sync mirrors what is not there yet. The first pass and then one in many compare everything; the others ask a few questions and look at
 // the subjects that have changed. A subject that can not be mirrored does not keep back the others: the errors are joined, and the next
 // pass tries it again. Errors: *SchemaConflictError, *IDsIgnoredError, *RegistryRefusesError, *AttributesLostError,
 // *RegistryUnreachableError.
@@ -177,13 +182,13 @@ func (s *Subjects) changed(ctx context.Context, full bool, rep *SubjectReport) (
 	rep.Subjects = len(selected)
 	var newest map[string]latest
 	if !full {
-		if newest, err = s.newest(ctx, s.from, "source"); err != nil {
+		if newest, err = s.glance(ctx); err != nil {
 			return nil, err
 		}
 	}
 	for name := range selected {
 		was, known := s.seen[name]
-		if now, listed := newest[name]; known && listed && now.version == was.version && now.id == was.id {
+		if now, listed := newest[name]; known && listed && now.same(was) {
 			rep.Versions += was.versions
 			delete(selected, name)
 		}
@@ -240,7 +245,7 @@ func (s *Subjects) mirrorAll(ctx context.Context, look *view, subjects []string,
 			delete(s.seen, subject)
 			continue
 		}
-		s.seen[subject] = look.source.latest(subject)
+		s.seen[subject] = s.standing(subject, look.source[subject])
 	}
 	return errors.Join(errs...)
 }
@@ -293,7 +298,7 @@ func (s *Subjects) mirror(ctx context.Context, sv subjectVersion, look *view, pa
 				return err
 			}
 			if s.there.put(sv, want.ID); !look.missing(sv) {
-				return lost(want, *have)
+				return s.notKept(want, *have)
 			}
 		}
 		if have, err = s.write(ctx, want, look); err != nil {
@@ -303,7 +308,7 @@ func (s *Subjects) mirror(ctx context.Context, sv subjectVersion, look *view, pa
 		if look != nil && look.destination[sv.subject] != nil {
 			look.destination[sv.subject][sv.version] = listed{schema: have}
 		}
-		return lost(want, *have)
+		return s.notKept(want, *have)
 	})
 	return n, err
 }

@@ -67,7 +67,8 @@ func modePath(subject string) string {
 // open puts a destination subject into IMPORT mode, once every live version there was found to be the source's. It is forced: without
 // force a registry refuses where live versions are, and where only soft-deleted ones are it removes those for good.
 //
-// The caller has the subject's turn. A subject that has versions and READWRITE of its own was promoted, perhaps by another process: it is left alone.
+// The caller has the subject's turn. A subject that has versions and READWRITE of its own was promoted, perhaps by another process: it is
+// left alone, unless it is mirrored again since.
 func (s *Subjects) open(ctx context.Context, subject string, look *view) error {
 	if importing, _ := s.importing.get(subject); importing {
 		return nil
@@ -87,18 +88,28 @@ func (s *Subjects) open(ctx context.Context, subject string, look *view) error {
 		}
 	}
 	live := false
+	var foreign []error
 	for _, n := range slices.Sorted(maps.Keys(there)) {
 		if there[n].deleted {
 			continue
 		}
 		live = true
-		if err := s.same(ctx, subjectVersion{subject, n}, look); err != nil {
+		err := s.same(ctx, subjectVersion{subject, n}, look)
+		if _, conflict := errors.AsType[*SchemaConflictError](err); err != nil && !conflict {
 			return err
 		}
+		foreign = append(foreign, err)
+	}
+	if err := errors.Join(foreign...); err != nil {
+		return err
 	}
 	if own != "" && (own != modeReadWrite || live) {
-		return &RegistryRefusesError{subject, own, errors.New("the subject was promoted, or is not the link's: DELETE /mode/" + url.PathEscape(subject) + " gives it to the link again")}
+		return s.takeBack(ctx, subject, own)
 	}
+	return s.importMode(ctx, subject, own)
+}
+
+func (s *Subjects) importMode(ctx context.Context, subject, own string) error {
 	if err := setSubjectMode(sr.WithParams(ctx, sr.Force), s.to, subject, modeImport); err != nil {
 		if errorCode(err) == codeNotPermitted {
 			return &RegistryRefusesError{subject, own, err}
@@ -259,21 +270,6 @@ func value(text string) (v any, err error) {
 	dec.UseNumber()
 	err = dec.Decode(&v)
 	return v, err
-}
-
-// lost names what a registry did not keep of a schema.
-func lost(want, have sr.SubjectSchema) error {
-	var attributes []string
-	if want.SchemaMetadata != nil && !reflect.DeepEqual(want.SchemaMetadata, have.SchemaMetadata) {
-		attributes = append(attributes, "metadata")
-	}
-	if want.SchemaRuleSet != nil && !reflect.DeepEqual(want.SchemaRuleSet, have.SchemaRuleSet) {
-		attributes = append(attributes, "rule set")
-	}
-	if attributes == nil {
-		return nil
-	}
-	return &AttributesLostError{want.Subject, want.Version, attributes}
 }
 
 // contextOf is the context of a subject as it stands in front of its name, ":.dr:"; "" for the default one.

@@ -19,17 +19,14 @@ type listed struct {
 	deleted bool              // softly
 }
 
-func (i inventory) latest(subject string) latest {
-	l := latest{versions: len(i[subject])}
-	for n, v := range i[subject] {
-		if !v.deleted && n > l.version {
-			l.version, l.id = n, 0
-			if v.schema != nil {
-				l.id = v.schema.ID
-			}
+// live says whether a subject has a version that is not deleted.
+func (i inventory) live(subject string) bool {
+	for _, v := range i[subject] {
+		if !v.deleted {
+			return true
 		}
 	}
-	return l
+	return false
 }
 
 // view is what a pass has listed of both registries. A nil view knows nothing.
@@ -114,9 +111,14 @@ func (s *Subjects) subjects(ctx context.Context, cl *sr.Client, which string, de
 // schemas lists versions in bulk. What it leaves out is to be asked for by subject: not every registry has the call, knows the prefix, or
 // says which subject a schema is of.
 func (s *Subjects) schemas(ctx context.Context, cl *sr.Client, which string, params ...sr.Param) ([]sr.SubjectSchema, error) {
-	all, err := paged(ctx, versionOf, func(ctx context.Context, page ...sr.Param) ([]sr.SubjectSchema, error) {
-		return cl.AllSchemas(sr.WithParams(ctx, append(append(page, everywhere), params...)...))
+	return paged(ctx, versionOf, func(ctx context.Context, page ...sr.Param) ([]sr.SubjectSchema, error) {
+		return s.schemaPage(ctx, cl, which, append(page, params...)...)
 	})
+}
+
+// schemaPage is one answer to what schemas asks.
+func (s *Subjects) schemaPage(ctx context.Context, cl *sr.Client, which string, params ...sr.Param) ([]sr.SubjectSchema, error) {
+	all, err := cl.AllSchemas(sr.WithParams(ctx, append(params, everywhere)...))
 	if re, answered := errors.AsType[*sr.ResponseError](err); answered && (re.StatusCode == 404 || re.StatusCode == 405 || re.StatusCode == 501) {
 		return nil, nil
 	}
@@ -127,16 +129,6 @@ func (s *Subjects) schemas(ctx context.Context, cl *sr.Client, which string, par
 }
 
 func versionOf(ss sr.SubjectSchema) subjectVersion { return subjectVersion{ss.Subject, ss.Version} }
-
-// newest lists the newest live version of each subject.
-func (s *Subjects) newest(ctx context.Context, cl *sr.Client, which string) (map[string]latest, error) {
-	all, err := s.schemas(ctx, cl, which, sr.LatestOnly)
-	m := map[string]latest{}
-	for _, ss := range all {
-		m[ss.Subject] = latest{version: ss.Version, id: ss.ID}
-	}
-	return m, err
-}
 
 // listAllFrom is from how many subjects on the whole registry is listed instead of one subject after the other.
 const listAllFrom = 8

@@ -26,7 +26,7 @@ func (s *Subjects) copySettings(ctx context.Context, subjects []string, look *vi
 	)
 	g.SetLimit(registryCalls)
 	for _, subject := range subjects {
-		if look.source.latest(subject).version == 0 {
+		if !look.source.live(subject) {
 			continue // deleted, and its settings with it
 		}
 		g.Go(func() error {

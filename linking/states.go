@@ -147,7 +147,7 @@ func (r *runner) checkOnce(ctx context.Context) error {
 			_, err = r.access.pass(ctx, topics)
 		}
 		if err == nil && r.l.subjects != nil {
-			_, err = r.l.subjects.Sync(ctx)
+			err = r.syncSubjects(ctx, topics)
 		}
 		if err == nil {
 			err = errLagZero

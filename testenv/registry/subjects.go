@@ -2,6 +2,7 @@ package registry
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -38,6 +39,21 @@ func (st *store) selected(c *call) []*subject {
 	})
 }
 
+// pageLimit is what a listing answers at most, schema.search.default.limit and .max.limit.
+const pageLimit = 1000
+
+// page is the part of a listing that a call asks for.
+func page[T any](c *call, list []T) []T {
+	q := c.URL.Query()
+	limit, err := strconv.Atoi(q.Get("limit"))
+	if err != nil || limit < 0 || limit > pageLimit {
+		limit = pageLimit
+	}
+	offset, _ := strconv.Atoi(q.Get("offset")) // none is 0
+	offset = min(max(0, offset), len(list))
+	return list[offset:min(len(list), offset+limit)]
+}
+
 func (st *store) listSubjects(c *call) (any, error) {
 	names := []string{}
 	for _, s := range st.selected(c) {
@@ -47,7 +63,7 @@ func (st *store) listSubjects(c *call) (any, error) {
 			names = append(names, s.name)
 		}
 	}
-	return names, nil
+	return page(c, names), nil
 }
 
 // listSchemas lists versions, each as GET of it answers.
@@ -62,7 +78,7 @@ func (st *store) listSchemas(c *call) (any, error) {
 			list = append(list, shown(s, v))
 		}
 	}
-	return list, nil
+	return page(c, list), nil
 }
 
 func (st *store) listVersions(c *call) (any, error) {
