@@ -80,6 +80,7 @@ func comesTo(t *testing.T, what, want string, ask func() string) {
 // TestRightsFollowAndWritingWaitsForPromotion wants an application's rights in the other region: reading at once, what is revoked gone, and
 // writing only when the mirror is promoted.
 func TestRightsFollowAndWritingWaitsForPromotion(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic := each.Name(t, "t")
 		east, west := openAs(t, env.East, "admin"), openAs(t, env.West, "admin")

@@ -305,6 +305,7 @@ func TestBrokerMovesTheLogStart(t *testing.T) {
 
 // TestBrokerKeepsSequencesOverItsDeath kills a broker: producer state comes back from the log.
 func TestBrokerKeepsSequencesOverItsDeath(t *testing.T) {
+	t.Parallel()
 	env := each.Kafka(t, each.Private())
 	topic := each.Name(t, "pin")
 	each.Topic(t, env.West, topic, 1)
@@ -324,6 +325,7 @@ func TestBrokerKeepsSequencesOverItsDeath(t *testing.T) {
 // TestBrokerForgetsIdleProducers pins that the comparison ends with the producer's state: after that a repeat is a duplicate, so the link
 // compares the last record with the source first.
 func TestBrokerForgetsIdleProducers(t *testing.T) {
+	t.Parallel()
 	env := each.Kafka(t, each.With(testenv.Options{Configs: map[string]string{"producer.id.expiration.ms": "1000", "producer.id.expiration.check.interval.ms": "200"}}))
 	topic := each.Name(t, "pin")
 	each.Topic(t, env.West, topic, 1)
@@ -341,6 +343,7 @@ func TestBrokerForgetsIdleProducers(t *testing.T) {
 
 // TestBrokerRights pins which grants markers and their alternatives need.
 func TestBrokerRights(t *testing.T) {
+	t.Parallel()
 	users := []testenv.User{{Name: "admin", Password: "admin-secret", Super: true}, {Name: "link", Password: "link-secret"}}
 	env := each.Kafka(t, each.With(testenv.Options{Users: users}))
 	topic := each.Name(t, "pin")

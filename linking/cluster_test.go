@@ -15,6 +15,7 @@ import (
 // A destination of three brokers loses each of them in turn under load, without a word to the link: leaders move, what was on its way has
 // an answer or not, and the controller goes as well. The mirror goes on by itself, and nothing is lost or doubled.
 func TestBrokersOfAClusterDieUnderLoad(t *testing.T) {
+	t.Parallel()
 	env := each.Kafka(t, each.With(testenv.Options{Followers: 2, HeapMiB: 256}))
 	topics := []string{each.Name(t, "a"), each.Name(t, "b")}
 	p := newPair(t, env, topics...)

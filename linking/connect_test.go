@@ -73,6 +73,7 @@ var shop = []testenv.User{{Name: "admin", Password: "right", Super: true}}
 
 // One pair of regions with TLS, client certificates and users takes every login that is right, and says what is wrong of every other.
 func TestConnectWithTLSAndLogin(t *testing.T) {
+	t.Parallel()
 	a, stranger := authority(t), authority(t)
 	cert, key, err := a.Issue("client", testenv.Subject{Name: "link"})
 	must(t, err)
@@ -200,6 +201,7 @@ func TestConnectToBadServers(t *testing.T) {
 
 // What is rotated is used by the next connection, without a restart: password, client certificate, token.
 func TestSecretsAreReadAgain(t *testing.T) {
+	t.Parallel()
 	t.Run("password", func(t *testing.T) {
 		each.Run(t, func(t *testing.T, env *testenv.Env) {
 			password, rotate := secretFile(t, "right")

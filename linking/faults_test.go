@@ -30,6 +30,7 @@ func through(t *testing.T, r *linking.Region, p *proxy.Proxy) *linking.Region {
 }
 
 func TestNetworkFaultsLoseAndDoubleNothing(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topics := []string{each.Name(t, "a"), each.Name(t, "b")}
 		p := newPair(t, env, topics...)
@@ -87,6 +88,7 @@ func (p *pair) mirroredEnds(topics []string) int64 {
 }
 
 func TestKilledBrokersAreWaitedFor(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic := each.Name(t, "t")
 		p := newPair(t, env, topic)
@@ -118,6 +120,7 @@ func TestKilledBrokersAreWaitedFor(t *testing.T) {
 }
 
 func TestOnceGivesUpOnADeadRegion(t *testing.T) {
+	t.Parallel()
 	for _, dead := range []string{"east", "west"} {
 		t.Run(dead, func(t *testing.T) {
 			env := each.Embedded(t)
@@ -150,79 +153,8 @@ func TestOnceGivesUpOnADeadRegion(t *testing.T) {
 	}
 }
 
-// TestLostProduceAnswers takes away answers to produce requests that have been carried out, and ones that have not.
-func TestLostProduceAnswers(t *testing.T) {
-	env := each.Embedded(t)
-	p := newPair(t, env, "t")
-	each.Topic(t, env.East, "t", 3)
-	workload(t, p.east, "t", 9, 60)
-	network := proxy.New()
-	defer network.Close()
-	var n atomic.Int64
-	env.West.Fake.ControlKey(int16(kmsg.Produce), func(req kmsg.Request) (kmsg.Response, error, bool) {
-		env.West.Fake.KeepControl()
-		if req.(*kmsg.ProduceRequest).TransactionID != nil {
-			return nil, nil, false
-		}
-		switch n.Add(1) % 5 {
-		case 1:
-			return nil, errors.New("the connection breaks before the request is carried out"), true
-		case 3:
-			network.Latency(30 * time.Millisecond) // the answer is on its way …
-			time.AfterFunc(10*time.Millisecond, func() { network.Reset(); network.Heal() })
-		}
-		return nil, nil, false
-	})
-	direct := p.west
-	p.west = through(t, p.west, network)
-	must(t, p.once())
-	p.west = direct
-	if n.Load() < 10 {
-		t.Errorf("only %d requests were made: nothing was lost", n.Load())
-	}
-	p.identical("t")
-}
-
-// TestProduceErrorsThatPass answers produce requests with errors that a broker gives while it moves leaders.
-func TestProduceErrorsThatPass(t *testing.T) {
-	for _, code := range []*kerr.Error{kerr.NotLeaderForPartition, kerr.RequestTimedOut, kerr.NotEnoughReplicas, kerr.NotEnoughReplicasAfterAppend, kerr.KafkaStorageError} {
-		t.Run(code.Message, func(t *testing.T) {
-			env := each.Embedded(t)
-			p := newPair(t, env, "t")
-			each.Topic(t, env.East, "t", 2)
-			workload(t, p.east, "t", 3, 20)
-			refused := 0
-			env.West.Fake.ControlKey(int16(kmsg.Produce), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
-				env.West.Fake.KeepControl()
-				req := kreq.(*kmsg.ProduceRequest)
-				if refused++; req.TransactionID != nil || refused%3 != 0 {
-					return nil, nil, false
-				}
-				return produceRefused(req, code), nil, true
-			})
-			must(t, p.once())
-			p.identical("t")
-		})
-	}
-}
-
-// produceRefused is an answer that refuses every partition.
-func produceRefused(req *kmsg.ProduceRequest, code *kerr.Error) kmsg.Response {
-	resp := req.ResponseKind().(*kmsg.ProduceResponse)
-	for _, rt := range req.Topics {
-		t := kmsg.NewProduceResponseTopic()
-		t.Topic, t.TopicID = rt.Topic, rt.TopicID
-		for _, rp := range rt.Partitions {
-			p := kmsg.NewProduceResponseTopicPartition()
-			p.Partition, p.ErrorCode, p.BaseOffset = rp.Partition, code.Code, -1
-			t.Partitions = append(t.Partitions, p)
-		}
-		resp.Topics = append(resp.Topics, t)
-	}
-	return resp
-}
-
 func TestGapsOfEverySize(t *testing.T) {
+	t.Parallel()
 	for _, gaps := range []string{"auto", "fenced"} {
 		t.Run(gaps, func(t *testing.T) {
 			each.Run(t, func(t *testing.T, env *testenv.Env) {
@@ -296,6 +228,7 @@ func TestRefusedBulkMarkersAreWrittenAsTransactions(t *testing.T) {
 // TestFillerStandsForManyAbortedRecords mirrors long aborted transactions without bulk markers: in a few transactions, whatever happens
 // to their requests, and one offset at a time where filler is forbidden.
 func TestFillerStandsForManyAbortedRecords(t *testing.T) {
+	t.Parallel()
 	aborted := func(p *pair, topic string, n int) {
 		cl, err := kgo.NewClient(append(p.east.Client.Opts(), kgo.TransactionalID(each.Name(t, "txn")), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 		must(t, err)
@@ -469,6 +402,7 @@ func TestCompactedTopicIsMirroredWithItsHoles(t *testing.T) {
 // TestFaultsWithManyBatchesOnTheirWay breaks connections and refuses batches in the middle of a backlog of small batches, where several of
 // each partition are on their way.
 func TestFaultsWithManyBatchesOnTheirWay(t *testing.T) {
+	t.Parallel()
 	env := each.Embedded(t)
 	p := newPair(t, env, "t")
 	each.Topic(t, env.East, "t", 3)

@@ -42,6 +42,7 @@ kafka-acls --bootstrap-server "$EAST_BOOTSTRAP" --command-config admin.propertie
 // TestLinkRunsWithJustItsGrants wants a link on brokers with StandardAuthorizer to mirror data with gaps, groups, ACLs and quotas, to follow
 // growth and a rising log start, and to promote, with the rights that Grants lists and no others.
 func TestLinkRunsWithJustItsGrants(t *testing.T) {
+	t.Parallel()
 	for _, gaps := range []string{"", "fenced"} {
 		t.Run("gaps="+gaps, func(t *testing.T) {
 			env := each.Kafka(t, each.With(testenv.Options{Users: linkUsers}))

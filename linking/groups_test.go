@@ -48,6 +48,7 @@ func stands(t *testing.T, r *linking.Region, group, topic string) string {
 
 // TestPositionsFollowWithMetadataAndDeletions wants what a source's group has in the destination, and what it has not any more gone there.
 func TestPositionsFollowWithMetadataAndDeletions(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic := each.Name(t, "t")
 		group, other := each.Name(t, "ops"), each.Name(t, "ops-2")

@@ -178,6 +178,7 @@ func batchesAround(t *testing.T, r *linking.Region, topic string, partition int3
 }
 
 func TestMirrorIsIdentical(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		for seed := range uint64(3) {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -209,6 +210,7 @@ func TestMirrorBeginsAtTheSourcesLogStart(t *testing.T) {
 }
 
 func TestLiveMirrorFollowsAndStopsCleanly(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic := each.Name(t, "t")
 		p := newPair(t, env, topic)

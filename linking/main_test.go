@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"log/slog"
 	"os"
@@ -18,6 +19,9 @@ import (
 func TestMain(m *testing.M) {
 	if text := os.Getenv(childEnv); text != "" {
 		os.Exit(runChild(text))
+	}
+	if err := flag.Set("test.parallel", "6"); err != nil { // they wait for brokers more than they compute; the command line may say another number
+		panic(err)
 	}
 	each.Main(m)
 }

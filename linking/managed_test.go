@@ -30,6 +30,7 @@ func (p *pair) created() []*plans.Link {
 
 // TestCreatedLinkIsRunChangedAndDeleted takes a link from its creation to its end beside the process that serves it.
 func TestCreatedLinkIsRunChangedAndDeleted(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		first, second := each.Name(t, "first"), each.Name(t, "second")
 		p := newPair(t, env, first)

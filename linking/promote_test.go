@@ -82,7 +82,8 @@ func TestPromotionPutsTheSourcesConfigsInForce(t *testing.T) {
 
 // TestPromotionGoesOnAfterEveryCrash ends a promotion at every request that it makes, and promotes again.
 func TestPromotionGoesOnAfterEveryCrash(t *testing.T) {
-	for n := 1; ; n++ {
+	t.Parallel()
+	everyCrash(t, 12, func(t *testing.T, n int64) bool {
 		env := each.Embedded(t)
 		topic := "t"
 		p := newPair(t, env, topic)
@@ -106,10 +107,7 @@ func TestPromotionGoesOnAfterEveryCrash(t *testing.T) {
 		crash()
 		if left > 0 {
 			must(t, err)
-			if n < 12 {
-				t.Fatalf("the promotion made %d requests: too few to be all", n)
-			}
-			return
+			return false
 		}
 		promoted, err := p.link().Promote(t.Context(), linking.PromoteOptions{Force: true})
 		must(t, err)
@@ -120,7 +118,8 @@ func TestPromotionGoesOnAfterEveryCrash(t *testing.T) {
 			t.Errorf("crash at request %d: %d and %d records, want 7 and 3", n, len(recs[0]), len(recs[1]))
 		}
 		put(t, p.west, topic, 0, 1)
-	}
+		return true
+	})
 }
 
 func TestPromoteWithoutASource(t *testing.T) {
@@ -230,6 +229,7 @@ func TestGroupPositionsAreCopied(t *testing.T) {
 }
 
 func TestLinkWithoutRightsSaysSo(t *testing.T) {
+	t.Parallel()
 	users := []testenv.User{{Name: "admin", Password: "admin", Super: true}, {Name: "link", Password: "link"}}
 	env := each.Kafka(t, each.With(testenv.Options{Users: users}))
 	topic, other := each.Name(t, "t"), each.Name(t, "other")

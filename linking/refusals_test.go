@@ -62,6 +62,7 @@ func mirrorErrors(t *testing.T, err error, names ...string) []string {
 
 // TestMirrorsThatFailDoNotHoldUpOthers breaks one of two mirrors in every way that ends in FAILED, and says which offsets are concerned.
 func TestMirrorsThatFailDoNotHoldUpOthers(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name  string
 		setup func(p *pair, bad string) // before the first run; nil: the topic and ten records in both partitions
@@ -263,6 +264,7 @@ func TestTopicRecreatedWhileTheLinkRuns(t *testing.T) {
 }
 
 func TestPartitionsAndTopicsAreFollowed(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		prefix := each.Name(t, "t")
 		p := newPair(t, env, prefix+".*")

@@ -94,6 +94,7 @@ func TestNoRecordComesBeforeItsSchema(t *testing.T) {
 
 // TestRecordsWaitForARegistry takes the destination's registry away, or lets it refuse, while records come.
 func TestRecordsWaitForARegistry(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name       string
 		stop, mend func(t *testing.T, p *pair)

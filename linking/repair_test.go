@@ -89,6 +89,7 @@ func (p *pair) repair(ctx context.Context, topics ...string) ([]string, error) {
 }
 
 func TestRepairMendsEveryFailure(t *testing.T) {
+	t.Parallel()
 	for _, c := range broken {
 		t.Run(c.name, func(t *testing.T) {
 			each.Run(t, func(t *testing.T, env *testenv.Env) {
@@ -118,6 +119,7 @@ func TestRepairMendsEveryFailure(t *testing.T) {
 
 // TestRepairBesideARunningLink has the process that serves the link go on with the mirror that was repaired.
 func TestRepairBesideARunningLink(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic, other := each.Name(t, "t"), each.Name(t, "other")
 		p := newPair(t, env, topic, other)
@@ -147,8 +149,9 @@ func TestRepairBesideARunningLink(t *testing.T) {
 
 // TestRepairGoesOnAfterEveryCrash ends a repair at every request that changes something, and repairs again: nothing is half-done.
 func TestRepairGoesOnAfterEveryCrash(t *testing.T) {
+	t.Parallel()
 	for _, c := range broken[:3] {
-		for n := 1; ; n++ {
+		everyCrash(t, 8, func(t *testing.T, n int64) bool {
 			env := each.Embedded(t)
 			p := newPair(t, env, "t")
 			p.fail("t", c.by)
@@ -168,10 +171,7 @@ func TestRepairGoesOnAfterEveryCrash(t *testing.T) {
 			crash()
 			if left > 0 {
 				must(t, err)
-				if n < 8 {
-					t.Fatalf("%s: the repair made %d requests: too few to be all", c.name, n)
-				}
-				break
+				return false
 			}
 			if n%2 == 0 { // the link runs before somebody repairs again
 				mirrorErrors(t, p.once())
@@ -183,10 +183,8 @@ func TestRepairGoesOnAfterEveryCrash(t *testing.T) {
 			must(t, err)
 			must(t, p.once())
 			p.identical("t")
-			if t.Failed() {
-				t.Fatalf("%s, crash at request %d", c.name, n)
-			}
-		}
+			return true
+		})
 	}
 }
 
@@ -263,6 +261,7 @@ func TestRepairForgetsPositionsInARecreatedTopic(t *testing.T) {
 
 // TestVerbsLeaveTheLinkRunning promotes one topic and fails another over: the process that serves the link goes on with the third.
 func TestVerbsLeaveTheLinkRunning(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		var topics []string
 		for i := range 3 {

@@ -30,6 +30,7 @@ func (p *pair) reverse(ctx context.Context, topics ...string) ([]linking.Reverse
 
 // TestReverseThereAndBack writes in one region, reverses, writes in the other, and reverses again: both have every record at its offset.
 func TestReverseThereAndBack(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic := each.Name(t, "t")
 		p := newPair(t, env, topic)
@@ -145,14 +146,15 @@ func TestReverseIsRefusedByName(t *testing.T) {
 
 // TestReverseGoesOnAfterEveryCrash ends a reversal at every request that changes something in either region, and reverses again.
 func TestReverseGoesOnAfterEveryCrash(t *testing.T) {
-	for n := 1; ; n++ {
+	t.Parallel()
+	everyCrash(t, 20, func(t *testing.T, n int64) bool {
 		env := each.Embedded(t)
 		p := newPair(t, env, "t")
 		each.Topic(t, env.East, "t", 2)
 		put(t, p.east, "t", 0, 7)
 		must(t, p.once())
 		ctx, crash := context.WithCancel(t.Context())
-		var left = make(chan int, 1)
+		var left = make(chan int64, 1)
 		left <- n
 		for _, r := range []*testenv.Region{env.East, env.West} {
 			r.Fake.Control(func(req kmsg.Request) (kmsg.Response, error, bool) {
@@ -172,10 +174,7 @@ func TestReverseGoesOnAfterEveryCrash(t *testing.T) {
 		crash()
 		if now := <-left; now > 0 {
 			must(t, err)
-			if n < 20 {
-				t.Fatalf("the reversal made %d requests: too few to be all", n)
-			}
-			return
+			return false
 		} else {
 			left <- now
 		}
@@ -184,10 +183,8 @@ func TestReverseGoesOnAfterEveryCrash(t *testing.T) {
 		put(t, p.west, "t", 1, 4)
 		must(t, p.back().once())
 		p.identical("t")
-		if t.Failed() {
-			t.Fatalf("crash at request %d", n)
-		}
-	}
+		return true
+	})
 }
 
 func TestBackNames(t *testing.T) {

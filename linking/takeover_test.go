@@ -119,6 +119,7 @@ func rounds(env *testenv.Env, n int) int {
 }
 
 func TestKilledLinkGoesOnWhereItsLogsEnd(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topics := []string{each.Name(t, "a"), each.Name(t, "b")}
 		p := newPair(t, env, topics...)
@@ -145,6 +146,7 @@ func TestKilledLinkGoesOnWhereItsLogsEnd(t *testing.T) {
 }
 
 func TestLinkThatWakesUpLateDoesNoHarm(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topics := []string{each.Name(t, "a"), each.Name(t, "b")}
 		p := newPair(t, env, topics...)
@@ -176,6 +178,7 @@ func TestLinkThatWakesUpLateDoesNoHarm(t *testing.T) {
 }
 
 func TestPromotionShutsAnOldLinkOut(t *testing.T) {
+	t.Parallel()
 	env := each.Kafka(t) // the in-process broker accepts data of an old epoch behind a marker of a newer one
 	topic := each.Name(t, "t")
 	p := newPair(t, env, topic)
@@ -244,6 +247,7 @@ func TestPromotionShutsAnOldLinkOut(t *testing.T) {
 }
 
 func TestRunsOfOneLinkFollowEachOther(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic := each.Name(t, "t")
 		p := newPair(t, env, topic)

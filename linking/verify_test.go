@@ -64,6 +64,7 @@ func (w plant) transaction(r *linking.Region, rec *kgo.Record, commit bool) {
 }
 
 func TestVerifyFindsExactlyWhatDiffers(t *testing.T) {
+	t.Parallel()
 	const at = 1700 // deep enough that digests have to be divided
 	type difference struct {
 		Offset int64
@@ -146,6 +147,7 @@ func TestVerifyFindsExactlyWhatDiffers(t *testing.T) {
 }
 
 func TestVerifyOfALinkThatIsWhole(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic := each.Name(t, "t")
 		p := newPair(t, env, topic)

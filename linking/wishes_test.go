@@ -27,6 +27,7 @@ func (p *pair) states() map[string]string {
 }
 
 func TestPauseHoldsAServedMirrorBack(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		still, goes := each.Name(t, "still"), each.Name(t, "goes")
 		p := newPair(t, env, still, goes)
@@ -143,6 +144,7 @@ func TestPauseWithoutAProcess(t *testing.T) {
 }
 
 func TestPauseWhileTheSourceIsAway(t *testing.T) {
+	t.Parallel()
 	env := each.Embedded(t)
 	p := newPair(t, env, "t")
 	each.Topic(t, env.East, "t", 1)

@@ -15,6 +15,7 @@ import (
 // Kafka's own consumer is the second witness: what it prints of both regions is the same, with partition, offset, time, headers, key and
 // value.
 func TestKafkasOwnConsumerSeesTheSame(t *testing.T) {
+	t.Parallel()
 	env := each.Kafka(t)
 	topic := each.Name(t, "t")
 	p := newPair(t, env, topic)
