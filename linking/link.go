@@ -58,7 +58,7 @@ const DefaultMemory = 256 << 20
 // fetching are the bounds of reading for a run.
 func (o *RunOptions) fetching(rack string) fetch.Options {
 	memory := cmp.Or(o.Memory, DefaultMemory)
-	return fetch.Options{MaxBuffered: memory / 4, MaxBytes: int32(min(16<<20, memory/16)), MaxPartitionBytes: int32(min(2<<20, memory/32)), Rate: o.Bandwidth, Rack: rack}
+	return fetch.Options{MaxBuffered: memory / 4, MaxBytes: int32(min(16<<20, memory/16)), MaxPartitionBytes: int32(min(2<<20, memory/32)), Rate: o.Bandwidth, Rack: rack, Session: true}
 }
 
 // Progress is how far a link has come.

@@ -50,7 +50,7 @@ func (p *pair) link() *linking.Link {
 
 // once mirrors until lag is zero.
 func (p *pair) once() error {
-	ctx, cancel := context.WithTimeout(p.t.Context(), time.Minute)
+	ctx, cancel := context.WithTimeout(p.t.Context(), 3*time.Minute)
 	defer cancel()
 	return p.link().Run(ctx, linking.RunOptions{Once: true})
 }

@@ -20,7 +20,7 @@ func TestMain(m *testing.M) {
 	if text := os.Getenv(childEnv); text != "" {
 		os.Exit(runChild(text))
 	}
-	if err := flag.Set("test.parallel", "6"); err != nil { // they wait for brokers more than they compute; the command line may say another number
+	if err := flag.Set("test.parallel", "4"); err != nil { // they wait for brokers more than they compute; the command line may say another number
 		panic(err)
 	}
 	each.Main(m)

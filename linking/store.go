@@ -91,7 +91,7 @@ func (s *store) take(ctx context.Context, owner ownerRecord) error {
 		case err == nil:
 			s.up = true
 			return nil
-		case errors.Is(err, ErrTakenOver) && attempt < 5, kerr.IsRetriable(err) && attempt < 50: // the topic may be new
+		case errors.Is(err, ErrTakenOver) && attempt < 20, kerr.IsRetriable(err) && attempt < 50: // the topic may be new
 			if err := wait(ctx, 50*time.Millisecond); err != nil {
 				return err
 			}

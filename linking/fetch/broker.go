@@ -18,28 +18,46 @@ import (
 // shortWait is what a broker may hold the first request after something changed.
 const shortWait = 2 * time.Millisecond
 
+// reading is one broker that is read from, and with Options.Session the session with it.
+type reading struct {
+	broker int32
+	wake   chan struct{}
+
+	id, epoch int32 // of the session; 0 where the next request begins one
+	bound     int32 // of a partition's part of an answer, as the session has it
+	entries   map[key]entry
+	changed   map[*partition]struct{} // partitions that the session may have to be told of
+}
+
+// asking is one request, and what it is about.
+type asking struct {
+	req   *kmsg.FetchRequest
+	parts map[key]*partition // nil: what the session has
+	room  int64              // reserved for the answer
+}
+
 // serve sends one broker's requests, one at a time: while it waits for the next answer, the caller works on the last one's chunks.
-func (f *Fetcher) serve(ctx context.Context, broker int32, wake chan struct{}) error {
+func (f *Fetcher) serve(ctx context.Context, r *reading) error {
 	for {
-		req, asked, room := f.request(broker)
-		if len(asked) == 0 {
+		a := f.request(r)
+		if a == nil {
 			select {
 			case <-ctx.Done():
 				return ctx.Err()
-			case <-wake:
+			case <-r.wake:
 			}
 			continue
 		}
-		resp, err := f.cl.Broker(int(broker)).Request(ctx, req)
+		resp, err := f.cl.Broker(int(r.broker)).Request(ctx, a.req)
 		var answer *kmsg.FetchResponse
 		if err == nil {
 			answer = resp.(*kmsg.FetchResponse)
 			err = kerr.ErrorForCode(answer.ErrorCode)
 		}
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && !ofSession(err) {
 			f.failed(err)
 		}
-		wait := f.take(broker, answer, err, asked, room)
+		wait := f.take(r, a, answer, err)
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -52,16 +70,15 @@ func (f *Fetcher) serve(ctx context.Context, broker int32, wake chan struct{}) e
 	}
 }
 
-// request builds a fetch of every partition of a broker that may be fetched now, and reserves room for the answer. None: there is
-// nothing to ask.
-func (f *Fetcher) request(broker int32) (req *kmsg.FetchRequest, asked map[key]*partition, room int64) {
+// request builds a fetch of every partition of a broker that may be fetched now, and reserves room for the answer. nil: there is nothing
+// to ask.
+func (f *Fetcher) request(r *reading) *asking {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	room = min(int64(f.o.MaxBytes), f.o.MaxBuffered-f.buffered-f.reserved)
-	least := int64(min(f.o.MaxPartitionBytes, minPartitionBytes))
+	room := min(int64(f.o.MaxBytes), f.o.MaxBuffered-f.buffered-f.reserved)
 	// Rather wait for a release than ask for crumbs. Only partitions of which nothing is out are not made to wait: the caller may need
 	// one of them before it can release anything of the others.
-	tight := room < min(int64(f.o.MaxBytes), f.o.MaxBuffered/4)
+	tight := room < f.least()
 	if tight {
 		room = int64(f.o.MaxBytes)
 	}
@@ -69,9 +86,12 @@ func (f *Fetcher) request(broker int32) (req *kmsg.FetchRequest, asked map[key]*
 		f.changed = time.Now()
 	}
 	f.tight = tight
-	asked = map[key]*partition{}
+	if f.o.Session && !tight && !r.alone() {
+		return f.sessionRequest(r, room)
+	}
+	asked := map[key]*partition{}
 	for k, p := range f.parts { // the order of a map changes every time: that is the rotation
-		if p.reader() != broker || p.inFlight || p.lost || p.held >= heldMax || tight && p.held > 0 {
+		if !f.fetchable(p, r) || tight && p.held > 0 {
 			continue
 		}
 		if p.alone {
@@ -81,43 +101,71 @@ func (f *Fetcher) request(broker int32) (req *kmsg.FetchRequest, asked map[key]*
 		asked[k] = p
 	}
 	if len(asked) == 0 {
-		return nil, nil, 0
+		return nil
 	}
+	least := int64(min(f.o.MaxPartitionBytes, minPartitionBytes))
 	each := max(least, min(int64(f.o.MaxPartitionBytes), room/int64(len(asked))))
 	if tight {
 		each = least
 	}
+	a := &asking{parts: asked}
+	a.req, a.room = f.newRequest(room, each, len(asked))
+	a.req.SessionEpoch = -1 // none, and none to be begun
+	var topics requestTopics
+	for _, p := range asked {
+		topics.add(a.req, p, int32(each))
+		f.topics[p.id] = p.topic
+		p.inFlight = true
+	}
+	rand.Shuffle(len(a.req.Topics), func(i, j int) { a.req.Topics[i], a.req.Topics[j] = a.req.Topics[j], a.req.Topics[i] })
+	return a
+}
+
+// least is the room for an answer below which it is tight.
+func (f *Fetcher) least() int64 { return min(int64(f.o.MaxBytes), f.o.MaxBuffered/4) }
+
+// fetchable says whether a broker may be asked for a partition now.
+func (f *Fetcher) fetchable(p *partition, r *reading) bool {
+	return p.reader() == r.broker && !p.inFlight && (p.in == nil || p.in == r) && !p.lost && p.held < heldMax
+}
+
+// newRequest is a request without partitions, for an answer of n partitions that fits in room, of which it says how much to reserve.
+func (f *Fetcher) newRequest(room, each int64, n int) (*kmsg.FetchRequest, int64) {
 	// Of many partitions few have something to answer: the request's own bound holds where more of them do than expected.
-	room = max(min(room, each*int64(len(asked))), each)
+	room = max(min(room, each*int64(n)), each)
 	f.reserved += room
-	req = kmsg.NewPtrFetchRequest()
+	req := kmsg.NewPtrFetchRequest()
 	req.MaxWaitMillis = int32(f.wait().Milliseconds())
 	req.MinBytes = 1
 	req.Rack = f.o.Rack
 	req.MaxBytes = int32(room)
-	if each*int64(len(asked)) <= room {
+	if each*int64(n) <= room {
 		req.MaxBytes = int32(min(2*room, math.MaxInt32)) // the partitions' bounds suffice; kfake leaves the aborted transactions out of what this one cuts
 	}
 	if !f.o.ReadUncommitted {
 		req.IsolationLevel = 1
 	}
-	topics := map[string]int{}
-	for _, p := range asked {
-		i, ok := topics[p.topic]
-		if !ok {
-			i = len(req.Topics)
-			topics[p.topic] = i
-			t := kmsg.NewFetchRequestTopic()
-			t.Topic, t.TopicID = p.topic, p.id // versions up to 12 send the name, later ones the id
-			req.Topics = append(req.Topics, t)
-		}
-		rp := kmsg.NewFetchRequestTopicPartition()
-		rp.Partition, rp.FetchOffset, rp.CurrentLeaderEpoch, rp.PartitionMaxBytes = p.number, p.next, p.epoch, int32(each)
-		req.Topics[i].Partitions = append(req.Topics[i].Partitions, rp)
-		p.inFlight = true
+	return req, room
+}
+
+// requestTopics are where topics stand in a request.
+type requestTopics map[string]int
+
+func (t *requestTopics) add(req *kmsg.FetchRequest, p *partition, bytes int32) {
+	if *t == nil {
+		*t = requestTopics{}
 	}
-	rand.Shuffle(len(req.Topics), func(i, j int) { req.Topics[i], req.Topics[j] = req.Topics[j], req.Topics[i] })
-	return req, asked, room
+	i, ok := (*t)[p.topic]
+	if !ok {
+		i = len(req.Topics)
+		(*t)[p.topic] = i
+		rt := kmsg.NewFetchRequestTopic()
+		rt.Topic, rt.TopicID = p.topic, p.id // versions up to 12 send the name, later ones the id
+		req.Topics = append(req.Topics, rt)
+	}
+	rp := kmsg.NewFetchRequestTopicPartition()
+	rp.Partition, rp.FetchOffset, rp.CurrentLeaderEpoch, rp.PartitionMaxBytes = p.number, p.next, p.epoch, bytes
+	req.Topics[i].Partitions = append(req.Topics[i].Partitions, rp)
 }
 
 // minPartitionBytes is what a partition is asked for at least: rather fewer partitions in an answer than crumbs of each.
@@ -131,23 +179,37 @@ func (f *Fetcher) wait() time.Duration {
 }
 
 // take turns an answer, or the error that stands for it, into chunks. It reports whether something wants a pause.
-func (f *Fetcher) take(broker int32, resp *kmsg.FetchResponse, err error, asked map[key]*partition, room int64) (pause bool) {
+func (f *Fetcher) take(r *reading, a *asking, resp *kmsg.FetchResponse, err error) (pause bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.reserved -= room
-	byID := map[[16]byte]string{}
-	for _, p := range asked {
+	f.reserved -= a.room
+	if a.parts == nil && ofSession(err) {
+		f.restart(r, 0)
+		return false
+	}
+	asked := func(k key) *partition { return a.parts[k] }
+	if a.parts == nil {
+		asked = func(k key) *partition { return r.entries[k].p }
+	}
+	for _, p := range a.parts {
 		p.inFlight = false
-		byID[p.id] = p.topic
+		f.touch(p)
 	}
 	if err != nil { // the broker may be gone: find the leaders again
-		for _, p := range asked {
-			if p.near == broker && p.leader != broker {
+		lose := func(p *partition) {
+			if p.near == r.broker && p.leader != r.broker {
 				p.near = -1
 			} else {
 				p.leader = -1
 			}
 		}
+		for _, p := range a.parts {
+			lose(p)
+		}
+		for _, e := range r.entries {
+			lose(e.p)
+		}
+		f.restart(r, 0)
 		signal(f.refresh)
 		return true
 	}
@@ -157,31 +219,39 @@ func (f *Fetcher) take(broker int32, resp *kmsg.FetchResponse, err error, asked 
 			size += len(resp.Topics[i].Partitions[j].RecordBatches)
 		}
 	}
+	failed := false
 	for i := range resp.Topics {
 		t := &resp.Topics[i]
 		name := t.Topic
 		if name == "" {
-			name = byID[t.TopicID]
+			name = f.topics[t.TopicID]
 		}
 		for j := range t.Partitions {
 			rp := &t.Partitions[j]
 			k := key{name, rp.Partition}
-			p := asked[k]
+			p := asked(k)
+			failed = failed || rp.ErrorCode != 0
 			if p == nil || f.parts[k] != p {
 				continue // removed or moved meanwhile
 			}
-			if near := p.near == broker && p.leader != broker; near && rp.ErrorCode != 0 {
+			if a.parts == nil {
+				f.touch(p)
+			}
+			if near := p.near == r.broker && p.leader != r.broker; near && rp.ErrorCode != 0 {
 				p.near = -1 // whatever it is, it is the leader that knows
 				f.wakeAll()
 				pause = true
 				continue
 			}
-			if rp.ErrorCode == 0 && rp.PreferredReadReplica >= 0 && rp.PreferredReadReplica != broker {
+			if rp.ErrorCode == 0 && rp.PreferredReadReplica >= 0 && rp.PreferredReadReplica != r.broker {
 				p.near, p.nearTill = rp.PreferredReadReplica, time.Now().Add(nearFor)
 				signal(f.refresh)
 			}
-			pause = f.takePartition(p, rp, size, len(asked) == 1) || pause
+			pause = f.takePartition(p, rp, size, len(a.parts) == 1) || pause
 		}
+	}
+	if a.parts == nil {
+		f.goOn(r, resp.SessionID, failed)
 	}
 	if len(f.ready) > 0 {
 		signal(f.polled)

@@ -28,6 +28,7 @@ type Options struct {
 	Rate              int64         // bytes a second from all brokers together, on average over a second [no limit]
 	ReadUncommitted   bool          // read up to the high watermark instead of the last stable offset
 	Rack              string        // where this process is: leaders may name a nearer replica to read from (KIP-392) [read from leaders]
+	Session           bool          // keep a fetch session with every broker (KIP-227): for many partitions that are read for long
 }
 
 func (o *Options) fill() {
@@ -93,6 +94,7 @@ type partition struct {
 	lost     bool      // its offset is out of range: only its end is to be told
 	missing  time.Time // since when metadata does not know it
 	seen     bounds    // as last handed out
+	in       *reading  // whose session has it
 }
 
 // nearFor is how long a replica that a leader has named is read from before the leader is asked again.
@@ -126,14 +128,16 @@ type Fetcher struct {
 
 	mu       sync.Mutex
 	parts    map[key]*partition
-	brokers  map[int32]chan struct{} // running brokers' wake-ups
-	buffered int64                   // handed out, or waiting for Poll
-	reserved int64                   // room of requests in flight
-	tight    bool                    // buffered and reserved leave no room
-	changed  time.Time               // when a partition last came, or was held back, or let go
+	brokers  map[int32]*reading // those that are served
+	buffered int64              // handed out, or waiting for Poll
+	reserved int64              // room of requests in flight
+	tight    bool               // buffered and reserved leave no room
+	changed  time.Time          // when a partition last came, or was held back, or let go
 	ready    []Chunk
-	paid     time.Time // with Rate: up to when what was read is within it
-	failing  error     // of the newest request, nil once one has succeeded
+	topics   map[[16]byte]string // names by id, as they were asked for
+	nearSeen time.Time           // when nearer replicas were last looked at
+	paid     time.Time           // with Rate: up to when what was read is within it
+	failing  error               // of the newest request, nil once one has succeeded
 	since    time.Time
 
 	polled  chan struct{} // something is ready
@@ -143,7 +147,7 @@ type Fetcher struct {
 // New returns a fetcher over the client's brokers. The client's own consuming options play no part.
 func New(cl *kgo.Client, o Options) *Fetcher {
 	o.fill()
-	return &Fetcher{cl: cl, o: o, parts: map[key]*partition{}, brokers: map[int32]chan struct{}{},
+	return &Fetcher{cl: cl, o: o, parts: map[key]*partition{}, brokers: map[int32]*reading{}, topics: map[[16]byte]string{},
 		polled: make(chan struct{}, 1), refresh: make(chan struct{}, 1)}
 }
 
@@ -153,6 +157,7 @@ func (f *Fetcher) Add(topic string, number int32, offset int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.drop(topic, number)
+	f.remove(f.parts[key{topic, number}])
 	f.parts[key{topic, number}] = &partition{topic: topic, number: number, leader: -1, epoch: -1, near: -1, next: offset, seen: unknown}
 	f.changed = time.Now()
 	signal(f.refresh)
@@ -163,7 +168,15 @@ func (f *Fetcher) Remove(topic string, number int32) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.drop(topic, number)
-	delete(f.parts, key{topic, number})
+	f.remove(f.parts[key{topic, number}])
+}
+
+// remove forgets a partition; nil is none.
+func (f *Fetcher) remove(p *partition) {
+	if p != nil {
+		f.touch(p)
+		delete(f.parts, key{p.topic, p.number})
+	}
 }
 
 func (f *Fetcher) drop(topic string, number int32) {
@@ -213,8 +226,8 @@ func (f *Fetcher) Run(ctx context.Context) error {
 		for wait := backoff; ; {
 			again := f.discover(ctx)
 			f.explain(ctx)
-			for broker, wake := range f.newBrokers() {
-				g.Go(func() error { return f.serve(ctx, broker, wake) })
+			for _, r := range f.newBrokers() {
+				g.Go(func() error { return f.serve(ctx, r) })
 			}
 			if again {
 				pause(ctx, wait)
@@ -234,23 +247,31 @@ func (f *Fetcher) Run(ctx context.Context) error {
 	err := g.Wait()
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	for _, p := range f.parts {
+		p.in = nil
+	}
 	clear(f.brokers)
 	return err
 }
 
 // newBrokers wakes the brokers that are served, and returns those to be read from that are not.
-func (f *Fetcher) newBrokers() map[int32]chan struct{} {
+func (f *Fetcher) newBrokers() []*reading {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.wakeAll()
-	started := map[int32]chan struct{}{}
+	var started []*reading
 	for _, p := range f.parts {
 		broker := p.reader()
-		if _, served := f.brokers[broker]; served || broker < 0 {
+		if broker < 0 {
 			continue
 		}
-		wake := make(chan struct{}, 1)
-		f.brokers[broker], started[broker] = wake, wake
+		if f.brokers[broker] == nil {
+			f.brokers[broker] = &reading{broker: broker, wake: make(chan struct{}, 1), changed: map[*partition]struct{}{}, entries: map[key]entry{}}
+			started = append(started, f.brokers[broker])
+		}
+		if p.in == nil {
+			f.touch(p)
+		}
 	}
 	return started
 }
@@ -263,13 +284,15 @@ func (f *Fetcher) release(p *partition, bytes int64) {
 	if p.held == heldMax || f.tight {
 		f.changed = time.Now()
 	}
-	p.held--
+	if p.held--; p.held == heldMax-1 {
+		f.touch(p)
+	}
 	f.wakeAll()
 }
 
 func (f *Fetcher) wakeAll() {
-	for _, wake := range f.brokers {
-		signal(wake)
+	for _, r := range f.brokers {
+		signal(r.wake)
 	}
 }
 

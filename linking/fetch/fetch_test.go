@@ -21,9 +21,13 @@ import (
 
 func TestMain(m *testing.M) { each.Main(m) }
 
+// sessions has the fetchers of tests keep sessions, for TestSessions.
+var sessions bool
+
 // start runs a fetcher until the test ends.
 func start(t *testing.T, cl *kgo.Client, o fetch.Options) *fetch.Fetcher {
 	t.Helper()
+	o.Session = o.Session || sessions
 	f := fetch.New(cl, o)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -88,6 +88,7 @@ func (f *Fetcher) learn(resp *kmsg.MetadataResponse) {
 				f.end(p, unknown, kerr.UnknownTopicID)
 			default:
 				p.leader, p.id, p.epoch, p.missing = known.Leader, t.TopicID, known.LeaderEpoch, time.Time{}
+				f.touch(p)
 			}
 		}
 	}
@@ -105,7 +106,7 @@ func (f *Fetcher) miss(p *partition, err error) {
 
 // end hands out a last chunk with an error and forgets the partition.
 func (f *Fetcher) end(p *partition, b bounds, err error) {
-	delete(f.parts, key{p.topic, p.number})
+	f.remove(p)
 	f.ready = append(f.ready, Chunk{
 		Topic: p.topic, Partition: p.number, TopicID: p.id, LeaderEpoch: p.epoch, Offset: p.next, Next: p.next,
 		HighWatermark: b.highWatermark, LastStable: b.lastStable, LogStart: b.logStart, Err: err,
