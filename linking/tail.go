@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -21,15 +22,23 @@ type span struct {
 
 // listBounds reads the log bounds of every partition of the topics. Errors of single partitions are in their spans.
 func listBounds(ctx context.Context, r *Region, topics []string) (map[partitionKey]span, error) {
-	starts, err := r.Admin.ListStartOffsets(ctx, topics...)
-	if err != nil {
-		return nil, fmt.Errorf("%s: reading log starts: %w", r.Name, err)
+	for attempt := 1; ; attempt++ {
+		starts, err := r.Admin.ListStartOffsets(ctx, topics...)
+		var ends kadm.ListedOffsets
+		if err == nil {
+			ends, err = r.Admin.ListEndOffsets(ctx, topics...)
+		}
+		if err == nil {
+			return spansOf(starts, ends), nil
+		}
+		// A broker that refuses its part of the question does not know a topic any more that it was looked for on: it is looked for anew.
+		if _, parts := errors.AsType[*kadm.ShardErrors](err); !parts || attempt == 5 {
+			return nil, fmt.Errorf("%s: reading log bounds: %w", r.Name, err)
+		}
+		if err := wait(ctx, 100*time.Millisecond); err != nil {
+			return nil, err
+		}
 	}
-	ends, err := r.Admin.ListEndOffsets(ctx, topics...)
-	if err != nil {
-		return nil, fmt.Errorf("%s: reading log ends: %w", r.Name, err)
-	}
-	return spansOf(starts, ends), nil
 }
 
 func spansOf(starts, ends kadm.ListedOffsets) map[partitionKey]span {
