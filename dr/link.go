@@ -54,6 +54,16 @@ func LinkStatus(ctx context.Context, w *World, name string) (*report.Report, err
 	for _, s := range sortedKeys(states) {
 		rep.Summary += fmt.Sprintf(", %d %s", states[s], s)
 	}
+	if service, err := l.Service(ctx); err != nil {
+		return nil, err
+	} else if service.Tasks > 1 {
+		rep.Summary += fmt.Sprintf(", %d tasks on %d link processes", service.Tasks, len(service.Processes))
+		for _, n := range service.Unserved {
+			rep.Findings = append(rep.Findings, report.Finding{Rule: "link/task-not-served", Severity: report.Medium, Subject: fmt.Sprintf("task %d of %s", n, decl.Name),
+				Message: fmt.Sprintf("no process serves task %d of link %s", n, decl.Name), Why: "its partitions are not mirrored meanwhile",
+				Remedy: "lifeboat link run; after a crash others take it over within seconds"})
+		}
+	}
 	if unknown > 0 {
 		rep.Summary += fmt.Sprintf(", lag of %d not known", unknown)
 	}

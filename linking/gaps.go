@@ -11,6 +11,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/lifeboat-dr/lifeboat/linking/batch"
 	"github.com/lifeboat-dr/lifeboat/plans"
@@ -53,14 +54,30 @@ func openGaps(ctx context.Context, s *store, decl *plans.Link) (*gapWriter, erro
 	g := &gapWriter{region: s.region, bulk: decl.Gaps != "fenced", filler: decl.Gaps != "markers", confirm: s.confirm, renew: s.lease, yield: s.yield, late: &s.late,
 		request: 10 * bulkMin}
 	var err error
-	if g.t, err = newTransactor(s.region, decl.Name, "gaps", g.lease.dialer(s.region.Client)); err != nil {
+	if g.t, err = newTransactor(s.region, decl.Name, s.task.role("gaps"), g.lease.dialer(s.region.Client)); err != nil {
 		return nil, err
 	}
-	if err := g.t.init(ctx); err != nil {
+	if err := errors.Join(g.t.init(ctx), endGaps(ctx, s)); err != nil {
 		g.close()
 		return nil, err
 	}
 	return g, nil
+}
+
+// endGaps takes the gap identities of a link's other tasks over, of a process that has them all.
+func endGaps(ctx context.Context, s *store) error {
+	var g errgroup.Group
+	for _, o := range s.others {
+		g.Go(func() error {
+			t, err := newTransactor(o.region, o.link, o.task.role("gaps"))
+			if err != nil {
+				return err
+			}
+			defer t.close()
+			return t.init(ctx)
+		})
+	}
+	return g.Wait()
 }
 
 func (g *gapWriter) close() { g.t.close() }

@@ -45,9 +45,18 @@ func Grants(link *plans.Link, source, destination string) []Grant {
 	g.on(kmsg.ACLResourceTypeTopic, topics, "seeing configs that have drifted", kmsg.ACLOperationDescribeConfigs)
 	own := []resource{{LinksTopic(link.To), kmsg.ACLResourcePatternTypeLiteral}}
 	g.on(kmsg.ACLResourceTypeTopic, own, "what the link remembers", kmsg.ACLOperationCreate, kmsg.ACLOperationRead, kmsg.ACLOperationWrite)
+	pattern := kmsg.ACLResourcePatternTypeLiteral
+	if link.Tasks > 1 {
+		pattern = kmsg.ACLResourcePatternTypePrefixed // every task has its own
+	}
 	for _, role := range []string{"links", "gaps", "data"} {
-		g.on(kmsg.ACLResourceTypeTransactionalId, []resource{{"lifeboat." + link.Name + "." + role, kmsg.ACLResourcePatternTypeLiteral}},
+		g.on(kmsg.ACLResourceTypeTransactionalId, []resource{{"lifeboat." + link.Name + "." + role, pattern}},
 			"fencing older processes of this link", kmsg.ACLOperationWrite)
+	}
+	if link.Tasks > 1 {
+		g.on(kmsg.ACLResourceTypeTopic, []resource{{TasksTopic(link.To, link.Name), kmsg.ACLResourcePatternTypeLiteral}}, "dividing the link's tasks among processes",
+			kmsg.ACLOperationCreate, kmsg.ACLOperationRead, kmsg.ACLOperationAlter)
+		g.on(kmsg.ACLResourceTypeGroup, []resource{{TasksGroup(link.Name), kmsg.ACLResourcePatternTypeLiteral}}, "dividing the link's tasks among processes", kmsg.ACLOperationRead)
 	}
 	g.on(kmsg.ACLResourceTypeGroup, groups, "writing the groups' positions", kmsg.ACLOperationRead)
 	g.on(kmsg.ACLResourceTypeGroup, groups, "removing positions that the source has removed", kmsg.ACLOperationDelete)

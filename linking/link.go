@@ -46,6 +46,9 @@ type RunOptions struct {
 	brief    bool           // it is a verb's: who served the link goes on afterwards
 	hold     bool           // when it has ended, whoever runs it goes on to hold the link
 
+	headed  func()          // called when the link's topics are there and recorded; nil where nobody waits for that
+	arrived <-chan struct{} // closed when the lag of the link's other tasks is zero; nil where there are none to wait for
+
 	// Memory is what the process may use, in bytes: the run holds a quarter of it in records at most, and has as much again on its way.
 	// Zero is DefaultMemory. A partition's largest batch has to fit.
 	Memory    int64
@@ -73,7 +76,9 @@ type Progress struct {
 }
 
 // Run mirrors until ctx ends, or, with Once, until lag is zero. It takes the link over from any other process, which ends with
-// ErrTakenOver. When a verb takes the link over, it waits for the verb's end and goes on with what is mirrored then. A mirror that fails is recorded and left; with Once its *MirrorError is returned when the others are done.
+// ErrTakenOver; of a link with several tasks it serves those that the group of its processes gives it, and with Once all of them. When a verb
+// takes the link over, it waits for the verb's end and goes on with what is mirrored then. A mirror that fails is recorded and left; with Once
+// its *MirrorError is returned when the others are done.
 func (l *Link) Run(ctx context.Context, o RunOptions) error {
 	if l.from == nil {
 		return l.noSource()
@@ -85,46 +90,89 @@ func (l *Link) Run(ctx context.Context, o RunOptions) error {
 		}
 		o.Owner = fmt.Sprintf("link run, pid %d on %s", os.Getpid(), host)
 	}
-	for {
-		err := l.serve(ctx, o)
-		if changed, ok := errors.AsType[*redeclaredError](err); ok {
-			l = New(changed.decl, l.from, l.to, l.o).Created()
-			continue
-		}
-		if !errors.Is(err, ErrTakenOver) || o.Once {
+	if o.Once {
+		m, err := remember(ctx, l.to, l.decl.Name)
+		if err != nil {
 			return err
 		}
+		if m.tasks > 1 { // as they are: who serves them goes on afterwards
+			return l.together(ctx, o, m.tasks)
+		}
+	}
+	for {
+		err := l.run(ctx, o)
+		changed, ok := errors.AsType[*redeclaredError](err)
+		if !ok {
+			return err
+		}
+		l = New(changed.decl, l.from, l.to, l.o).Created()
+	}
+}
+
+// run is Run as the link is declared now.
+func (l *Link) run(ctx context.Context, o RunOptions) error {
+	if !o.Once {
+		if err := l.cut(ctx, o.Owner); err != nil {
+			return err
+		}
+		if l.tasks() > 1 {
+			return l.share(ctx, o)
+		}
+	}
+	for {
+		failed, err := l.serve(ctx, o, task{0, 1})
+		if !errors.Is(err, ErrTakenOver) || o.Once {
+			return errors.Join(append([]error{err}, failed...)...)
+		}
 		l.o.Log.Info("the link was taken over", "link", l.decl.Name, "error", err)
-		if verr := l.verbEnds(ctx); verr != nil {
+		if verr := l.verbEnds(ctx, task{0, 1}); verr != nil {
 			return verr
 		}
 	}
 }
 
-// serve is a run until another process takes the link over.
-func (l *Link) serve(ctx context.Context, o RunOptions) error {
-	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: o.Owner, Brief: o.brief})
+// serve is a run of one task until another process takes it over. It returns the errors of the mirrors that failed, and why it ended.
+func (l *Link) serve(ctx context.Context, o RunOptions, t task) (failed []error, err error) {
+	s, err := openTask(ctx, l.to, l.decl.Name, t, ownerRecord{Owner: o.Owner, Brief: o.brief})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer s.close()
 	if err := l.redeclared(s.memory); err != nil {
-		return err
+		return nil, err
+	}
+	if s.memory.tasks != t.of {
+		return nil, &recutError{l.decl.Name, t.of, s.memory.tasks}
 	}
 	gaps, err := openGaps(ctx, s, l.decl)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	defer gaps.close()
+	if t.of > 1 {
+		own := New(l.decl, l.from, l.to, l.o)
+		own.created = l.created
+		l = own // the tasks of a process share no schemas: what may be done about them is asked of each
+	}
 	r := newRunner(l, o, s, gaps)
 	err = r.run(ctx)
 	switch {
 	case errors.Is(err, ErrTakenOver):
-		return err
+		return nil, err
 	case errors.Is(err, errLagZero):
 		err = nil
 	}
-	return errors.Join(append([]error{err}, r.failures()...)...)
+	return r.failures(), err
+}
+
+// recutError ends a process that serves a link as it was cut before. It is no ErrTakenOver: waiting does not help.
+type recutError struct {
+	link      string
+	were, are int
+}
+
+func (e *recutError) Error() string {
+	return fmt.Sprintf("link %s: another process serves it with tasks: %d, and this one with tasks: %d; end it, or begin it again with the same number", e.link, e.are, e.were)
 }
 
 func (l *Link) noSource() error {

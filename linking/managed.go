@@ -141,8 +141,10 @@ func Delete(ctx context.Context, to *Region, name, by string) error {
 		return err
 	}
 	records := map[string]any{linkKey(name, "link", ""): nil}
-	for topic := range s.memory.topics {
-		records[linkKey(name, "topic", topic)] = nil
+	for topic, pieces := range s.memory.pieces {
+		for n := range pieces {
+			records[linkKey(name, "topic", task{n: n}.piece(topic))] = nil
+		}
 	}
 	for group := range s.memory.groups {
 		records[linkKey(name, "group", group)] = nil

@@ -129,16 +129,42 @@ func (g *groupRecord) same(old *groupRecord) bool {
 
 // memory is the links topic's content for one link.
 type memory struct {
-	decl     *linkRecord // nil: it was not created by Create
-	owner    ownerRecord
-	identity *identity
-	topics   map[string]*topicRecord
-	groups   map[string]*groupRecord
-	wishes   map[string]*wishRecord
-	access   map[string]*accessRecord // by principal
-	quotas   []quotaRecord
-	lost     []lostRecord
-	end      int64 // offset behind the last record read
+	decl       *linkRecord // nil: it was not created by Create
+	tasks      int         // that it is cut into
+	owners     map[int]ownerRecord
+	identities map[int]*identity
+	topics     map[string]*topicRecord
+	pieces     map[string]map[int]*topicRecord // of topics, by task
+	groups     map[string]*groupRecord
+	wishes     map[string]*wishRecord
+	access     map[string]*accessRecord // by principal
+	quotas     []quotaRecord
+	lost       []lostRecord
+	heardOf    map[int]time.Time // when a process that serves a task last recorded anything of it, by the brokers' or its clock
+	end        int64             // offset behind the last record read
+}
+
+// tasksRecord says into how many tasks a link is cut. One without it has one.
+type tasksRecord struct {
+	Tasks int `json:"tasks"`
+}
+
+// identity is what a task writes as: its own, or, until it had to renew that, the head's.
+func (m *memory) identity(t task) *identity {
+	if id := m.identities[t.n]; id != nil {
+		return id
+	}
+	return m.identities[0]
+}
+
+// served says whether a process serves a task of the link, as far as is recorded.
+func (m *memory) served() bool {
+	for _, o := range m.owners {
+		if o.Generation > 0 && !o.Ended {
+			return true
+		}
+	}
+	return false
 }
 
 func linkKey(link, kind, name string) string { return link + "\x00" + kind + "\x00" + name }
@@ -152,13 +178,24 @@ func cutKey(key []byte) (link, kind, name string) {
 
 func encode(v any) ([]byte, error) { return json.Marshal(v) }
 
+func newMemory() *memory {
+	return &memory{tasks: 1, owners: map[int]ownerRecord{}, heardOf: map[int]time.Time{}, identities: map[int]*identity{}, topics: map[string]*topicRecord{}, pieces: map[string]map[int]*topicRecord{}, groups: map[string]*groupRecord{}, wishes: map[string]*wishRecord{}, access: map[string]*accessRecord{}}
+}
+
 // remember reads what the links topic holds of a link. A region without one remembers nothing.
 func remember(ctx context.Context, r *Region, link string) (*memory, error) {
-	m := &memory{topics: map[string]*topicRecord{}, groups: map[string]*groupRecord{}, wishes: map[string]*wishRecord{}, access: map[string]*accessRecord{}}
+	m := newMemory()
 	err := readLinks(ctx, r, func(rec *kgo.Record) error {
 		m.end = rec.Offset + 1
 		if rec.Attrs.IsControl() {
 			return nil
+		}
+		if of, kind, name := cutKey(rec.Key); of == link && (kind == "owner" || kind == "topic") {
+			n := taskNumber(name)
+			if kind == "topic" {
+				_, n = cutPiece(name)
+			}
+			m.heardOf[n] = rec.Timestamp
 		}
 		return m.take(link, rec.Key, rec.Value)
 	})
@@ -217,16 +254,30 @@ func (m *memory) take(link string, key, value []byte) error {
 	case "link":
 		m.decl = new(linkRecord)
 		return json.Unmarshal(value, m.decl)
+	case "tasks":
+		var t tasksRecord
+		err := json.Unmarshal(value, &t)
+		m.tasks = max(1, t.Tasks)
+		return err
 	case "owner":
-		m.owner = ownerRecord{} // what a record omits is not kept from the one before
-		return json.Unmarshal(value, &m.owner)
+		var o ownerRecord
+		err := json.Unmarshal(value, &o)
+		m.owners[taskNumber(name)] = o
+		return err
 	case "identity":
-		m.identity = new(identity)
-		return json.Unmarshal(value, m.identity)
+		id := new(identity)
+		m.identities[taskNumber(name)] = id
+		return json.Unmarshal(value, id)
 	case "topic":
 		t := new(topicRecord)
-		m.topics[name] = t
-		return json.Unmarshal(value, t)
+		topic, n := cutPiece(name)
+		if m.pieces[topic] == nil {
+			m.pieces[topic] = map[int]*topicRecord{}
+		}
+		m.pieces[topic][n] = t
+		err := json.Unmarshal(value, t)
+		m.topics[topic] = join(m.pieces[topic])
+		return err
 	case "group":
 		g := new(groupRecord)
 		m.groups[name] = g
@@ -249,13 +300,20 @@ func (m *memory) take(link string, key, value []byte) error {
 	return nil
 }
 
-// forget applies a tombstone. Owners and identities have none.
+// forget applies a tombstone. Owners, identities and the number of tasks have none.
 func (m *memory) forget(kind, name string) {
 	switch kind {
 	case "link":
 		m.decl = nil
 	case "topic":
-		delete(m.topics, name)
+		topic, n := cutPiece(name)
+		delete(m.pieces[topic], n)
+		if len(m.pieces[topic]) > 0 {
+			m.topics[topic] = join(m.pieces[topic])
+			return
+		}
+		delete(m.pieces, topic)
+		delete(m.topics, topic)
 	case "group":
 		delete(m.groups, name)
 	case "wish":

@@ -1,6 +1,7 @@
 package linking
 
 import (
+	"maps"
 	"math"
 	"net"
 	"strconv"
@@ -17,7 +18,7 @@ type Metrics struct {
 	now func() time.Time
 
 	mu      sync.Mutex
-	last    sample
+	last    map[int]sample // by task
 	parts   map[partitionKey]*measured
 	errors  map[string]float64  // by name, since the run began
 	clients map[string]*traffic // by region
@@ -26,6 +27,7 @@ type Metrics struct {
 // measured is what is kept of a partition from sample to sample.
 type measured struct {
 	mirrorSample
+	task       int
 	progressed time.Time // when its position last moved; at first, when it was first seen
 	moved      bool      // its position has moved since it was first seen
 	caughtUp   time.Time // when its lag was last zero, or it was first seen
@@ -37,7 +39,7 @@ const pastFor = time.Minute
 
 // NewMetrics returns metrics of a link that does not run yet.
 func NewMetrics() *Metrics {
-	return &Metrics{now: time.Now, parts: map[partitionKey]*measured{}, errors: map[string]float64{}, clients: map[string]*traffic{}}
+	return &Metrics{now: time.Now, last: map[int]sample{}, parts: map[partitionKey]*measured{}, errors: map[string]float64{}, clients: map[string]*traffic{}}
 }
 
 var (
@@ -166,7 +168,7 @@ func (p *measured) overtaken(now time.Time) float64 {
 func (m *Metrics) take(s sample) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if s.waiting != "" && s.waiting != m.last.waiting {
+	if s.waiting != "" && s.waiting != m.last[s.task].waiting {
 		m.errors[s.waiting]++
 	}
 	seen := make(map[partitionKey]*measured, len(s.mirrors))
@@ -183,7 +185,7 @@ func (m *Metrics) take(s sample) {
 		if one.written != p.written || one.copied.records > p.copied.records {
 			p.progressed, p.moved = s.at, true
 		}
-		p.mirrorSample = one
+		p.mirrorSample, p.task = one, s.task
 		if p.lag() == 0 {
 			p.caughtUp = s.at
 		}
@@ -195,8 +197,21 @@ func (m *Metrics) take(s sample) {
 		}
 		seen[one.partitionKey] = p
 	}
-	m.parts, m.last = seen, s
-	m.last.mirrors = nil // parts have them
+	for k, p := range m.parts {
+		if p.task != s.task && seen[k] == nil {
+			seen[k] = p
+		}
+	}
+	s.mirrors = nil // parts have them
+	m.parts, m.last[s.task] = seen, s
+}
+
+// left forgets a task that another process serves.
+func (m *Metrics) left(task int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.last, task)
+	maps.DeleteFunc(m.parts, func(_ partitionKey, p *measured) bool { return p.task == task })
 }
 
 // Hook counts what a region's clients send and receive: pass it in Options.Hooks.

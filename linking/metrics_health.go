@@ -43,15 +43,21 @@ func (m *Metrics) Health() Health {
 }
 
 func (m *Metrics) health(now time.Time) Health {
-	if m.last.at.IsZero() {
-		return Health{UnknownHealth, []string{"the link does not run yet"}}
+	if len(m.last) == 0 {
+		return Health{UnknownHealth, []string{"the link does not run yet, or other processes serve all of it"}}
 	}
 	var bad []string
-	if age := now.Sub(m.last.at); age > deadAfter {
-		bad = append(bad, fmt.Sprintf("the run has said nothing for %s", age.Round(time.Second)))
-	}
-	if m.last.waiting != "" {
-		bad = append(bad, "the link waits: "+m.last.waiting)
+	for n, last := range m.last {
+		of := ""
+		if len(m.last) > 1 {
+			of = fmt.Sprintf(" of task %d", n)
+		}
+		if age := now.Sub(last.at); age > deadAfter {
+			bad = append(bad, fmt.Sprintf("the run%s has said nothing for %s", of, age.Round(time.Second)))
+		}
+		if last.waiting != "" {
+			bad = append(bad, "the link waits"+of+": "+last.waiting)
+		}
 	}
 	var newest time.Time
 	active, paused := 0, 0

@@ -13,6 +13,7 @@ import (
 
 // sample is how a run stands at one moment, for Metrics.
 type sample struct {
+	task    int
 	at      time.Time
 	waiting string // the name of what keeps the link from going on; "" where nothing does
 	mirrors []mirrorSample
@@ -41,7 +42,7 @@ func (r *runner) measure(now time.Time) {
 	if r.o.Metrics == nil {
 		return
 	}
-	s := sample{at: now}
+	s := sample{task: r.task.n, at: now}
 	sourceErr, since := r.fetcher.Health()
 	lost := sourceErr != nil && now.Sub(since) > unavailableAfter
 	for _, err := range []error{r.waiting, r.toErr, sourceErr} {
@@ -81,7 +82,7 @@ func (r *runner) measure(now time.Time) {
 		}
 		for p := range int32(rec.Partitions) {
 			k := partitionKey{name, p}
-			if r.mirrors[k] != nil {
+			if r.mirrors[k] != nil || !r.task.mine(k) {
 				continue
 			}
 			one := mirrorSample{partitionKey: k, state: rec.State, written: -1, stable: -1, start: -1, behind: -1}

@@ -99,7 +99,7 @@ func TestHealth(t *testing.T) {
 		after   time.Duration // of begin
 		want    Health
 	}{
-		{"not begun", nil, 0, Health{UnknownHealth, []string{"the link does not run yet"}}},
+		{"not begun", nil, 0, Health{UnknownHealth, []string{"the link does not run yet, or other processes serve all of it"}}},
 		{"nothing mirrored", []sample{{at: begin}}, 0, Health{UnknownHealth, []string{"nothing is mirrored"}}},
 		{"everything promoted", []sample{{at: begin, mirrors: []mirrorSample{stopped}}}, 0, Health{UnknownHealth, []string{"nothing is mirrored"}}},
 		{"no progress with zero lag is not healthy", []sample{{at: begin, mirrors: []mirrorSample{at(0, 10, 10)}}}, 0,

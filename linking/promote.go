@@ -143,7 +143,7 @@ func (l *Link) stop(ctx context.Context, s *store, topics []*topicRecord) error 
 		return err
 	}
 	id := identity{ProducerID: t.pid, Epoch: t.epoch}
-	if old := s.memory.identity; old != nil {
+	if old := s.memory.identity(s.task); old != nil {
 		id.BulkID = old.BulkID
 	} else if id.BulkID, _, err = initProducer(ctx, t.cl, ""); err != nil {
 		return fmt.Errorf("%s: link %s: producer id for markers: %w", l.to.Name, l.decl.Name, err)

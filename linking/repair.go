@@ -303,7 +303,7 @@ func (l *Link) mirrorAnew(ctx context.Context, s *store, rec *topicRecord, r *Re
 	decl, only := *l.decl, *l
 	decl.Topics.Rule = plans.Rule{Include: []string{regexp.QuoteMeta(rec.Topic)}}
 	only.decl = &decl
-	found, err := only.ensureTopics(ctx, nil, nil)
+	found, err := only.ensureTopics(ctx, nil, nil, true)
 	if err != nil {
 		return err
 	}

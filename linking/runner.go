@@ -42,6 +42,7 @@ type runner struct {
 	l      *Link
 	o      RunOptions
 	s      *store
+	task   task
 	memory *memory // what is remembered, as of the last look
 	gaps   *gapWriter
 	id     identity
@@ -93,7 +94,7 @@ type runner struct {
 }
 
 func newRunner(l *Link, o RunOptions, s *store, gaps *gapWriter) *runner {
-	return &runner{l: l, o: o, s: s, memory: s.memory, gaps: gaps, mirrors: map[partitionKey]*mirror{}, opening: map[partitionKey]bool{},
+	return &runner{l: l, o: o, s: s, task: s.task, memory: s.memory, gaps: gaps, mirrors: map[partitionKey]*mirror{}, opening: map[partitionKey]bool{},
 		topicErrs: map[string]*MirrorError{}, ready: map[*mirror]struct{}{}, holding: map[*mirror]struct{}{}, doubtful: map[*mirror]time.Time{}, leaders: map[partitionKey]int32{}, moved: map[partitionKey]moved{}, lanes: map[int32]*lane{}, topicIDs: map[string][16]byte{},
 		results: make(chan func(context.Context) error, 64), requestBytes: int(min(maxRequestBytes, cmp.Or(o.Memory, DefaultMemory)/32)), ended: make(chan struct{}),
 		fetcher: fetch.New(l.from.Client, o.fetching(l.from.rack)), schemas: newSchemaGate(l), groups: &groupSync{l: l, s: s, last: s.memory.groups},
@@ -103,7 +104,7 @@ func newRunner(l *Link, o RunOptions, s *store, gaps *gapWriter) *runner {
 // run is the loop, with the goroutines around it; it returns when all of them have ended.
 func (r *runner) run(ctx context.Context) error {
 	r.reconsider()
-	id := r.memory.identity
+	id := r.memory.identity(r.task)
 	if id == nil {
 		fresh, err := r.identify(ctx, nil)
 		if err != nil {
@@ -115,6 +116,11 @@ func (r *runner) run(ctx context.Context) error {
 	var gctx context.Context
 	r.group, gctx = errgroup.WithContext(ctx)
 	chunks := make(chan []fetch.Chunk)
+	if r.l.subjects != nil {
+		r.lost.last = r.memory.lost
+		r.l.subjects.recall(r.memory.lost)
+		r.l.subjects.served = r.servesSubjects
+	}
 	r.group.Go(func() error { return r.fetcher.Run(gctx) })
 	r.group.Go(func() error {
 		for {
@@ -130,14 +136,13 @@ func (r *runner) run(ctx context.Context) error {
 		}
 	})
 	r.group.Go(func() error { return r.loop(gctx, chunks) })
-	r.group.Go(func() error { return r.followGroups(gctx) })
-	r.group.Go(func() error { return r.followAccess(gctx) })
 	r.group.Go(func() error { return r.followWishes(gctx) })
-	if r.l.subjects != nil {
-		r.lost.last = r.memory.lost
-		r.l.subjects.recall(r.memory.lost)
-		r.l.subjects.served = r.servesSubjects
-		r.group.Go(func() error { return r.followSubjects(gctx) })
+	if r.task.head() {
+		r.group.Go(func() error { return r.followGroups(gctx) })
+		r.group.Go(func() error { return r.followAccess(gctx) })
+		if r.l.subjects != nil {
+			r.group.Go(func() error { return r.followSubjects(gctx) })
+		}
 	}
 	err := r.group.Wait()
 	if r.l.subjects != nil {
@@ -275,7 +280,7 @@ func (r *runner) look(ctx context.Context) {
 	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
 		look, cancel := context.WithTimeout(ctx, max(r.l.o.Timeout, 30*time.Second))
 		defer cancel()
-		found, err := r.l.ensureTopics(look, known, open)
+		found, err := r.l.ensureTopics(look, known, open, r.task.head())
 		resting, rerr := r.l.lookAtResting(look, paused)
 		return func(ctx context.Context) error {
 			r.rest(resting, rerr)
@@ -317,6 +322,7 @@ func (r *runner) looked(ctx context.Context, found []*topicFound, err error) err
 			k := partitionKey{t.name, p}
 			m := r.mirrors[k]
 			switch {
+			case !r.task.mine(k):
 			case m == nil && !r.opening[k] && !r.memory.paused(t.name):
 				fresh = append(fresh, k)
 			case m != nil && m.failed == nil && !m.busy && len(m.flights) == 0 && t.destEnds[p] > m.read:
@@ -344,6 +350,9 @@ func (r *runner) adopt(ctx context.Context, changed []*topicRecord, fresh []part
 				r.later(ctx, func(ctx context.Context) { r.adopt(ctx, changed, fresh) })
 			default:
 				r.steady = true
+				if r.o.headed != nil && r.task.head() {
+					r.o.headed()
+				}
 				for parts := range slices.Chunk(fresh, openTogether) { // those that are there first go on first
 					r.open(ctx, parts, 0)
 				}

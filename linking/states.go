@@ -21,7 +21,7 @@ func (r *runner) states() []*topicRecord {
 	var list []*topicRecord
 	for _, name := range sorted(r.memory.topics) {
 		old := r.memory.topics[name]
-		if old.released() {
+		if old.released() || !r.serves(old) {
 			continue
 		}
 		rec := *old
@@ -56,6 +56,16 @@ func (r *runner) states() []*topicRecord {
 		list = append(list, &rec)
 	}
 	return list
+}
+
+// serves says whether a partition of the topic is this task's.
+func (r *runner) serves(t *topicRecord) bool {
+	for p := range int32(t.Partitions) {
+		if r.task.mine(partitionKey{t.Topic, p}) {
+			return true
+		}
+	}
+	return r.task.head() // which has a record of every topic
 }
 
 // record writes every topic's state to the links topic, beside the loop. It is also how a process learns that it was taken over.
@@ -136,6 +146,16 @@ func (r *runner) checkOnce(ctx context.Context) error {
 	}
 	for k, end := range r.target {
 		if m := r.mirrors[k]; m == nil && r.topicErrs[k.topic] == nil && !r.memory.paused(k.topic) || m != nil && m.failed == nil && m.written < end {
+			return nil
+		}
+	}
+	if !r.task.head() {
+		return errLagZero
+	}
+	if r.o.arrived != nil {
+		select {
+		case <-r.o.arrived:
+		default:
 			return nil
 		}
 	}

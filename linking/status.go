@@ -2,12 +2,39 @@ package linking
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 )
+
+// Service is by whom a link is served, as its processes record it every second.
+type Service struct {
+	Tasks     int
+	Processes []string // that serve one at least
+	Unserved  []int    // tasks of which nothing was heard for a while
+}
+
+// Service returns who serves the link.
+func (l *Link) Service(ctx context.Context) (*Service, error) {
+	m, err := remember(ctx, l.to, l.decl.Name)
+	if err != nil {
+		return nil, err
+	}
+	s := &Service{Tasks: m.tasks}
+	for n := range m.tasks {
+		if o := m.owners[n]; o.Generation == 0 || o.Ended || time.Since(m.heardOf[n]) > servedWithin {
+			s.Unserved = append(s.Unserved, n)
+		} else if !slices.Contains(s.Processes, o.Owner) {
+			s.Processes = append(s.Processes, o.Owner)
+		}
+	}
+	slices.Sort(s.Processes)
+	return s, nil
+}
 
 // Status returns every mirrored partition with its state and lag, measured now where the source answers, else as last recorded (the state
 // says so). Lag in seconds compares the newest record time of the source with the newest that was mirrored.

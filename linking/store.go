@@ -4,21 +4,25 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
+	"golang.org/x/sync/errgroup"
 
 	"github.com/lifeboat-dr/lifeboat/linking/batch"
 )
 
-// store writes what a link remembers, in transactions of lifeboat.LINK.links. Whoever opens it fences everyone who opened it before
+// store writes what a task of a link remembers, in transactions of lifeboat.LINK.links. Whoever opens it fences everyone who opened it before
 // (KIP-98): their next write is ErrTakenOver, so a process that was taken over can not overwrite what its successor recorded, and learns
 // within a second that it is not the owner any more. Its calls are safe for concurrent use.
 type store struct {
 	region *Region
 	link   string
+	task   task
+	others []*store // with the head's: every other task's, where the link as a whole was taken over
 	owner  ownerRecord
 	memory *memory // as it was when the store was opened; from then on the opener's
 
@@ -43,6 +47,47 @@ func openStore(ctx context.Context, r *Region, link, owner string) (*store, erro
 
 // openStoreAs is openStore with more to be known of the owner.
 func openStoreAs(ctx context.Context, r *Region, link string, owner ownerRecord) (*store, error) {
+	for {
+		m, err := remember(ctx, r, link)
+		if err != nil {
+			return nil, err
+		}
+		s, err := openTasks(ctx, r, link, m.tasks, owner)
+		if err != nil || s.memory.tasks == m.tasks {
+			return s, err
+		}
+		s.leave(ctx) // it was cut otherwise meanwhile
+	}
+}
+
+// openTasks takes every one of a link's tasks over. What is written goes through the head's store.
+func openTasks(ctx context.Context, r *Region, link string, of int, owner ownerRecord) (*store, error) {
+	s, err := openTask(ctx, r, link, task{0, of}, owner)
+	if err != nil || of <= 1 {
+		return s, err
+	}
+	s.others = make([]*store, of-1)
+	var g errgroup.Group
+	for i := range s.others {
+		g.Go(func() (err error) {
+			s.others[i], err = openTask(ctx, r, link, task{i + 1, of}, owner)
+			return err
+		})
+	}
+	err = g.Wait()
+	if err == nil {
+		s.memory, err = remember(ctx, r, link) // with what the tasks recorded until they were taken over
+	}
+	if err != nil {
+		s.others = slices.DeleteFunc(s.others, func(o *store) bool { return o == nil })
+		s.leave(ctx)
+		return nil, err
+	}
+	return s, nil
+}
+
+// openTask takes one task over.
+func openTask(ctx context.Context, r *Region, link string, t task, owner ownerRecord) (*store, error) {
 	resp, err := r.Admin.CreateTopic(ctx, 1, -1, map[string]*string{"cleanup.policy": new("compact")}, LinksTopic(r.Name))
 	if err == nil {
 		err = resp.Err
@@ -50,8 +95,8 @@ func openStoreAs(ctx context.Context, r *Region, link string, owner ownerRecord)
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return nil, fmt.Errorf("%s: topic %q: creating it for the link: %w", r.Name, LinksTopic(r.Name), err)
 	}
-	s := &store{region: r, link: link}
-	if s.t, err = newTransactor(r, link, "links"); err != nil {
+	s := &store{region: r, link: link, task: t}
+	if s.t, err = newTransactor(r, link, t.role("links")); err != nil {
 		return nil, err
 	}
 	if err := s.take(ctx, owner); err != nil {
@@ -71,13 +116,14 @@ func (s *store) take(ctx context.Context, owner ownerRecord) error {
 		}
 		m, err := remember(ctx, s.region, s.link)
 		if err == nil {
-			unfenced = unfenced || m.owner.Bulk
+			last := m.owners[s.task.n]
+			unfenced = unfenced || last.Bulk
 			s.memory = m
 			// The lease goes from hand to hand until it is over: this process may be taken over while it waits.
-			owner.Generation, owner.Since, owner.Bulk = m.owner.Generation+1, time.Now().UTC(), unfenced
+			owner.Generation, owner.Since, owner.Bulk = last.Generation+1, time.Now().UTC(), unfenced
 			s.owner = owner
-			m.owner = s.owner
-			err = s.commit(ctx, map[string]any{linkKey(s.link, "owner", ""): s.owner})
+			m.owners[s.task.n] = s.owner
+			err = s.commit(ctx, s.owned(s.owner))
 		}
 		switch {
 		case err == nil && unfenced:
@@ -91,7 +137,8 @@ func (s *store) take(ctx context.Context, owner ownerRecord) error {
 		case err == nil:
 			s.up = true
 			return nil
-		case errors.Is(err, ErrTakenOver) && attempt < 20, kerr.IsRetriable(err) && attempt < 50: // the topic may be new
+		case (errors.Is(err, ErrTakenOver) || errors.Is(err, kerr.InvalidTxnState)) && attempt < 20, // another one takes it at the same time
+			kerr.IsRetriable(err) && attempt < 50: // the topic may be new
 			if err := wait(ctx, 50*time.Millisecond); err != nil {
 				return err
 			}
@@ -101,7 +148,29 @@ func (s *store) take(ctx context.Context, owner ownerRecord) error {
 	}
 }
 
-func (s *store) close() { s.t.close() }
+func (s *store) close() {
+	s.t.close()
+	for _, o := range s.others {
+		o.t.close()
+	}
+}
+
+// owned is the record of the task's owner.
+func (s *store) owned(owner ownerRecord) map[string]any {
+	return map[string]any{linkKey(s.link, "owner", s.task.name()): owner}
+}
+
+// each does something with every task's store at once.
+func (s *store) each(do func(*store) error) error {
+	if len(s.others) == 0 {
+		return do(s)
+	}
+	var g errgroup.Group
+	for _, o := range append([]*store{s}, s.others...) {
+		g.Go(func() error { return do(o) })
+	}
+	return g.Wait()
+}
 
 // write commits records, keyed by linkKey. ErrTakenOver says that another process owns the link now; after any other error nothing or
 // everything was written, and the next write may succeed.
@@ -110,8 +179,13 @@ func (s *store) write(ctx context.Context, records map[string]any) error {
 		return nil
 	}
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.locked(ctx, records)
+	err := s.locked(ctx, records)
+	s.mu.Unlock()
+	if err != nil || len(s.others) == 0 {
+		return err
+	}
+	// A task that was taken over before this was written has not read it.
+	return s.each(func(o *store) error { return o.confirm(ctx) })
 }
 
 func (s *store) locked(ctx context.Context, records map[string]any) error {
@@ -146,7 +220,7 @@ func (s *store) locked(ctx context.Context, records map[string]any) error {
 func (s *store) confirm(ctx context.Context) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.locked(ctx, map[string]any{linkKey(s.link, "owner", ""): s.owner})
+	return s.locked(ctx, s.owned(s.owner))
 }
 
 // lease allows writes that nothing fences until the time returned: a successor reads that there may be some, and waits for bulkGrace
@@ -158,7 +232,7 @@ func (s *store) lease(ctx context.Context) (time.Time, error) {
 	begun := time.Now()
 	owner := s.owner
 	owner.Bulk = true
-	if err := s.locked(ctx, map[string]any{linkKey(s.link, "owner", ""): owner}); err != nil {
+	if err := s.locked(ctx, s.owned(owner)); err != nil {
 		return time.Time{}, err
 	}
 	s.owner, s.until = owner, begun.Add(bulkLease)
@@ -175,11 +249,15 @@ func (s *store) yield(ctx context.Context) error {
 
 // finish takes the lease back of a process that writes nothing any more, and records whether it has left the link to whoever comes.
 func (s *store) finish(ctx context.Context, ended bool) error {
+	return s.each(func(o *store) error { return o.finishOne(ctx, ended) })
+}
+
+func (s *store) finishOne(ctx context.Context, ended bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	owner := s.owner
 	owner.Bulk, owner.Ended = s.late.Load(), ended
-	if err := s.locked(ctx, map[string]any{linkKey(s.link, "owner", ""): owner}); err != nil {
+	if err := s.locked(ctx, s.owned(owner)); err != nil {
 		return err
 	}
 	s.owner = owner
@@ -211,7 +289,7 @@ func (s *store) unlease(ctx context.Context) error {
 	}
 	owner := s.owner
 	owner.Bulk = false
-	if err := s.locked(ctx, map[string]any{linkKey(s.link, "owner", ""): owner}); err != nil {
+	if err := s.locked(ctx, s.owned(owner)); err != nil {
 		return err
 	}
 	s.owner = owner
@@ -227,8 +305,8 @@ func (s *store) ready(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if m.owner.Generation != s.owner.Generation {
-		return fmt.Errorf("link %s: %w: %s, since %s", s.link, ErrTakenOver, m.owner.Owner, m.owner.Since.Format(time.RFC3339))
+	if now := m.owners[s.task.n]; now.Generation != s.owner.Generation {
+		return fmt.Errorf("link %s: %w: %s, since %s", s.link, ErrTakenOver, now.Owner, now.Since.Format(time.RFC3339))
 	}
 	if err := s.t.init(ctx); err != nil {
 		return err
@@ -284,15 +362,23 @@ func (s *store) commit(ctx context.Context, records map[string]any) error {
 }
 
 func (s *store) saveTopics(ctx context.Context, topics ...*topicRecord) error {
+	return s.write(ctx, s.pieces(topics...))
+}
+
+// pieces are topics as they are recorded: the task's own piece, or, with the whole link, every task's.
+func (s *store) pieces(topics ...*topicRecord) map[string]any {
 	records := map[string]any{}
 	for _, t := range topics {
 		rec := t.copy()
 		rec.At = time.Now().UTC()
-		records[linkKey(s.link, "topic", t.Topic)] = rec
+		records[linkKey(s.link, "topic", s.task.piece(t.Topic))] = s.task.cut(rec)
+		for _, o := range s.others {
+			records[linkKey(s.link, "topic", o.task.piece(t.Topic))] = o.task.cut(rec)
+		}
 	}
-	return s.write(ctx, records)
+	return records
 }
 
 func (s *store) saveIdentity(ctx context.Context, id identity) error {
-	return s.write(ctx, map[string]any{linkKey(s.link, "identity", ""): id})
+	return s.write(ctx, map[string]any{linkKey(s.link, "identity", s.task.name()): id})
 }

@@ -94,7 +94,7 @@ func TestConfigsOfAMirrorAndAfterwards(t *testing.T) {
 }
 
 func TestMemoryPassesOverWhatIsNotItsOwn(t *testing.T) {
-	m := &memory{topics: map[string]*topicRecord{}, groups: map[string]*groupRecord{}}
+	m := newMemory()
 	for _, r := range [][2]string{
 		{linkKey("a", "owner", ""), `{"owner":"first","generation":1,"bulk":true}`},
 		{linkKey("a", "owner", ""), `{"owner":"second","generation":2}`},
@@ -107,7 +107,7 @@ func TestMemoryPassesOverWhatIsNotItsOwn(t *testing.T) {
 			t.Fatalf("%q: %v", r[0], err)
 		}
 	}
-	if diff := cmp.Diff(ownerRecord{Owner: "second", Generation: 2}, m.owner); diff != "" {
+	if diff := cmp.Diff(ownerRecord{Owner: "second", Generation: 2}, m.owners[0]); diff != "" {
 		t.Errorf("owner (-want +got):\n%s", diff)
 	}
 	if m.topics["t"].Source[0] != 5 || len(m.topics) != 1 {

@@ -93,7 +93,7 @@ func (l *Link) EnsureTopics(ctx context.Context) error {
 		return err
 	}
 	defer s.close()
-	found, err := l.ensureTopics(ctx, s.memory.topics, nil)
+	found, err := l.ensureTopics(ctx, s.memory.topics, nil, true)
 	if err != nil {
 		return err
 	}
@@ -143,10 +143,11 @@ func errorsOf(found []*topicFound) []error {
 }
 
 // ensureTopics looks at every topic that the link selects or remembers, and makes what is missing in the destination. open names the
-// topics that have open mirrors: theirs must not be gone. Topics that are promoted are passed over.
-func (l *Link) ensureTopics(ctx context.Context, known map[string]*topicRecord, open map[string]bool) ([]*topicFound, error) {
+// topics that have open mirrors: theirs must not be gone. Topics that are promoted are passed over. Without change it changes nothing, and looks at
+// what is remembered and in both regions only.
+func (l *Link) ensureTopics(ctx context.Context, known map[string]*topicRecord, open map[string]bool, change bool) ([]*topicFound, error) {
 	for attempt := 1; ; attempt++ {
-		found, err := l.makeTopics(ctx, known, open)
+		found, err := l.makeTopics(ctx, known, open, change)
 		appeared := func(t *topicFound) bool { return t.err != nil && errors.Is(t.err, kerr.TopicAlreadyExists) }
 		if err != nil || attempt == 3 || !slices.ContainsFunc(found, appeared) {
 			return found, err
@@ -157,14 +158,14 @@ func (l *Link) ensureTopics(ctx context.Context, known map[string]*topicRecord, 
 	}
 }
 
-func (l *Link) makeTopics(ctx context.Context, known map[string]*topicRecord, open map[string]bool) ([]*topicFound, error) {
+func (l *Link) makeTopics(ctx context.Context, known map[string]*topicRecord, open map[string]bool, change bool) ([]*topicFound, error) {
 	sources, err := l.from.Admin.ListTopics(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: listing topics: %w", l.from.Name, err)
 	}
 	var names []string
 	for _, t := range sources.Sorted() {
-		if t.Err == nil && l.selects(t.Topic) && !known[t.Topic].released() {
+		if t.Err == nil && l.selects(t.Topic) && !known[t.Topic].released() && (change || known[t.Topic] != nil) {
 			names = append(names, t.Topic)
 		}
 	}
@@ -219,9 +220,22 @@ func (l *Link) makeTopics(ctx context.Context, known map[string]*topicRecord, op
 			missing = append(missing, t)
 			continue
 		}
+		if rec := known[name]; !change {
+			if rec.DestID != "" && rec.DestID != dst.ID.String() && !open[name] {
+				found = found[:len(found)-1] // it was made again: what it is now is recorded soon
+				continue
+			}
+			t.rec.Partitions = min(t.rec.Partitions, len(dst.Partitions))
+			rec = rec.copy()
+			rec.Configs = t.rec.Configs
+			known[name] = rec
+		}
 		if err := l.adopt(ctx, t, known[name], dst, open[name]); err != nil {
 			return nil, err
 		}
+	}
+	if !change {
+		return slices.DeleteFunc(found, func(t *topicFound) bool { return slices.Contains(missing, t) }), nil
 	}
 	return found, l.createTopics(ctx, missing)
 }

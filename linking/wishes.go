@@ -2,6 +2,7 @@ package linking
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -89,7 +90,7 @@ func (l *Link) wish(ctx context.Context, verb plans.MirrorVerb, by string, topic
 	if err := l.to.Client.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		return nil, NotServed, fmt.Errorf("%s: link %s: recording what is wanted: %w", l.to.Name, l.decl.Name, err)
 	}
-	if m.owner.Ended || m.owner.Generation == 0 {
+	if !m.served() {
 		return changes, NotServed, nil
 	}
 	served, err := l.acted(ctx, m, changes, records[0].Offset)
@@ -152,7 +153,7 @@ func (l *Link) acted(ctx context.Context, m *memory, changes []Changed, from int
 			}
 			kind, name := m.heard(l.decl.Name, rec)
 			switch {
-			case kind == "owner" && m.owner.Ended:
+			case kind == "owner" && !m.served():
 				return NotServed, nil
 			case kind == "owner":
 				silence.Reset(servedWithin)
@@ -172,6 +173,9 @@ func (m *memory) heard(link string, rec *kgo.Record) (kind, name string) {
 	of, kind, name := cutKey(rec.Key)
 	if of != link || rec.Value == nil || m.take(link, rec.Key, rec.Value) != nil {
 		return "", ""
+	}
+	if kind == "topic" {
+		name, _ = cutPiece(name)
 	}
 	return kind, name
 }
@@ -215,11 +219,16 @@ func (r *runner) followWishes(ctx context.Context) error {
 			return context.Cause(ctx)
 		case rec := <-heard:
 			of, kind, name := cutKey(rec.Key)
-			if of != r.l.decl.Name || kind != "wish" && kind != "link" {
+			headed := kind == "topic" && !r.task.head() && rec.Value != nil && task{}.piece(name) == name
+			if of != r.l.decl.Name || kind != "wish" && kind != "link" && !headed {
 				continue
 			}
 			select {
 			case r.results <- func(ctx context.Context) error {
+				if headed {
+					r.head(ctx, rec.Value)
+					return nil
+				}
 				if err := r.memory.take(of, rec.Key, rec.Value); err != nil {
 					r.l.o.Log.Warn("reading what is wanted of a mirror", "link", of, "topic", name, "error", err)
 				}
@@ -238,6 +247,27 @@ func (r *runner) followWishes(ctx context.Context) error {
 	}
 }
 
+// head takes in what the link's head says of a topic: that it is there, as what, and with how many partitions.
+func (r *runner) head(ctx context.Context, value []byte) {
+	var now topicRecord
+	if err := json.Unmarshal(value, &now); err != nil || now.State != Active && now.State != Paused {
+		return // it is failing there, or the next look finds out
+	}
+	old := r.memory.topics[now.Topic]
+	if now.same(old) {
+		return
+	}
+	rec := &topicRecord{Topic: now.Topic, State: Active}
+	if old != nil {
+		rec = old.copy()
+	}
+	rec.SourceID, rec.DestID, rec.Partitions, rec.Configs = now.SourceID, now.DestID, now.Partitions, now.Configs
+	r.memory.topics[now.Topic] = rec
+	if old == nil {
+		r.look(ctx)
+	}
+}
+
 // wished acts on what is wanted of a topic: its mirrors are held until nothing of them is on its way, or opened again.
 func (r *runner) wished(ctx context.Context, topic string) {
 	paused := r.memory.paused(topic)
@@ -245,7 +275,7 @@ func (r *runner) wished(ctx context.Context, topic string) {
 	var open []partitionKey
 	if rec := r.memory.topics[topic]; rec != nil && !rec.released() && !paused && r.topicErrs[topic] == nil {
 		for p := range int32(rec.Partitions) {
-			if k := (partitionKey{topic, p}); r.mirrors[k] == nil && !r.opening[k] {
+			if k := (partitionKey{topic, p}); r.task.mine(k) && r.mirrors[k] == nil && !r.opening[k] {
 				open = append(open, k)
 			}
 		}

@@ -23,25 +23,29 @@ func (l *Link) leave(ctx context.Context, owner string) error {
 	return nil
 }
 
-// verbEnds waits until the verb that took the link over has ended; an error that is ErrTakenOver says that it was no verb, and that another
-// process serves the link now. A region that does not answer is asked again.
-func (l *Link) verbEnds(ctx context.Context) error {
+// verbEnds waits until the verb that took a task over has ended; an error that is ErrTakenOver says that it was no verb, and that another
+// process serves the link now. Of a link with several tasks the group says who serves which: there anybody who took one over is waited for. A region that does not answer is asked again.
+func (l *Link) verbEnds(ctx context.Context, t task) error {
 	began, generation := time.Now(), int64(-1)
 	for {
 		look, cancel := context.WithTimeout(ctx, l.o.Timeout)
 		m, err := remember(look, l.to, l.decl.Name)
 		cancel()
+		var owner ownerRecord
+		if err == nil {
+			owner = m.owners[t.n]
+		}
 		switch {
 		case err != nil && ctx.Err() == nil:
 			l.o.Log.Warn("looking who has taken the link over", "link", l.decl.Name, "error", err)
 		case err != nil:
 			return context.Cause(ctx)
-		case !m.owner.Brief:
-			return fmt.Errorf("link %s: %w: %s, since %s", l.decl.Name, ErrTakenOver, m.owner.Owner, m.owner.Since.Format(time.RFC3339))
-		case m.owner.Ended:
+		case !owner.Brief && t.of <= 1:
+			return fmt.Errorf("link %s: %w: %s, since %s", l.decl.Name, ErrTakenOver, owner.Owner, owner.Since.Format(time.RFC3339))
+		case owner.Ended:
 			return nil
-		case m.owner.Generation != generation:
-			began, generation = time.Now(), m.owner.Generation
+		case owner.Generation != generation:
+			began, generation = time.Now(), owner.Generation
 		case time.Since(began) > verbWithin:
 			return nil
 		}

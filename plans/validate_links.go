@@ -10,6 +10,9 @@ import (
 	"strings"
 )
 
+// maxTasks bounds what a link is cut into: each task has its own connections and requests.
+const maxTasks = 64
+
 func (d *decoder) links(t *Topology) {
 	regions := slices.Sorted(maps.Keys(t.Regions))
 	names := make([]string, len(t.Links))
@@ -34,6 +37,9 @@ func (d *decoder) links(t *Topology) {
 		d.rule(path+".acls", l.ACLs.Rule)
 		d.oneOf(path+".acls.writes", l.ACLs.Writes, knownWrites)
 		d.oneOf(path+".gaps", l.Gaps, knownGaps)
+		if l.Tasks < 0 || l.Tasks > maxTasks {
+			d.add("bad-value", path+".tasks", fmt.Sprintf("link %q is cut into %d tasks", l.Name, l.Tasks), fmt.Sprintf("write a number from 1 to %d: at most so many link run processes mirror at a time", maxTasks))
+		}
 		if l.AlignMax < 0 {
 			d.add("bad-value", path+".alignMax", fmt.Sprintf("link %q may fill %d offsets", l.Name, l.AlignMax), "write a number of offsets, or leave it out for any number")
 		}
