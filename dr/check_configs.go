@@ -37,8 +37,8 @@ func checkConfigs(ctx context.Context, c *checkup) []report.Check {
 		case linking.ConfigUnwritable:
 			answer.Outcome, answer.Remedy = report.Failed, fmt.Sprintf("lower min.insync.replicas of %s in %s, or add replicas", n.Topic, c.decl.To)
 		case linking.ConfigDrift:
-			answer.Remedy = fmt.Sprintf("put it back in %s, or declare it under links[].topics.configs", c.decl.To)
-		case linking.ConfigNotCopied:
+			answer.Remedy = driftRemedy(c.decl)
+		case linking.ConfigNotCopied, linking.ConfigRestored:
 			answer.Outcome = report.Passed
 		}
 		out = append(out, answer)

@@ -64,6 +64,8 @@ type topicRecord struct {
 	Before     map[int32]plans.Offset `json:"before,omitempty"`   // promotion: log ends before the fence
 	Ends       map[int32]plans.Offset `json:"ends,omitempty"`     // promotion: where mirrored data ends
 	At         time.Time              `json:"at"`
+
+	Restored map[string]restoredConfig `json:"restored,omitempty"` // configs that somebody else had changed, by name
 }
 
 // wholeTopic stands for all partitions.

@@ -140,6 +140,7 @@ func (r *runner) run(ctx context.Context) error {
 	if r.task.head() {
 		r.group.Go(func() error { return r.followGroups(gctx) })
 		r.group.Go(func() error { return r.followAccess(gctx) })
+		r.group.Go(func() error { return r.followConfigs(gctx) })
 		if r.l.subjects != nil {
 			r.group.Go(func() error { return r.followSubjects(gctx) })
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -25,6 +26,7 @@ const (
 	ConfigHeld       = "held"       // as a mirror needs it; promotion puts the source's in force
 	ConfigNotCopied  = "not copied" // it belongs to a cluster, not to a topic's meaning
 	ConfigDrift      = "drift"      // somebody changed it in the destination
+	ConfigRestored   = "put back"   // somebody had changed it in the destination; the link has put it back
 	ConfigWeaker     = "weaker"     // it keeps records less safely than the source does
 	ConfigUnwritable = "unwritable" // with this nobody can write to the topic with acks=all
 )
@@ -144,6 +146,9 @@ func configNotes(rec *topicRecord, overrides, source, dest map[string]string) []
 			continue // written by others now, who set what they like
 		case !set || have != want[key]:
 			note(key, ConfigDrift, fmt.Sprintf("the link has set it to %s", want[key]))
+		case rec.State != Stopped && rec.Restored[key].Set == have && rec.Restored[key].Times > 0:
+			was := rec.Restored[key]
+			note(key, ConfigRestored, fmt.Sprintf("somebody else had set it to %q; the link put it back at %s", was.Found, was.At.Format(time.RFC3339)))
 		case overridden && want[key] == overrides[key]:
 			note(key, ConfigOverridden, "the topology says so")
 		case !isCopied || copied != want[key]:

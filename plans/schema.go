@@ -34,6 +34,7 @@ func Schema() []byte {
 	choose(defs["Fence"], "by", knownFences)
 	choose(defs["ACLRule"], "writes", knownWrites)
 	choose(defs["Link"], "gaps", knownGaps)
+	choose(defs["TopicRule"], "drift", knownDrifts)
 	choose(defs["Objectives"], "semantics", knownSemantics)
 	for _, texts := range []struct{ def, field string }{{"TopicRule", "configs"}, {"Pipeline", "properties"}, {"SASL", "extensions"}} {
 		p, _ := defs[texts.def].Properties.Get(texts.field)
@@ -135,6 +136,7 @@ var schemaComments = map[string]string{
 	"Rule.Include":         "RE2 patterns of whole names, one of which must match",
 	"Rule.Exclude":         "RE2 patterns of whole names, none of which may match",
 	"TopicRule.Configs":    "topic configs that are otherwise in the destination, such as retention.ms",
+	"TopicRule.Drift":      "what is done about configs of mirror topics that somebody else changes in the destination: restore (default) puts back what the link has set; report only tells",
 	"ACLRule.Writes":       "staged (default): grants that allow writing are given at promotion; copied: they hold at once",
 	"Pipeline.Name":        "a name for the pipeline",
 	"Pipeline.Statements":  "SQL files: globs, relative to this file",

@@ -120,7 +120,14 @@ type Rule struct {
 type TopicRule struct {
 	Rule    `yaml:",inline"`
 	Configs map[string]string `yaml:"configs,omitempty" json:"configs,omitempty"`
+	Drift   string            `yaml:"drift,omitempty" json:"drift,omitempty"` // of configs that somebody else changes in the destination: DriftRestore (default) or DriftReport
 }
+
+// What is done about configs of a mirror topic that somebody else has changed.
+const (
+	DriftRestore = "restore"
+	DriftReport  = "report"
+)
 
 // ACLRule selects principals, whose grants follow. Writes is staged (default) or copied: staged grants that allow writing are given when the
 // mirrors they are about are promoted.

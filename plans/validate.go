@@ -21,6 +21,7 @@ var (
 	knownStrategies = []string{string(Auto), string(Parallel), string(Restore), string(Rebuild), string(Resume), string(Fresh)}
 	knownSemantics  = []string{"at-least-once", "exactly-once"}
 	knownWrites     = []string{"copied", "staged"}
+	knownDrifts     = []string{DriftReport, DriftRestore}
 	knownGaps       = []string{"auto", "fenced", "markers"}
 )
 

@@ -32,6 +32,7 @@ func (d *decoder) links(t *Topology) {
 			d.add("missing-key", path+".topics.include", fmt.Sprintf("link %q names no topics", l.Name), `write topics: {include: ["name", "prefix-.*"]}`)
 		}
 		d.rule(path+".topics", l.Topics.Rule)
+		d.oneOf(path+".topics.drift", l.Topics.Drift, knownDrifts)
 		d.rule(path+".groups", l.Groups)
 		d.rule(path+".subjects", l.Subjects)
 		d.rule(path+".acls", l.ACLs.Rule)
