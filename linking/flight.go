@@ -161,6 +161,9 @@ func (r *runner) refused(ctx context.Context, f *flight) {
 		fail(CodeCorrupt, "the source's bytes can not be mirrored", "")
 	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.InvalidRecord), errors.Is(err, kerr.InvalidTimestamp):
 		fail(CodeRefused, r.l.to.Name+" refuses the batch", "compare the topic's max.message.bytes and message.timestamp configs in both regions")
+	case errors.Is(err, kerr.UnsupportedForMessageFormat):
+		fail(CodeFormat, r.l.to.Name+" keeps the topic in message format v0 or v1, which knows no headers and no duplicates",
+			"raise the topic's message.format.version, or the broker's, to 0.11 or later in "+r.l.to.Name)
 	case errors.Is(err, kerr.CorruptMessage):
 		fail(CodeCorrupt, "the batch is damaged", "run the link again; if it fails at the same offset, check the source's log with kafka-dump-log")
 	case errors.Is(err, kerr.TopicAuthorizationFailed), errors.Is(err, kerr.ClusterAuthorizationFailed):

@@ -12,7 +12,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"golang.org/x/sync/errgroup"
 
-	"github.com/lifeboat-dr/lifeboat/linking/batch"
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 )
 
@@ -377,11 +376,7 @@ func (r *runner) take(ctx context.Context, c *fetch.Chunk) {
 	queued := len(m.queue)
 	if err := m.take(c); err != nil {
 		c.Release()
-		code := CodeCorrupt
-		if errors.Is(err, batch.ErrFormat) {
-			code = CodeFormat
-		}
-		r.end(m, &MirrorError{Code: code, First: m.read, End: c.Next, Detail: "the source's bytes can not be mirrored", Err: err,
+		r.end(m, &MirrorError{Code: CodeCorrupt, First: m.read, End: c.Next, Detail: "the source's bytes can not be mirrored", Err: err,
 			Hint: "check the source's log with kafka-dump-log; the mirror holds everything in front of it"})
 	}
 	if len(m.queue) > queued {

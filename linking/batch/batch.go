@@ -1,8 +1,8 @@
 // Package batch handles Kafka record batches as bytes: it walks, checks, rewrites, merges, splits and builds them. It knows no
 // network. The mirror passes batches through it almost untouched; the statement engine reads records straight from it.
 //
-// The layout is that of message format v2 (KIP-98, https://kafka.apache.org/documentation/#recordbatch); older formats are refused
-// by name. Offsets are int64 positions in a partition's log, times are milliseconds since the epoch.
+// The layout is that of message format v2 (KIP-98, https://kafka.apache.org/documentation/#recordbatch); Upgrade turns messages in older
+// formats into it. Offsets are int64 positions in a partition's log, times are milliseconds since the epoch.
 package batch
 
 import (
@@ -104,8 +104,8 @@ var (
 	ErrTruncated = errors.New("record batch is cut off")
 	// ErrCorrupt is a batch whose bytes contradict themselves.
 	ErrCorrupt = errors.New("record batch is corrupt")
-	// ErrFormat is a message format before v2.
-	ErrFormat = errors.New("message format v0 or v1 is not supported: its records have to be produced again, to a topic in format v2")
+	// ErrFormat is a message format before v2: see Upgrade.
+	ErrFormat = errors.New("message format v0 or v1")
 )
 
 // Next returns the first batch of a fetch answer and what is behind it. At the end of b it returns a nil batch and no error; a

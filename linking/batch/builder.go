@@ -12,6 +12,7 @@ type Builder struct {
 	codec   Codec
 	payload []byte
 	n       int32
+	skipped int32
 	first   int64
 	max     int64
 }
@@ -25,12 +26,12 @@ func (b *Builder) Append(timestamp int64, key, value []byte, h Headers) {
 		b.first, b.max = timestamp, timestamp
 	}
 	b.max = max(b.max, timestamp)
-	delta := timestamp - b.first
-	size := 1 + varintLen(delta) + varintLen(int64(b.n)) + bytesLen(key) + bytesLen(value) + varintLen(int64(h.N)) + len(h.raw)
+	delta, offset := timestamp-b.first, int64(b.n+b.skipped)
+	size := 1 + varintLen(delta) + varintLen(offset) + bytesLen(key) + bytesLen(value) + varintLen(int64(h.N)) + len(h.raw)
 	p := binary.AppendVarint(b.payload, int64(size))
 	p = append(p, 0)
 	p = binary.AppendVarint(p, delta)
-	p = binary.AppendVarint(p, int64(b.n))
+	p = binary.AppendVarint(p, offset)
 	p = appendBytes(p, key)
 	p = appendBytes(p, value)
 	p = binary.AppendVarint(p, int64(h.N))
@@ -38,12 +39,15 @@ func (b *Builder) Append(timestamp int64, key, value []byte, h Headers) {
 	b.n++
 }
 
+// Skip leaves the next n offsets without a record. A batch from a log has such holes; one to be written to a log must not (see Check).
+func (b *Builder) Skip(n int32) { b.skipped += n }
+
 // Len is the number of records, Size the number of their bytes before compression.
 func (b *Builder) Len() int  { return int(b.n) }
 func (b *Builder) Size() int { return len(b.payload) + HeaderSize }
 
 // Reset forgets the records.
-func (b *Builder) Reset() { b.payload, b.n = b.payload[:0], 0 }
+func (b *Builder) Reset() { b.payload, b.n, b.skipped = b.payload[:0], 0, 0 }
 
 // Build appends the batch to dst with base offset 0 and the given identity. There must be at least one record.
 func (b *Builder) Build(dst []byte, id Identity) ([]byte, error) { return b.build(dst, id, 0) }
@@ -77,7 +81,7 @@ func (b *Builder) build(dst []byte, id Identity, attributes int16) ([]byte, erro
 	out := Batch(dst[at:])
 	binary.BigEndian.PutUint32(out[posLeaderEpoch:], math.MaxUint32)
 	binary.BigEndian.PutUint16(out[posAttributes:], uint16(int16(b.codec)|attributes))
-	binary.BigEndian.PutUint32(out[posLastOffsetDelta:], uint32(b.n-1))
+	binary.BigEndian.PutUint32(out[posLastOffsetDelta:], uint32(b.n+b.skipped-1))
 	binary.BigEndian.PutUint64(out[posFirstTimestamp:], uint64(b.first))
 	binary.BigEndian.PutUint64(out[posMaxTimestamp:], uint64(b.max))
 	binary.BigEndian.PutUint64(out[posProducerID:], uint64(id.ProducerID))

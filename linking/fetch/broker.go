@@ -297,7 +297,8 @@ func (f *Fetcher) takePartition(p *partition, rp *kmsg.FetchResponseTopicPartiti
 		signal(f.refresh)
 		return true
 	}
-	whole, next, err := wholeBatches(rp.RecordBatches, p.next)
+	records, next, err := wholeBatches(rp.RecordBatches, p.next)
+	whole := len(records)
 	if whole == 0 && errors.Is(err, batch.ErrTruncated) {
 		// It is larger than what was left of the answer. Asked for alone, it comes whole whatever its size (KIP-74).
 		if p.alone && alone {
@@ -322,7 +323,7 @@ func (f *Fetcher) takePartition(p *partition, rp *kmsg.FetchResponseTopicPartiti
 	c := Chunk{
 		Topic: p.topic, Partition: p.number, TopicID: p.id, LeaderEpoch: p.epoch, Offset: p.next, Next: next,
 		HighWatermark: now.highWatermark, LastStable: now.lastStable, LogStart: now.logStart,
-		Records: rp.RecordBatches[:whole:whole],
+		Records: records,
 	}
 	if whole < size/pinned {
 		c.Records = bytes.Clone(c.Records)
@@ -343,14 +344,42 @@ func (f *Fetcher) takePartition(p *partition, rp *kmsg.FetchResponseTopicPartiti
 // pinned is how many times its size a chunk may keep in memory: chunks alias their answer, and one that is small beside it is copied.
 const pinned = 8
 
-// wholeBatches finds how many bytes of an answer are whole batches, and the offset behind them. The error is of what follows.
-func wholeBatches(answer []byte, from int64) (whole int, next int64, err error) {
+// wholeBatches returns the whole batches of an answer, those in older formats as v2, and the offset behind them. The error is of what
+// follows.
+func wholeBatches(answer []byte, from int64) (records []byte, next int64, err error) {
 	next = from
 	for rest := answer; ; {
 		b, behind, err := batch.Next(rest)
+		if errors.Is(err, batch.ErrFormat) {
+			v2, err := upgraded(answer, len(answer)-len(rest))
+			records, next, _ = wholeBatches(v2, from) // all of them are whole
+			return records, next, err
+		}
 		if b == nil {
-			return len(answer) - len(rest), next, err
+			whole := len(answer) - len(rest)
+			return answer[:whole:whole], next, err
 		}
 		next, rest = max(next, b.NextOffset()), behind
 	}
+}
+
+// upgraded is an answer with batches in v2 in the place of messages in older formats, the first of which is at a byte of it.
+func upgraded(answer []byte, at int) (out []byte, err error) {
+	out = append(make([]byte, 0, len(answer)), answer[:at]...)
+	for rest := answer[at:]; len(rest) > 0; {
+		if out, rest, err = batch.Upgrade(out, rest); err != nil {
+			return out, err
+		}
+		for len(rest) > 0 { // the topic's format was raised here
+			b, behind, err := batch.Next(rest)
+			if errors.Is(err, batch.ErrFormat) {
+				break
+			}
+			if err != nil {
+				return out, err
+			}
+			out, rest = append(out, b...), behind
+		}
+	}
+	return out, nil
 }

@@ -201,7 +201,7 @@ func TestHostileAnswersEndThePartition(t *testing.T) {
 		{"a length that never comes", endless, 0, batch.ErrCorrupt},
 		{"a few bytes", good[:12], 0, batch.ErrCorrupt},
 		{"a negative length", edit(8, 0x80), 0, batch.ErrCorrupt},
-		{"message format v1", edit(16, 1), 0, batch.ErrFormat},
+		{"a batch that says it is a message in format v1", edit(16, 1), 0, batch.ErrCorrupt},
 		{"an unknown format", edit(16, 9), 0, batch.ErrCorrupt},
 		{"old batches again and again", good, 5, batch.ErrCorrupt},
 	} {

@@ -5,6 +5,8 @@
 // the chunks of the last are worked on, and the bytes asked for or handed out and not yet released are bounded. Leaders are found and
 // found again, and what a retry can mend is retried; the rest ends the partition it concerns, and no other.
 //
+// Logs in message formats v0 and v1 are read as v2, so nobody behind it needs to know them.
+//
 // It knows offsets only: finding one by time or at an edge of the log is kadm's.
 package fetch
 
@@ -54,7 +56,7 @@ type Chunk struct {
 	LeaderEpoch int32  // of the leader that answered, -1 on brokers that do not tell
 	Offset      int64  // asked for; the first batch may begin before it
 	Next        int64  // behind the last whole batch: where fetching goes on
-	Records     []byte // whole batches, for batch.Next; the caller may write to them until Release
+	Records     []byte // whole batches in format v2, for batch.Next; the caller may write to them until Release
 
 	HighWatermark int64              // -1 where it is not known
 	LastStable    int64              // equals HighWatermark on brokers that do not tell
@@ -63,7 +65,7 @@ type Chunk struct {
 
 	// Err says that the partition can not be read on from here: kerr.OffsetOutOfRange (with the log's bounds, looked up where the answer
 	// does not tell them), kerr.UnknownTopicOrPartition or kerr.UnknownTopicID (deleted, or deleted and created again), an authorization
-	// error, batch.ErrCorrupt or batch.ErrFormat. The partition is not fetched any more until it is added again. What a retry can mend
+	// error, or batch.ErrCorrupt. The partition is not fetched any more until it is added again. What a retry can mend
 	// never shows here.
 	Err error
 
