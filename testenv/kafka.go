@@ -14,12 +14,14 @@ import (
 	"time"
 )
 
-// StartKafka starts two regions whose brokers are Apache Kafka, each a KRaft cluster of one node in a JVM of its own, on
+// StartKafka starts two regions whose brokers are Apache Kafka, each a cluster of one node in a JVM of its own, on
 // loopback, both at the same time: some seconds. The JVMs die with this process. The first call on a machine downloads the jars
-// (55 MB) with Maven. Registries are those of StartEmbedded. It wraps ErrMissing where Java or the jars cannot be had.
+// (55 MB a version) with Maven. Registries are those of StartEmbedded. It wraps ErrMissing where Java or the jars cannot be had.
 func StartKafka(ctx context.Context, o Options) (*Env, error) {
-	if _, err := KafkaHome(ctx); err != nil {
-		return nil, err
+	for _, r := range []Release{o.East, o.West} {
+		if _, err := r.home(ctx); err != nil {
+			return nil, err
+		}
 	}
 	dir, remove, err := dataDir(o.Dir)
 	if err != nil {
@@ -29,8 +31,14 @@ func StartKafka(ctx context.Context, o Options) (*Env, error) {
 		o.HeapMiB = 512
 	}
 	return Assemble(ctx, "kafka", o, func(ctx context.Context, r *Region) (func() error, error) {
-		b := &kafkaBroker{region: r, dir: filepath.Join(dir, r.Name), options: o, cluster: NewClusterID(), id: 1}
+		b := &kafkaBroker{region: r, release: o.East, dir: filepath.Join(dir, r.Name), options: o, cluster: NewClusterID(), id: 1}
+		if r.Name == "west" {
+			b.release = o.West
+		}
 		r.Broker = b
+		if b.release == Kafka3ZooKeeper {
+			return startZooKeeper(ctx, b)
+		}
 		if r.Name == "east" || o.Followers == 0 {
 			return b.Kill, b.create(ctx)
 		}
@@ -41,12 +49,14 @@ func StartKafka(ctx context.Context, o Options) (*Env, error) {
 // kafkaBroker is one node of a KRaft cluster, as a JVM: the only one, or one of several.
 type kafkaBroker struct {
 	region  *Region
+	release Release
 	dir     string // server.properties, data, kafka.log
 	options Options
 	cluster string // id
 	id      int32  // of the node, 1 is the controller's
 
 	listeners KafkaListeners
+	zookeeper string // where it is, for a broker that is not KRaft's
 
 	mu      sync.Mutex
 	process *process // nil while dead
@@ -94,14 +104,20 @@ func (b *kafkaBroker) format(ctx context.Context, l KafkaListeners) error {
 		maps.Copy(configs, o.Configs)
 		o.Configs = configs
 	}
+	if b.zookeeper != "" {
+		o.Configs = withZooKeeper(b.zookeeper, l, o.Configs)
+	}
 	if err := os.WriteFile(b.properties(), []byte(KafkaProperties(l, data, o)), 0o600); err != nil {
 		return fmt.Errorf("writing the broker's configuration: %w", err)
+	}
+	if b.zookeeper != "" {
+		return nil // such a broker makes its storage itself
 	}
 	if _, err := os.Stat(filepath.Join(data, "meta.properties")); err == nil {
 		return nil
 	}
-	brief := []string{"-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"} // for a JVM of half a second
-	cmd, err := javaCommand(ctx, brief, "kafka.tools.StorageTool", "format", "-t", b.cluster, "-c", b.properties())
+	brief := []string{quiet, "-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"} // for a JVM of half a second
+	cmd, err := b.release.java(ctx, brief, "kafka.tools.StorageTool", "format", "-t", b.cluster, "-c", b.properties())
 	if err != nil {
 		return err
 	}
@@ -123,7 +139,7 @@ func (b *kafkaBroker) Start(ctx context.Context) (err error) {
 	defer cancel()
 	// The process outlives ctx, which is only about the start.
 	jvm := []string{fmt.Sprintf("-Xms%dm", b.options.HeapMiB), fmt.Sprintf("-Xmx%dm", b.options.HeapMiB), "-XX:+UseG1GC", "-Dlifeboat.log.level=info"}
-	cmd, err := javaCommand(context.WithoutCancel(ctx), jvm, "kafka.Kafka", b.properties())
+	cmd, err := b.release.java(context.WithoutCancel(ctx), jvm, "kafka.Kafka", b.properties())
 	if err != nil {
 		return err
 	}

@@ -78,6 +78,7 @@ func KafkaProperties(l KafkaListeners, dataDir string, o Options) string {
 	if p["process.roles"] == "broker" {
 		p["listeners"] = "CLIENT://" + l.Client
 	}
+	maps.DeleteFunc(p, func(_, v string) bool { return v == "" })
 	var b strings.Builder
 	for _, k := range slices.Sorted(maps.Keys(p)) {
 		// In a properties file a backslash escapes.

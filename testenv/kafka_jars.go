@@ -17,7 +17,7 @@ import (
 	"sync"
 )
 
-// KafkaVersion is the Apache Kafka that StartKafka and containers run; testenv/kafka/pom.xml names it too.
+// KafkaVersion is the Apache Kafka that StartKafka and containers run where nothing else is asked for; testenv/kafka/pom.xml names it too.
 const KafkaVersion = "4.3.1"
 
 // ErrMissing is wrapped by the errors of this package and of testenv/containers that mean "this machine cannot run that
@@ -26,7 +26,7 @@ var ErrMissing = errors.New("not available on this machine")
 
 // kafkaFiles are what a directory of jars is made from, and its log configuration.
 //
-//go:embed kafka/pom.xml kafka/log4j2.properties
+//go:embed kafka/pom.xml kafka/log4j2.properties kafka3/pom.xml kafka3/log4j.properties
 var kafkaFiles embed.FS
 
 // MissingKafka is the reason why StartKafka cannot work here, in one line, or "". The jars may still fail to download.
@@ -34,7 +34,7 @@ func MissingKafka() string {
 	if reason := missingJava(); reason != "" {
 		return reason
 	}
-	if dir, err := kafkaDir(); err == nil {
+	if dir, err := Kafka4.dir(); err == nil {
 		if _, err := os.Stat(dir); err == nil {
 			return "" // the jars are here already
 		}
@@ -68,15 +68,15 @@ func javaPath() string {
 	return "java"
 }
 
-// kafkaDir is where the jars are kept between runs: a directory of the user's cache whose name carries the version and a
+// dir is where the jars are kept between runs: a directory of the user's cache whose name carries the version and a
 // digest of the files that made it, so that a changed pom.xml makes a new one.
-func kafkaDir() (string, error) {
+func (r Release) dir() (string, error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {
 		return "", err
 	}
 	h := sha256.New()
-	err = fs.WalkDir(kafkaFiles, ".", func(path string, d fs.DirEntry, err error) error {
+	err = fs.WalkDir(kafkaFiles, r.files(), func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() {
 			return err
 		}
@@ -87,16 +87,18 @@ func kafkaDir() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return filepath.Join(cache, "lifeboat", fmt.Sprintf("kafka-%s-%x", KafkaVersion, h.Sum(nil)[:4])), nil
+	return filepath.Join(cache, "lifeboat", fmt.Sprintf("kafka-%s-%x", r.version(), h.Sum(nil)[:4])), nil
 }
 
 // KafkaHome is a directory with Kafka's jars in libs and log4j2.properties beside it. It is made with Maven when it is not
 // there; processes that need it at the same time wait for the one that makes it.
-func KafkaHome(ctx context.Context) (string, error) {
+func KafkaHome(ctx context.Context) (string, error) { return Kafka4.home(ctx) }
+
+func (r Release) home(ctx context.Context) (string, error) {
 	if reason := MissingKafka(); reason != "" {
 		return "", fmt.Errorf("%s: %w", reason, ErrMissing)
 	}
-	dir, err := kafkaDir()
+	dir, err := r.dir()
 	if err != nil {
 		return "", fmt.Errorf("finding the cache directory for Kafka's jars: %w", err)
 	}
@@ -122,7 +124,7 @@ func KafkaHome(ctx context.Context) (string, error) {
 	if err := os.Chmod(tmp, 0o755); err != nil {
 		return "", err
 	}
-	files, err := fs.Sub(kafkaFiles, "kafka")
+	files, err := fs.Sub(kafkaFiles, r.files())
 	if err != nil {
 		return "", err
 	}
@@ -152,15 +154,20 @@ func KafkaClasspath(ctx context.Context) (string, error) {
 // JavaCommand is a main class of Kafka's jars, ready to start, with a heap of heapMiB; it ends with ctx. Programs seen to work:
 // org.apache.kafka.tools.{TopicCommand,ProducerPerformance,ConsumerPerformance}, org.apache.kafka.connect.mirror.MirrorMaker.
 func JavaCommand(ctx context.Context, heapMiB int, mainClass string, args ...string) (*exec.Cmd, error) {
-	return javaCommand(ctx, []string{fmt.Sprintf("-Xms%dm", heapMiB), fmt.Sprintf("-Xmx%dm", heapMiB), "-XX:+UseG1GC"}, mainClass, args...)
+	return Kafka4.java(ctx, []string{quiet, fmt.Sprintf("-Xms%dm", heapMiB), fmt.Sprintf("-Xmx%dm", heapMiB), "-XX:+UseG1GC"}, mainClass, args...)
 }
 
-func javaCommand(ctx context.Context, jvm []string, mainClass string, args ...string) (*exec.Cmd, error) {
-	home, err := KafkaHome(ctx)
+// quiet is the log level of tools.
+const quiet = "-Dlifeboat.log.level=warn"
+
+// java is a main class of the release's jars, ready to start.
+func (r Release) java(ctx context.Context, jvm []string, mainClass string, args ...string) (*exec.Cmd, error) {
+	home, err := r.home(ctx)
 	if err != nil {
 		return nil, err
 	}
-	kafka := []string{"-Dlog4j2.configurationFile=" + filepath.Join(home, "log4j2.properties"), "-cp", filepath.Join(home, "libs", "*"), mainClass}
+	kafka := []string{"-Dlog4j2.configurationFile=" + filepath.Join(home, "log4j2.properties"), "-Dlog4j.configuration=file:" + filepath.Join(home, "log4j.properties"),
+		"-cp", filepath.Join(home, "libs", "*"), mainClass}
 	return exec.CommandContext(ctx, javaPath(), slices.Concat(jvm, kafka, args)...), nil
 }
 

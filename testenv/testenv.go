@@ -56,6 +56,8 @@ type Options struct {
 	Users     []User            // nil = anyone may do anything; else SASL is required and an authorizer is on
 	TLS       *TLS              // nil = plain connections; not in containers
 	HeapMiB   int               // Kafka: JVM heap, default 512, in containers 256
+	East      Release           // Kafka: what region east runs
+	West      Release           // Kafka: what region west runs
 	Followers int               // Kafka: more brokers of region west; topics have as many replicas as there are brokers, and may lose one
 	Transient bool              // embedded: keep data in memory only; Kill then loses it
 }
