@@ -32,7 +32,7 @@ type pair struct {
 func newPair(t *testing.T, env *testenv.Env, topics ...string) *pair {
 	t.Helper()
 	p := &pair{t: t, env: env, east: open(t, env.East), west: open(t, env.West)}
-	p.decl = &plans.Link{Name: each.Name(t, "link"), From: "east", To: "west", Topics: plans.TopicRule{Rule: plans.Rule{Include: topics}}}
+	p.decl = &plans.Link{Name: each.Name(t, "link"), From: env.East.Name, To: env.West.Name, Topics: plans.TopicRule{Rule: plans.Rule{Include: topics}}}
 	return p
 }
 
@@ -179,21 +179,32 @@ func batchesAround(t *testing.T, r *linking.Region, topic string, partition int3
 
 func TestMirrorIsIdentical(t *testing.T) {
 	t.Parallel()
-	each.Run(t, func(t *testing.T, env *testenv.Env) {
-		for seed := range uint64(3) {
-			t.Run(fmt.Sprint(seed), func(t *testing.T) {
-				topic := each.Name(t, "t")
-				p := newPair(t, env, topic)
-				each.Topic(t, env.East, topic, 4)
-				workload(t, p.east, topic, seed, 60)
-				must(t, p.once())
-				p.identical(topic)
-				workload(t, p.east, topic, seed+100, 20) // and on from there
-				must(t, p.once())
-				p.identical(topic)
-			})
-		}
-	})
+	each.Run(t, func(t *testing.T, env *testenv.Env) { mirrorIsIdentical(t, env, 3) })
+}
+
+// TestMirrorIsIdenticalBetweenReleases mirrors from the last Kafka 3 to Kafka 4, and back.
+func TestMirrorIsIdenticalBetweenReleases(t *testing.T) {
+	t.Parallel()
+	env := each.Kafka(t, each.With(testenv.Options{East: testenv.Kafka3}))
+	t.Run(testenv.Kafka3Version+" to "+testenv.KafkaVersion, func(t *testing.T) { mirrorIsIdentical(t, env, 2) })
+	back := &testenv.Env{Kind: env.Kind, East: env.West, West: env.East}
+	t.Run(testenv.KafkaVersion+" to "+testenv.Kafka3Version, func(t *testing.T) { mirrorIsIdentical(t, back, 2) })
+}
+
+func mirrorIsIdentical(t *testing.T, env *testenv.Env, seeds uint64) {
+	for seed := range seeds {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			topic := each.Name(t, "t")
+			p := newPair(t, env, topic)
+			each.Topic(t, env.East, topic, 4)
+			workload(t, p.east, topic, seed, 60)
+			must(t, p.once())
+			p.identical(topic)
+			workload(t, p.east, topic, seed+100, 20) // and on from there
+			must(t, p.once())
+			p.identical(topic)
+		})
+	}
 }
 
 func TestMirrorBeginsAtTheSourcesLogStart(t *testing.T) {

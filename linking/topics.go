@@ -76,9 +76,26 @@ func sourceConfigs(ctx context.Context, r *Region, topics []string) (map[string]
 				c[kv.Key] = *kv.Value
 			}
 		}
+		renameConfigs(c)
 		all[d.Name] = c
 	}
 	return all, nil
+}
+
+// renameConfigs gives configs the names that Kafka 4 knows them by. One name of Kafka 3 became two (KIP-937), which stand over it where they
+// are set as well.
+func renameConfigs(c map[string]string) {
+	const old = "message.timestamp.difference.max.ms"
+	v, set := c[old]
+	if !set {
+		return
+	}
+	delete(c, old)
+	for _, name := range []string{"message.timestamp.before.max.ms", "message.timestamp.after.max.ms"} {
+		if _, newer := c[name]; !newer {
+			c[name] = v
+		}
+	}
 }
 
 // EnsureTopics makes every topic that the link selects exist in the destination, with as many partitions and with the configs of a mirror,

@@ -29,29 +29,32 @@ func TestKafkasOwnConsumerSeesTheSame(t *testing.T) {
 	if records < 200 {
 		t.Fatalf("a workload of %d records shows little", records)
 	}
-	see := func(r *testenv.Region) []string {
-		args := []string{"--bootstrap-server", r.Bootstrap[0], "--topic", topic, "--from-beginning", "--isolation-level", "read_committed",
-			"--max-messages", fmt.Sprint(records), "--timeout-ms", "20000"}
-		for _, what := range []string{"partition", "offset", "timestamp", "headers", "key", "value"} {
-			args = append(args, "--formatter-property", "print."+what+"=true")
-		}
-		cmd, err := testenv.JavaCommand(t.Context(), 128, "org.apache.kafka.tools.consumer.ConsoleConsumer", args...)
-		must(t, err)
-		var stderr strings.Builder
-		cmd.Stderr = &stderr
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%s: ConsoleConsumer: %v: %s", r.Name, err, stderr.String())
-		}
-		lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
-		slices.Sort(lines) // partitions come in any order
-		return lines
-	}
-	east, west := see(env.East), see(env.West)
+	east, west := kafkasConsumer(t, env.East, topic, records), kafkasConsumer(t, env.West, topic, records)
 	if len(east) != records {
 		t.Errorf("it printed %d lines of %d records", len(east), records)
 	}
 	if diff := cmp.Diff(east, west); diff != "" {
 		t.Error(diff)
 	}
+}
+
+// kafkasConsumer is what kafka-console-consumer prints of a topic's committed records, sorted.
+func kafkasConsumer(t *testing.T, r *testenv.Region, topic string, records int) []string {
+	t.Helper()
+	args := []string{"--bootstrap-server", r.Bootstrap[0], "--topic", topic, "--from-beginning", "--isolation-level", "read_committed",
+		"--max-messages", fmt.Sprint(records), "--timeout-ms", "20000"}
+	for _, what := range []string{"partition", "offset", "timestamp", "headers", "key", "value"} {
+		args = append(args, "--formatter-property", "print."+what+"=true")
+	}
+	cmd, err := testenv.JavaCommand(t.Context(), 128, "org.apache.kafka.tools.consumer.ConsoleConsumer", args...)
+	must(t, err)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: ConsoleConsumer: %v: %s", r.Name, err, stderr.String())
+	}
+	lines := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
+	slices.Sort(lines) // partitions come in any order
+	return lines
 }
