@@ -79,7 +79,7 @@ func LinkFailover(ctx context.Context, w *World, decl *plans.Link, topics []stri
 	}
 	point := plans.Positions{}
 	for _, p := range promoted {
-		point[p.Topic] = p.Ends
+		point[p.Topic] = p.Come
 		i := slices.IndexFunc(before, func(m plans.MirrorState) bool { return m.Topic == p.Topic })
 		was := before[max(i, 0)]
 		step := report.Step{ID: "failover:" + p.Topic, Kind: "failover", Goal: p.Topic + " is writable", Outcome: report.Done, Detail: was.State + " → " + p.State}

@@ -25,8 +25,8 @@ func measureDone(ctx context.Context, r *run, s plans.Step) (bool, string, error
 }
 
 func measureApply(ctx context.Context, r *run, s plans.Step) error {
-	var point plans.Positions
-	if _, err := r.recall(factFailoverPoint, &point); err != nil {
+	point, err := r.sourcePoint()
+	if err != nil {
 		return err
 	}
 	topics, err := measureLoss(ctx, r.from, r.topicNames(), point, r.world.now())

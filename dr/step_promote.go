@@ -11,8 +11,12 @@ import (
 
 // Promotion turns mirrors into topics that are written. It can not be taken back: from here on the logs diverge.
 
-// factFailoverPoint holds, per mirrored partition of the destination, the end of what came from the old primary.
-const factFailoverPoint = "failover-point"
+// factFailoverPoint holds, per mirrored partition of the destination, the end of what came from the old primary; factSourcePoint the same in the
+// old primary's offsets, where a mirror's are translated.
+const (
+	factFailoverPoint = "failover-point"
+	factSourcePoint   = "failover-source-point"
+)
 
 func promoteDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
 	waiting, err := r.unpromoted(ctx)
@@ -33,11 +37,23 @@ func promoteApply(ctx context.Context, r *run, s plans.Step) error {
 	if err != nil {
 		return err
 	}
-	point := plans.Positions{}
+	point, come := plans.Positions{}, plans.Positions{}
 	for _, p := range promoted {
-		point[p.Topic] = p.Ends
+		point[p.Topic], come[p.Topic] = p.Ends, p.Come
+	}
+	if err := r.learn(ctx, factSourcePoint, come); err != nil {
+		return err
 	}
 	return r.learn(ctx, factFailoverPoint, point)
+}
+
+// sourcePoint is the failover point in the old primary's offsets.
+func (r *run) sourcePoint() (point plans.Positions, err error) {
+	if known, err := r.recall(factSourcePoint, &point); known || err != nil {
+		return point, err
+	}
+	_, err = r.recall(factFailoverPoint, &point) // of a run that was begun when all offsets were the same
+	return point, err
 }
 
 func (r *run) unpromoted(ctx context.Context) ([]string, error) {

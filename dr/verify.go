@@ -34,7 +34,7 @@ func Verify(ctx context.Context, w *World, link string) (*report.Report, error) 
 	if len(states) == 0 {
 		return nil, fmt.Errorf("link %s has no mirror yet: run `lifeboat link run` first", decl.Name)
 	}
-	v := &verification{w: w, decl: decl, from: w.Regions[decl.From], to: w.Regions[decl.To], rep: rep}
+	v := &verification{w: w, link: l, decl: decl, from: w.Regions[decl.From], to: w.Regions[decl.To], rep: rep}
 	if v.point, err = failoverPoint(ctx, v.to); err != nil {
 		return nil, err
 	}
@@ -69,13 +69,14 @@ func Verify(ctx context.Context, w *World, link string) (*report.Report, error) 
 
 type verification struct {
 	w        *World
+	link     *linking.Link
 	decl     *plans.Link
 	from, to *linking.Region
 	rep      *report.Report
 	point    plans.Positions
 }
 
-// failoverPoint returns the newest failover's end of mirrored data, nil where there was none.
+// failoverPoint returns the newest failover's end of mirrored data in the old primary's offsets, nil where there was none.
 func failoverPoint(ctx context.Context, r *linking.Region) (plans.Positions, error) {
 	entries, _, err := ReadJournal(ctx, r)
 	if err != nil {
@@ -84,8 +85,12 @@ func failoverPoint(ctx context.Context, r *linking.Region) (plans.Positions, err
 	var point plans.Positions
 	for _, past := range foldRuns(entries) {
 		run := run{id: past.id, facts: past.facts}
-		if _, err := run.recall(factFailoverPoint, &point); err != nil {
+		found, err := run.sourcePoint()
+		if err != nil {
 			return nil, err
+		}
+		if found != nil {
+			point = found
 		}
 	}
 	return point, nil
@@ -105,7 +110,13 @@ func (v *verification) groups(ctx context.Context) error {
 		for _, topic := range sortedKeys(from.Groups[name].Positions) {
 			line := report.Group{Name: name, Topic: topic, State: to.Groups[name].State}
 			moved := false
-			for p, src := range from.Groups[name].Positions[topic] {
+			places, err := v.link.Places(ctx, plans.Positions{topic: from.Groups[name].Positions[topic]})
+			if err != nil {
+				return err
+			}
+			for _, place := range places {
+				p, src := place.Partition, place.Dest
+				line.ReReads += place.Beyond
 				dst, ok := to.Groups[name].Positions[topic][p]
 				switch {
 				case !ok:

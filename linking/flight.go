@@ -18,7 +18,7 @@ type flight struct {
 	m         *mirror
 	lane      *lane
 	topicID   [16]byte
-	base, end int64
+	base, end int64         // in the destination
 	after     int32         // the sequence behind it
 	parts     []batch.Batch // the items that it carries
 	stamp     batch.Identity
@@ -43,15 +43,17 @@ const (
 func (m *mirror) depart(id identity, crowded bool) *flight {
 	ready := m.queue[m.sent:]
 	size, n := len(ready[0].data), 1
-	for n < len(ready) && ready[n].data != nil && ready[n-1].end == ready[n].base && size+len(ready[n].data) <= m.room(ready[0].data, ready[n].data, crowded) &&
+	for n < len(ready) && ready[n].data != nil && ready[n-1].end == ready[n].base && m.announced(ready[n]) && size+len(ready[n].data) <= m.room(ready[0].data, ready[n].data, crowded) &&
 		mergeable(ready[n-1], ready[n]) {
 		size += len(ready[n].data)
 		n++
 	}
-	f := &flight{m: m, base: ready[0].base, end: ready[n-1].end, parts: make([]batch.Batch, n),
+	f := &flight{m: m, base: m.place(ready[0]), parts: make([]batch.Batch, n),
 		stamp: batch.Identity{ProducerID: id.ProducerID, Epoch: id.Epoch, Sequence: m.seq}}
+	f.end = f.base
 	for i, it := range ready[:n] {
 		f.parts[i] = it.data
+		f.end += m.records(it)
 	}
 	f.after = batch.NextSequence(m.seq, int32(f.end-f.base))
 	m.flights, m.sent, m.seq = append(m.flights, f), m.sent+n, f.after
@@ -103,7 +105,7 @@ func (r *runner) settle(ctx context.Context, m *mirror) {
 			return
 		case f.err == nil && f.at != f.base:
 			r.fail(m, r.foreign(min(f.base, f.at), max(f.at, f.base+1),
-				fmt.Sprintf("the source's offsets @%d–@%d were written at @%d in %s: somebody else writes to the mirror", f.base, f.end-1, f.at, r.l.to.Name)))
+				fmt.Sprintf("what belongs at @%d–@%d was written at @%d in %s: somebody else writes to the mirror", f.base, f.end-1, f.at, r.l.to.Name)))
 		case f.err == nil:
 			r.written(m)
 		case m.landed():
@@ -154,7 +156,7 @@ func (r *runner) pop(m *mirror, items int) {
 func (r *runner) refused(ctx context.Context, f *flight) {
 	m := f.m
 	fail := func(code, detail, hint string) {
-		r.fail(m, &MirrorError{Code: code, First: f.base, End: f.end, Detail: detail, Hint: hint, Err: f.err})
+		r.fail(m, &MirrorError{Code: code, First: m.queue[0].base, End: m.queue[len(f.parts)-1].end, Detail: detail, Hint: hint, Err: f.err})
 	}
 	switch err := f.err; {
 	case f.unfit:
@@ -181,6 +183,10 @@ func (r *runner) unsure(ctx context.Context, m *mirror, cause error) {
 	m.busy, m.condition = true, cause
 	m.rejected++
 	clear(r.leaders)
+	if m.trans != nil {
+		r.unsureTranslated(ctx, m, cause)
+		return
+	}
 	r.l.o.Log.Info("reading the mirror's log again", "mirror", m.name(), "because", cause)
 	r.doubtful[m] = time.Now().Add(min(time.Duration(m.rejected)*50*time.Millisecond, 2*time.Second))
 	r.wake(ctx, time.Until(r.doubtful[m]))
@@ -298,7 +304,9 @@ func (r *runner) renewIdentity(ctx context.Context) {
 			}
 			r.id, r.renewing = id, false
 			for _, m := range r.mirrors {
-				m.seq = 0
+				if m.trans == nil {
+					m.seq = 0
+				}
 			}
 			return nil
 		}

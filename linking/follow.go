@@ -3,7 +3,6 @@ package linking
 import (
 	"context"
 	"errors"
-	"maps"
 	"time"
 )
 
@@ -39,7 +38,7 @@ func (r *runner) topicsNow(ctx context.Context) (map[string]*topicRecord, error)
 	answer := make(chan map[string]*topicRecord, 1)
 	select {
 	case r.results <- func(context.Context) error {
-		answer <- maps.Clone(r.memory.topics)
+		answer <- r.topicsWithMaps()
 		return nil
 	}:
 	case <-ctx.Done():

@@ -58,6 +58,10 @@ func Grants(link *plans.Link, source, destination string) []Grant {
 			kmsg.ACLOperationCreate, kmsg.ACLOperationRead, kmsg.ACLOperationAlter)
 		g.on(kmsg.ACLResourceTypeGroup, []resource{{TasksGroup(link.Name), kmsg.ACLResourcePatternTypeLiteral}}, "dividing the link's tasks among processes", kmsg.ACLOperationRead)
 	}
+	if link.Translates() {
+		g.on(kmsg.ACLResourceTypeTransactionalId, []resource{{writerPrefix(link.Name), kmsg.ACLResourcePatternTypePrefixed}},
+			"fencing older writers of translated partitions", kmsg.ACLOperationWrite)
+	}
 	g.on(kmsg.ACLResourceTypeGroup, groups, "writing the groups' positions", kmsg.ACLOperationRead)
 	g.on(kmsg.ACLResourceTypeGroup, groups, "removing positions that the source has removed", kmsg.ACLOperationDelete)
 	switch {

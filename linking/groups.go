@@ -23,18 +23,17 @@ type GroupSync struct {
 	Written      plans.Offset // its position in the destination, -1 for none
 	Clamped      int64        // offsets by which it was moved back, because records have not arrived
 	Raised       int64        // offsets by which it was moved forward, because the mirror begins behind it
+	To           plans.Offset // where it belongs in the destination: Source, but for what is clamped, raised or translated
+	Translated   bool         // the mirror's offsets are not the source's: Clamped counts the source's, Raised the destination's
 	State        string       // the group's state in the destination
 	Skipped      string       // why it was not written, "" if it was or stands already
 	SeenAt       time.Time    // when the source's position was read
 }
 
-// target is where the group's position belongs in the destination.
-func (g GroupSync) target() plans.Offset {
-	return g.Source - plans.Offset(g.Clamped) + plans.Offset(g.Raised)
-}
-
 // settled says that nothing is left to do about the position.
-func (g GroupSync) settled() bool { return g.Skipped == "" && g.Written == g.Source }
+func (g GroupSync) settled() bool {
+	return g.Skipped == "" && g.Written == g.To && g.Clamped+g.Raised == 0
+}
 
 // SyncGroups copies the positions of the link's groups once: as they are, clamped to what the mirror holds, never of a group that is active
 // in the destination, never backwards.
@@ -174,10 +173,10 @@ func (l *Link) compareGroup(seen *groupRecord, present kadm.FetchOffsetsResponse
 			continue
 		}
 		for _, p := range slices.Sorted(maps.Keys(seen.Source[topic])) {
-			g := l.position(seen, topic, p, present, bounds[partitionKey{topic, p}])
+			g := l.position(seen, topics[topic], p, present, bounds[partitionKey{topic, p}])
 			g.State = listed.state
 			there, _ := present.Fetched.Lookup(topic, p)
-			stands := g.Written == g.target() && (g.Clamped+g.Raised != 0 || there.Metadata == seen.metadata(topic, p))
+			stands := g.Written == g.To && (g.Clamped+g.Raised != 0 || there.Metadata == seen.metadata(topic, p))
 			switch {
 			case g.Skipped != "" || stands && !keep:
 			case listed.active() && stands:
@@ -187,7 +186,7 @@ func (l *Link) compareGroup(seen *groupRecord, present kadm.FetchOffsetsResponse
 			case topics[topic].State == Stopped:
 				g.Skipped = "the topic is promoted"
 			case write:
-				g.Written = g.target()
+				g.Written = g.To
 				commit.Add(kadm.Offset{Topic: topic, Partition: p, At: int64(g.Written), LeaderEpoch: -1, Metadata: seen.metadata(topic, p)})
 			}
 			list = append(list, g)
@@ -217,7 +216,8 @@ func (l *Link) commitGroup(ctx context.Context, name string, commit kadm.Offsets
 	return nil
 }
 
-func (l *Link) position(seen *groupRecord, topic string, p int32, present kadm.FetchOffsetsResponse, b span) GroupSync {
+func (l *Link) position(seen *groupRecord, rec *topicRecord, p int32, present kadm.FetchOffsetsResponse, b span) GroupSync {
+	topic := rec.Topic
 	g := GroupSync{Group: seen.Group, Topic: topic, Partition: p, Source: seen.Source[topic][p], Written: -1, SeenAt: seen.At}
 	if o, ok := present.Fetched.Lookup(topic, p); ok && o.Err == nil {
 		g.Written = plans.Offset(o.At)
@@ -226,9 +226,16 @@ func (l *Link) position(seen *groupRecord, topic string, p int32, present kadm.F
 		g.Skipped = "the mirror's log can not be read: " + b.err.Error()
 		return g
 	}
-	g.Clamped = max(0, int64(g.Source)-b.end)
-	g.Raised = max(0, b.start-int64(g.Source))
-	if g.Written > g.target() {
+	to := int64(g.Source)
+	if om, ok := rec.Offsets[p]; ok {
+		g.Translated = true
+		to, g.Clamped = om.at(to)
+	} else {
+		g.Clamped = max(0, to-b.end)
+		to -= g.Clamped
+	}
+	g.Raised = max(0, b.start-to)
+	if g.To = plans.Offset(to + g.Raised); g.Written > g.To {
 		g.Skipped = fmt.Sprintf("its position in %s is ahead (%v): positions never go backwards by themselves", l.to.Name, g.Written)
 	}
 	return g

@@ -188,7 +188,7 @@ func (l *Link) States(ctx context.Context) ([]plans.MirrorState, error) {
 	states := []plans.MirrorState{}
 	for _, name := range sorted(m.topics) {
 		t := m.topics[name]
-		states = append(states, plans.MirrorState{Topic: name, State: t.State, Error: t.Error, SourceID: t.SourceID, Source: t.Source, At: t.At})
+		states = append(states, plans.MirrorState{Topic: name, State: t.State, Error: t.Error, SourceID: t.SourceID, Source: t.Source, Translated: t.translations(), At: t.At})
 	}
 	return states, nil
 }

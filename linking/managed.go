@@ -149,6 +149,14 @@ func Delete(ctx context.Context, to *Region, name, by string) error {
 	for group := range s.memory.groups {
 		records[linkKey(name, "group", group)] = nil
 	}
+	for k, pieces := range s.memory.maps {
+		for piece := range pieces {
+			records[linkKey(name, "map", mapName(k, piece))] = nil
+		}
+	}
+	for k := range s.memory.writers {
+		records[linkKey(name, "writer", writerName(k))] = nil
+	}
 	for topic := range s.memory.wishes {
 		records[linkKey(name, "wish", topic)] = nil
 	}

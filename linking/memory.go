@@ -66,6 +66,10 @@ type topicRecord struct {
 	At         time.Time              `json:"at"`
 
 	Restored map[string]restoredConfig `json:"restored,omitempty"` // configs that somebody else had changed, by name
+
+	Foreign    map[int32]plans.Offset `json:"foreign,omitempty"`    // where partitions ended that held other data when the link came
+	Translated map[int32]*translation `json:"translated,omitempty"` // partitions whose offsets are not the source's
+	Offsets    map[int32]offsetMap    `json:"-"`                    // of them, as far as is known
 }
 
 // wholeTopic stands for all partitions.
@@ -144,6 +148,9 @@ type memory struct {
 	lost       []lostRecord
 	heardOf    map[int]time.Time // when a process that serves a task last recorded anything of it, by the brokers' or its clock
 	end        int64             // offset behind the last record read
+
+	maps    map[partitionKey]mapPieces // of translated partitions
+	writers map[partitionKey][]int64   // producer ids that their batches carry
 }
 
 // tasksRecord says into how many tasks a link is cut. One without it has one.
@@ -181,7 +188,8 @@ func cutKey(key []byte) (link, kind, name string) {
 func encode(v any) ([]byte, error) { return json.Marshal(v) }
 
 func newMemory() *memory {
-	return &memory{tasks: 1, owners: map[int]ownerRecord{}, heardOf: map[int]time.Time{}, identities: map[int]*identity{}, topics: map[string]*topicRecord{}, pieces: map[string]map[int]*topicRecord{}, groups: map[string]*groupRecord{}, wishes: map[string]*wishRecord{}, access: map[string]*accessRecord{}}
+	return &memory{tasks: 1, owners: map[int]ownerRecord{}, heardOf: map[int]time.Time{}, identities: map[int]*identity{}, topics: map[string]*topicRecord{}, pieces: map[string]map[int]*topicRecord{}, groups: map[string]*groupRecord{}, wishes: map[string]*wishRecord{}, access: map[string]*accessRecord{},
+		maps: map[partitionKey]mapPieces{}, writers: map[partitionKey][]int64{}}
 }
 
 // remember reads what the links topic holds of a link. A region without one remembers nothing.
@@ -202,6 +210,9 @@ func remember(ctx context.Context, r *Region, link string) (*memory, error) {
 		return m.take(link, rec.Key, rec.Value)
 	})
 	m.grant()
+	if err == nil {
+		err = m.joinMaps()
+	}
 	return m, err
 }
 
@@ -298,6 +309,10 @@ func (m *memory) take(link string, key, value []byte) error {
 	case "lost":
 		m.lost = nil
 		return json.Unmarshal(value, &m.lost)
+	case "map":
+		return m.takeMap(name, value)
+	case "writer":
+		return m.takeWriter(name, value)
 	}
 	return nil
 }
@@ -320,5 +335,9 @@ func (m *memory) forget(kind, name string) {
 		delete(m.groups, name)
 	case "wish":
 		delete(m.wishes, name)
+	case "map":
+		_ = m.takeMap(name, nil) // a name that is none names nothing to be forgotten
+	case "writer":
+		_ = m.takeWriter(name, nil)
 	}
 }

@@ -100,7 +100,7 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 		if p.written < 0 {
 			continue
 		}
-		gauge(descEnd, float64(p.written), at...)
+		gauge(descEnd, float64(p.end), at...)
 		gauge(descAge, now.Sub(p.progressed).Seconds(), at...)
 		if p.stable < 0 {
 			continue // nothing is known of the source

@@ -26,7 +26,8 @@ type mirrorSample struct {
 	failure string // code of the error that ended it
 	trouble string // name of what it waits for
 
-	written, stable, start int64   // the destination's log end; the source's last stable offset and log start
+	written, stable, start int64   // of the source: up to where it is mirrored, its last stable offset and its log start
+	end                    int64   // the destination's log end
 	queued                 int64   // bytes that are read and not written
 	ahead                  int64   // offsets that are neither
 	behind                 float64 // seconds from the newest record written to the newest read; -1 where nothing is read
@@ -51,7 +52,7 @@ func (r *runner) measure(now time.Time) {
 		}
 	}
 	for k, m := range r.mirrors {
-		one := mirrorSample{partitionKey: k, state: Active, written: m.written, stable: m.stable, start: m.start, behind: -1, copied: r.moved[k]}
+		one := mirrorSample{partitionKey: k, state: Active, written: m.written, end: m.logEnd(), stable: m.stable, start: m.start, behind: -1, copied: r.moved[k]}
 		switch {
 		case m.failed != nil:
 			one.state, one.failure = Failed, m.failed.Code
@@ -85,11 +86,11 @@ func (r *runner) measure(now time.Time) {
 			if r.mirrors[k] != nil || !r.task.mine(k) {
 				continue
 			}
-			one := mirrorSample{partitionKey: k, state: rec.State, written: -1, stable: -1, start: -1, behind: -1}
+			one := mirrorSample{partitionKey: k, state: rec.State, written: -1, end: -1, stable: -1, start: -1, behind: -1}
 			if err != nil {
 				one.state, one.failure = Failed, err.Code
 			} else if at, known := r.resting[k]; known {
-				one.written, one.stable, one.start, one.ahead = at.written, at.stable, at.start, max(0, at.stable-at.written)
+				one.written, one.end, one.stable, one.start, one.ahead = at.written, at.end, at.stable, at.start, max(0, at.stable-at.written)
 			}
 			s.mirrors = append(s.mirrors, one)
 		}

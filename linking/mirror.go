@@ -15,7 +15,7 @@ type mirror struct {
 	partition int32
 	limit     int // bytes that a merged batch may have
 
-	written int64 // the destination's log end, as acknowledged
+	written int64 // up to where the source's offsets are in the destination, as acknowledged: its log end, but for a translated mirror
 	read    int64 // behind the last source offset that is queued
 	asked   int64 // where the fetcher goes on
 	seq     int32 // of the next record to be sent
@@ -35,14 +35,19 @@ type mirror struct {
 	rejected  int   // answers in a row that made the log be read again
 	notBefore time.Time
 	condition error        // why it waits, where it does
+	trans     *translated  // nil where the mirror's offsets are the source's
 	ending    *MirrorError // it fails with this once its queue is written
 	failed    *MirrorError
 }
 
-// item is a run of offsets to be written: a batch, or a gap where data is nil.
+// item is a run of offsets to be written: a batch, or a gap where data is nil. A translated mirror has no gaps: an item reaches over the
+// offsets behind its records that have none.
 type item struct {
 	base, end int64
 	data      batch.Batch
+	records   int64 // translated: of a batch
+	to        int64 // translated: where the first of them will stand
+	run       int   // translated: how many runs the links topic must hold before it is sent
 	aborted   int64 // of a gap: offsets that have aborted records at the source
 	time      int64 // newest record time of a batch, or of aborted records
 	release   func()
@@ -58,7 +63,7 @@ func (m *mirror) idle(now time.Time) bool {
 // sendable says that its next item is a batch that may be sent now, be it behind others that are on their way.
 func (m *mirror) sendable(now time.Time) bool {
 	return !m.busy && !m.held && !m.doubt && m.failed == nil && len(m.flights) < maxInFlight && len(m.queue) > m.sent && m.queue[m.sent].data != nil &&
-		!now.Before(m.notBefore)
+		!now.Before(m.notBefore) && m.announced(m.queue[m.sent])
 }
 
 // follows says that what is on its way went the same way: a partition whose leader moves waits for the answers of the old one.
@@ -106,16 +111,17 @@ func (m *mirror) takeBatch(b batch.Batch) error {
 			m.gap(b.NextOffset(), 0)
 		} else {
 			m.gap(b.NextOffset(), b.NextOffset()-max(m.read, b.BaseOffset()))
-			last := &m.queue[len(m.queue)-1]
-			last.time = max(last.time, b.MaxTimestamp())
+			if m.trans == nil {
+				last := &m.queue[len(m.queue)-1]
+				last.time = max(last.time, b.MaxTimestamp())
+			}
 		}
 		return batch.Verify(b) // what is passed on is verified by the broker that gets it; a gap is not
 	}
 	err = batch.Check(b)
 	if err == nil && b.BaseOffset() >= m.read {
 		m.gap(b.BaseOffset(), 0)
-		m.queue = append(m.queue, item{base: b.BaseOffset(), end: b.NextOffset(), data: b, time: b.MaxTimestamp()})
-		m.read = b.NextOffset()
+		m.enqueue(b, b.BaseOffset(), b.NextOffset())
 		return nil
 	}
 	switch {
@@ -132,8 +138,7 @@ func (m *mirror) takeBatch(b batch.Batch) error {
 	}
 	for _, r := range runs {
 		m.gap(r.BaseOffset, 0)
-		m.queue = append(m.queue, item{base: r.BaseOffset, end: r.BaseOffset + int64(r.Batch.NumRecords()), data: r.Batch, time: r.Batch.MaxTimestamp()})
-		m.read = r.BaseOffset + int64(r.Batch.NumRecords())
+		m.enqueue(r.Batch, r.BaseOffset, r.BaseOffset+int64(r.Batch.NumRecords()))
 	}
 	m.gap(b.NextOffset(), 0)
 	return nil
@@ -142,6 +147,10 @@ func (m *mirror) takeBatch(b batch.Batch) error {
 // gap queues the offsets up to end as ones without a record, aborted of them because their records were.
 func (m *mirror) gap(end, aborted int64) {
 	if end <= m.read {
+		return
+	}
+	if m.trans != nil {
+		m.skip(end)
 		return
 	}
 	if n := len(m.queue); n > m.sent && n > 0 && m.queue[n-1].data == nil && m.queue[n-1].end == m.read && m.queue[n-1].release == nil {
@@ -157,8 +166,11 @@ func (m *mirror) gap(end, aborted int64) {
 func (m *mirror) pop(n int) (records, bytes int64) {
 	for _, it := range m.queue[:n] {
 		m.written = it.end
+		if t := m.trans; t != nil {
+			t.offsets.source, t.offsets.dest = it.end, it.to+it.records
+		}
 		if it.data != nil {
-			records += it.end - it.base
+			records += m.records(it)
 			bytes += int64(len(it.data))
 			m.newest = max(m.newest, it.time)
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,8 @@ type opening struct {
 	from  map[partitionKey]span
 	have  map[partitionKey]last  // the mirror's last record
 	tails map[partitionKey]*tail // of those that have offsets in both regions
+
+	fenced map[partitionKey]*fencedLog // of those that are translated
 }
 
 // open makes mirrors of partitions: it finds where each stands in both regions, makes sure that what the mirror has is the source's, and
@@ -29,12 +32,16 @@ func (r *runner) open(ctx context.Context, parts []partitionKey, after time.Dura
 		r.opening[k] = true
 	}
 	id := r.id
+	translated, same := r.memory.translatedOf(parts)
 	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
 		_ = wait(ctx, after) // ctx is looked at below
 		look, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
 		defer cancel()
-		o, err := r.survey(look, parts, id)
+		o, err := r.survey(look, same, translated, id)
 		return func(ctx context.Context) error {
+			if errors.Is(err, ErrTakenOver) {
+				return err
+			}
 			if err != nil {
 				r.l.o.Log.Warn("opening mirrors", "link", r.l.decl.Name, "error", err)
 				r.waits(err)
@@ -57,13 +64,14 @@ func (r *runner) reopen(ctx context.Context, m *mirror) {
 func (r *runner) forget(m *mirror) {
 	r.fetcher.Remove(m.topic, m.partition)
 	m.discard()
+	r.keepMap(m)
 	delete(r.mirrors, m.key())
 	r.schemas.forget(m)
 }
 
-func (r *runner) survey(ctx context.Context, parts []partitionKey, id identity) (*opening, error) {
-	topics := topicsOfKeys(parts)
-	o := &opening{parts: parts}
+func (r *runner) survey(ctx context.Context, parts, translated []partitionKey, id identity) (*opening, error) {
+	topics := topicsOfKeys(slices.Concat(parts, translated))
+	o := &opening{parts: slices.Concat(parts, translated)}
 	var err error
 	if o.to, err = readStandings(ctx, r.l.to, parts, id); err != nil {
 		return nil, err
@@ -84,18 +92,28 @@ func (r *runner) survey(ctx context.Context, parts []partitionKey, id identity) 
 	if o.have, err = lastAt(ctx, r.l.to, end); err != nil {
 		return nil, err
 	}
-	o.tails, err = readTails(ctx, r.l, both)
-	return o, err
+	if o.tails, err = readTails(ctx, r.l, both, nil); err != nil {
+		return nil, err
+	}
+	return o, r.surveyTranslated(ctx, o, translated)
 }
 
 // opened makes the mirrors that were surveyed.
 func (r *runner) opened(ctx context.Context, o *opening) error {
 	var again []partitionKey
 	var align []*mirror
+	var translate []partitionKey
+	why := map[partitionKey]string{}
 	for _, k := range o.parts {
 		delete(r.opening, k)
 		rec := r.memory.topics[k.topic]
 		if rec == nil || rec.released() || r.topicErrs[k.topic] != nil || r.memory.paused(k.topic) {
+			continue
+		}
+		if rec.Translated[k.partition] != nil {
+			if r.openedTranslated(k, rec, o) {
+				again = append(again, k)
+			}
 			continue
 		}
 		to, from := o.to[k], o.from[k]
@@ -103,6 +121,10 @@ func (r *runner) opened(ctx context.Context, o *opening) error {
 			r.l.o.Log.Info("waiting for a partition", "mirror", fmt.Sprintf("%s-%d", k.topic, k.partition), "error", err)
 			r.waits(err)
 			again = append(again, k)
+			continue
+		}
+		if reason := r.l.whyTranslated(rec, k.partition, to.end, from.start); reason != "" {
+			translate, why[k] = append(translate, k), reason
 			continue
 		}
 		m := &mirror{topic: k.topic, partition: k.partition, limit: r.l.mergeLimit(rec), written: to.end, read: to.end, asked: to.end,
@@ -142,6 +164,7 @@ func (r *runner) opened(ctx context.Context, o *opening) error {
 	}
 	r.open(ctx, again, 50*time.Millisecond)
 	r.align(ctx, align)
+	r.translate(ctx, translate, why, o.to)
 	return nil
 }
 

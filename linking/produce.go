@@ -28,6 +28,7 @@ func (r *runner) schedule(ctx context.Context) {
 	}
 	r.resolve(ctx, now)
 	r.scheduleGaps(ctx, now)
+	r.announce(ctx)
 	if r.renewing {
 		r.renewIdentity(ctx)
 		return
@@ -70,7 +71,7 @@ func (r *runner) send(ctx context.Context, l *lane, ready []*mirror) {
 		if size > 0 && size+len(m.queue[m.sent].data) > r.requestBytes {
 			continue
 		}
-		f := m.depart(r.id, l.inFlight >= crowd)
+		f := m.depart(m.writer(r.id), l.inFlight >= crowd)
 		f.lane, f.topicID = l, r.topicIDs[m.topic]
 		for _, part := range f.parts {
 			size += len(part)

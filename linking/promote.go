@@ -23,6 +23,7 @@ type Promoted struct {
 	Topic string
 	State string                 // STOPPED
 	Ends  map[int32]plans.Offset // by partition, where mirrored data ends
+	Come  map[int32]plans.Offset // the same in the source's offsets: equal where offsets are
 }
 
 // Promote turns mirrors into topics that are written: it takes the link over, reaches lag zero (unless forced), fences every older
@@ -84,7 +85,7 @@ func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error
 		if rec == nil || rec.State != Stopped {
 			return nil, fmt.Errorf("link %s: topic %q is not recorded as STOPPED after its promotion", l.decl.Name, name)
 		}
-		out = append(out, Promoted{name, rec.State, rec.Ends})
+		out = append(out, rec.promoted())
 	}
 	if err := l.grantStaged(ctx, s, after); err != nil {
 		return nil, err
@@ -132,6 +133,9 @@ func (l *Link) stop(ctx context.Context, s *store, topics []*topicRecord) error 
 	if err := s.saveTopics(ctx, topics...); err != nil {
 		return err
 	}
+	if err := l.settleTranslated(ctx, s, topics); err != nil {
+		return err
+	}
 	// One empty transaction of the data identity: its marker carries a new epoch, and the broker refuses the older one's batches on
 	// every partition from there on.
 	t, err := newTransactor(l.to, l.decl.Name, "data")
@@ -162,6 +166,7 @@ func (l *Link) stop(ctx context.Context, s *store, topics []*topicRecord) error 
 	}
 	for _, rec := range topics {
 		rec.Ends = ends[rec.Topic]
+		rec.settle()
 		set, unset := afterwards(rec.Configs, l.decl.Topics.Configs)
 		if err := l.alterTopic(ctx, rec.Topic, set, unset); err != nil {
 			return err

@@ -186,6 +186,10 @@ func (l *Link) judge(rep *Repair, rec *topicRecord, from, to map[partitionKey]sp
 	if rep.Kind == RepairAgain {
 		return nil
 	}
+	if t := rec.others(); rep.Kind == RepairAnew && t != "" {
+		return fmt.Errorf("link %s: mirror %s: it can not be mirrored anew: %s held other data in %s when the link came, and a repair deletes only what a link has written; lifeboat link failover keeps what has arrived: %s",
+			l.decl.Name, rep.Topic, t, l.to.Name, rec.Error)
+	}
 	for k, src := range from {
 		if k.topic == rep.Topic && src.err == nil {
 			rep.Source += src.end - src.start
@@ -201,6 +205,9 @@ func (l *Link) judge(rep *Repair, rec *topicRecord, from, to map[partitionKey]sp
 		}
 		if err := errors.Join(dest.err, src.err); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
 			return fmt.Errorf("link %s: mirror %s-%d: reading log bounds: %w", l.decl.Name, rep.Topic, k.partition, err)
+		}
+		if t := rec.Translated[k.partition]; t != nil && rep.Kind == RepairAlign { // nothing is filled, and nothing removed
+			dest.start, dest.end = int64(t.Source), int64(t.Source)
 		}
 		rep.Parts = append(rep.Parts, RepairPart{k.partition, dest.start, dest.end, src.start, src.end})
 	}

@@ -8,9 +8,9 @@ import (
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
-// rest is how a partition stands that is paused, and so has no mirror that would know: the destination's log end, and the source's last
+// rest is how a partition stands that is paused, and so has no mirror that would know: up to where it is mirrored, and the source's last
 // stable offset and log start. What a pause may cost has to be seen while it lasts.
-type rest struct{ written, stable, start int64 }
+type rest struct{ written, end, stable, start int64 }
 
 func (r *runner) pausedTopics() []string {
 	var names []string
@@ -23,7 +23,7 @@ func (r *runner) pausedTopics() []string {
 }
 
 // lookAtResting reads how paused topics stand in both regions.
-func (l *Link) lookAtResting(ctx context.Context, topics []string) (map[partitionKey]rest, error) {
+func (l *Link) lookAtResting(ctx context.Context, topics []string, recorded map[string]*topicRecord) (map[partitionKey]rest, error) {
 	if len(topics) == 0 {
 		return nil, nil
 	}
@@ -44,7 +44,11 @@ func (l *Link) lookAtResting(ctx context.Context, topics []string) (map[partitio
 		src, ok := from[k]
 		o, known := stable.Lookup(k.topic, k.partition)
 		if ok && known && errors.Join(o.Err, src.err, dest.err) == nil {
-			all[k] = rest{dest.end, o.Offset, src.start}
+			come := dest.end
+			if t := recorded[k.topic].Translated[k.partition]; t != nil {
+				come = int64(t.Source)
+			}
+			all[k] = rest{come, dest.end, o.Offset, src.start}
 		}
 	}
 	return all, nil

@@ -69,6 +69,9 @@ func (l *Link) Reverse(ctx context.Context, o ReverseOptions) ([]Reversed, error
 	if err != nil {
 		return nil, err
 	}
+	if err := l.reversible(m, changes); err != nil {
+		return nil, err
+	}
 	var names, moving []string
 	for _, c := range changes {
 		names = append(names, c.Topic)

@@ -71,6 +71,7 @@ type runner struct {
 	filling      int // logs being aligned
 	gapping      bool
 	gapped       time.Time // when the last gap was written
+	announcing   bool      // runs of translated mirrors are being recorded
 	renewing     bool      // the identity is to be renewed: no data is sent
 	initing      bool
 	finding      bool
@@ -281,7 +282,7 @@ func (r *runner) look(ctx context.Context) {
 		look, cancel := context.WithTimeout(ctx, max(r.l.o.Timeout, 30*time.Second))
 		defer cancel()
 		found, err := r.l.ensureTopics(look, known, open, r.task.head())
-		resting, rerr := r.l.lookAtResting(look, paused)
+		resting, rerr := r.l.lookAtResting(look, paused, known)
 		return func(ctx context.Context) error {
 			r.rest(resting, rerr)
 			return r.looked(ctx, found, err)
@@ -325,7 +326,7 @@ func (r *runner) looked(ctx context.Context, found []*topicFound, err error) err
 			case !r.task.mine(k):
 			case m == nil && !r.opening[k] && !r.memory.paused(t.name):
 				fresh = append(fresh, k)
-			case m != nil && m.failed == nil && !m.busy && len(m.flights) == 0 && t.destEnds[p] > m.read:
+			case m != nil && m.failed == nil && !m.busy && len(m.flights) == 0 && t.destEnds[p] > m.behind():
 				r.reopen(ctx, m) // written by nobody we know: compare
 			}
 		}
@@ -392,7 +393,7 @@ func (r *runner) trim(ctx context.Context) {
 		return
 	}
 	for _, m := range r.mirrors {
-		upTo := min(m.start, m.written)
+		upTo := m.hide()
 		if m.failed != nil || upTo <= m.hidden || r.memory.topics[m.topic].Aligning[m.partition] {
 			continue
 		}

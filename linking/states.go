@@ -27,6 +27,7 @@ func (r *runner) states() []*topicRecord {
 		rec := *old
 		rec.State, rec.Error, rec.FailedAt, rec.Codes = Active, "", nil, nil
 		rec.Source, rec.Newest = cloneOrNew(rec.Source), cloneOrNew(rec.Newest)
+		rec.Translated = translations(old, byTopic[name])
 		if r.memory.paused(name) && !slices.ContainsFunc(byTopic[name], func(m *mirror) bool { return m.failed == nil }) {
 			rec.State = Paused
 		} else if sourceErr != nil && time.Since(since) > 2*time.Second {
@@ -160,7 +161,7 @@ func (r *runner) checkOnce(ctx context.Context) error {
 		}
 	}
 	r.closing = true
-	topics := maps.Clone(r.memory.topics)
+	topics := r.topicsWithMaps()
 	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
 		_, err := r.groups.pass(ctx, topics)
 		if err == nil {

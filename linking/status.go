@@ -77,6 +77,9 @@ func (l *Link) partitionStatus(t *topicRecord, p int32, dest span, stable, newes
 	if dest.err != nil {
 		s.Dest, s.Error = -1, dest.err.Error()
 	}
+	if tr := t.Translated[p]; tr != nil {
+		s.Translated, s.Come, s.Why = true, int64(tr.Source), tr.Why
+	}
 	if text, failed := t.FailedAt[p]; failed {
 		s.Error = text
 	} else if t.State == Failed && len(t.FailedAt) > 0 {
@@ -87,7 +90,7 @@ func (l *Link) partitionStatus(t *topicRecord, p int32, dest span, stable, newes
 	if t.State == Stopped {
 		s.Lag, s.LagSec = 0, 0
 		if end, ok := t.Ends[p]; ok {
-			s.Source = int64(end)
+			s.Source = int64(t.sourceEnd(p, end))
 		}
 		return s
 	}
@@ -104,7 +107,11 @@ func (l *Link) partitionStatus(t *topicRecord, p int32, dest span, stable, newes
 	if s.Source < 0 || s.Dest < 0 {
 		return s
 	}
-	s.Lag = max(0, s.Source-s.Dest)
+	come := s.Dest
+	if s.Translated {
+		come = s.Come
+	}
+	s.Lag = max(0, s.Source-come)
 	if s.Lag == 0 {
 		s.LagSec = 0
 	} else if o, ok := newest.Lookup(t.Topic, p); ok && o.Err == nil && t.Newest[p] > 0 && o.Timestamp > 0 {

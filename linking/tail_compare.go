@@ -22,8 +22,8 @@ type tail struct {
 	err     error      // why it could not be read
 }
 
-// readTails reads the ends of mirrors in both regions.
-func readTails(ctx context.Context, l *Link, of map[partitionKey]offsets) (map[partitionKey]*tail, error) {
+// readTails reads the ends of mirrors in both regions. What is read is in the source's offsets; maps are those of translated mirrors.
+func readTails(ctx context.Context, l *Link, of map[partitionKey]offsets, maps map[partitionKey]offsetMap) (map[partitionKey]*tail, error) {
 	tails := map[partitionKey]*tail{}
 	for k, w := range of {
 		tails[k] = &tail{offsets: w}
@@ -38,10 +38,14 @@ func readTails(ctx context.Context, l *Link, of map[partitionKey]offsets) (map[p
 	for side, region := range []*Region{l.from, l.to} {
 		reader := &logReader{region: region, f: fetch.New(region.Client, fetch.Options{MaxPartitionBytes: 64 << 10}), timeout: l.o.Timeout}
 		running.Go(func() error { return reader.f.Run(ctx) })
+		ranges := of
+		if side == destSide {
+			ranges = placed(of, maps)
+		}
 		reading.Go(func() (err error) {
-			failed[side], err = reader.read(ctx, of, func(k partitionKey, b batch.Batch) error {
+			failed[side], err = reader.read(ctx, ranges, func(k partitionKey, b batch.Batch) error {
 				t := tails[k]
-				return eachBrief(b, func(r brief) {
+				return eachBrief(b, inSource(side, maps, k), func(r brief) {
 					if r.offset >= t.from && r.offset < t.end {
 						t.records[side] = append(t.records[side], r)
 					}
@@ -59,6 +63,27 @@ func readTails(ctx context.Context, l *Link, of map[partitionKey]offsets) (map[p
 		}
 	}
 	return tails, err
+}
+
+// placed are ranges of the source's offsets where a mirror has them.
+func placed(of map[partitionKey]offsets, maps map[partitionKey]offsetMap) map[partitionKey]offsets {
+	all := map[partitionKey]offsets{}
+	for k, w := range of {
+		if om, ok := maps[k]; ok {
+			w.from, _ = om.at(w.from)
+			w.end, _ = om.at(w.end)
+		}
+		all[k] = w
+	}
+	return all
+}
+
+// inSource turns offsets as they are read in a region into the source's: nil where they are that already.
+func inSource(side int, maps map[partitionKey]offsetMap, k partitionKey) func(int64) int64 {
+	if om, ok := maps[k]; ok && side == destSide {
+		return om.from
+	}
+	return nil
 }
 
 // failed says why a tail could not be read; there may be none.

@@ -78,6 +78,7 @@ func (t task) cut(rec *topicRecord) *topicRecord {
 	c := rec.copy()
 	c.Source, c.Newest, c.Aligning, c.Before, c.Ends = own(t, c, c.Source), own(t, c, c.Newest), own(t, c, c.Aligning), own(t, c, c.Before), own(t, c, c.Ends)
 	c.FailedAt, c.Codes = own(t, c, c.FailedAt), own(t, c, c.Codes)
+	c.Translated = own(t, c, c.Translated)
 	return c
 }
 
@@ -119,6 +120,7 @@ func join(pieces map[int]*topicRecord) *topicRecord {
 		out.Source, out.Newest, out.Aligning = union(out.Source, p.Source), union(out.Newest, p.Newest), union(out.Aligning, p.Aligning)
 		out.FailedAt, out.Codes = union(out.FailedAt, p.FailedAt), union(out.Codes, p.Codes)
 		out.Before, out.Ends = union(out.Before, p.Before), union(out.Ends, p.Ends)
+		out.Foreign, out.Translated = union(out.Foreign, p.Foreign), union(out.Translated, p.Translated)
 	}
 	out.At = oldest
 	return out

@@ -13,6 +13,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
+	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
 const forever = "9223372036854775807"
@@ -273,6 +274,9 @@ func (l *Link) adopt(ctx context.Context, t *topicFound, rec *topicRecord, dst k
 		for _, end := range t.destEnds {
 			others += end
 		}
+		if l.decl.Translates() && have == want && others > 0 {
+			t.rec.Foreign, others = foreignData(t.destEnds), 0
+		}
 		switch {
 		case others > 0:
 			t.err = l.topicError(t.name, CodeTopicExists, fmt.Sprintf("the topic has %d offsets in %s that this link did not write", others, l.to.Name),
@@ -312,6 +316,17 @@ func (l *Link) adopt(ctx context.Context, t *topicFound, rec *topicRecord, dst k
 		return l.alterTopic(ctx, t.name, whileMirrored(t.rec.Configs, l.decl.Topics.Configs), nil)
 	}
 	return nil
+}
+
+// foreignData are the ends of partitions that hold what the link has not written.
+func foreignData(ends map[int32]int64) map[int32]plans.Offset {
+	all := map[int32]plans.Offset{}
+	for p, end := range ends {
+		if end > 0 {
+			all[p] = plans.Offset(end)
+		}
+	}
+	return all
 }
 
 func (l *Link) topicError(name, code, detail, hint string) *MirrorError {

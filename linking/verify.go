@@ -137,6 +137,7 @@ type verifier struct {
 	o            VerifyOptions
 	result       *Verification
 	records      []*topicRecord
+	maps         map[partitionKey]offsetMap // of translated mirrors
 	parts        []*verified
 	source, dest *logReader
 	pace         pacer
@@ -237,6 +238,9 @@ func (v *verifier) survey(ctx context.Context) error {
 	if len(names) == 0 {
 		return nil
 	}
+	if err := v.lookUp(ctx); err != nil {
+		return err
+	}
 	dest, err := committedBounds(ctx, v.l.to, names)
 	if err != nil {
 		return err
@@ -274,6 +278,35 @@ func (v *verifier) survey(ctx context.Context) error {
 	return nil
 }
 
+// lookUp reads the maps of translated mirrors, as far as they are recorded now.
+func (v *verifier) lookUp(ctx context.Context) error {
+	if !slices.ContainsFunc(v.records, func(t *topicRecord) bool { return len(t.Translated) > 0 }) {
+		return nil
+	}
+	m, err := remember(ctx, v.l.to, v.l.decl.Name)
+	if err != nil {
+		return err
+	}
+	v.maps = map[partitionKey]offsetMap{}
+	for i, t := range v.records {
+		if now := m.topics[t.Topic]; now != nil {
+			v.records[i] = now
+			for p, om := range now.Offsets {
+				v.maps[partitionKey{t.Topic, p}] = om
+			}
+		}
+	}
+	return nil
+}
+
+// sourceSpan is what a translated mirror has, in the source's offsets, of which the first is start.
+func (m offsetMap) sourceSpan(dest span, start int64) span {
+	if dest.start > m.first() || m.dropped > 0 {
+		start = m.from(dest.start)
+	}
+	return span{start, m.source, dest.err}
+}
+
 // bound says what of a partition both regions should have, and what not, with the reason.
 func (v *verifier) bound(p *verified, t *topicRecord, source, dest span) {
 	skip := func(first, end int64, why string) {
@@ -293,13 +326,16 @@ func (v *verifier) bound(p *verified, t *topicRecord, source, dest span) {
 		}
 		return
 	}
+	if om, ok := v.maps[p.partitionKey]; ok {
+		dest = om.sourceSpan(dest, source.start)
+	}
 	p.ends = [2]int64{source.end, dest.end}
 	if !p.closed {
 		p.err = nil
 	}
 	end := dest.end
 	if at, stopped := t.Ends[p.partition]; stopped {
-		end = int64(at) // what was written later is nobody's mirror
+		end = int64(t.sourceEnd(p.partition, at)) // what was written later is nobody's mirror
 		if source.end < end {
 			skip(source.end, end, fmt.Sprintf("the log in %s ends in front of what was mirrored", from))
 			end = source.end

@@ -90,6 +90,9 @@ func (v *verifier) digest(ctx context.Context, list []window, first bool) error 
 	}
 	read, err := v.both(ctx, list, func(side int, k partitionKey, b batch.Batch) error {
 		bytes[side][k] += int64(len(b))
+		if from := inSource(side, v.maps, k); from != nil {
+			return sums[side][k].AddTranslated(b, from)
+		}
 		return sums[side][k].AddBatch(b)
 	})
 	if err != nil {
@@ -147,7 +150,11 @@ func (v *verifier) examine(ctx context.Context, list []window) error {
 			if err := batch.Verify(b); err != nil {
 				return err
 			}
+			from := inSource(side, v.maps, k)
 			return batch.Records(b, func(r *batch.Record) error {
+				if from != nil {
+					r.Offset = from(r.Offset)
+				}
 				if w := within[k]; r.Offset < w.from || r.Offset >= w.end {
 					return nil
 				}
@@ -178,6 +185,9 @@ func (v *verifier) both(ctx context.Context, list []window, each func(side int, 
 		ranges := map[partitionKey]offsets{}
 		for _, w := range list {
 			ranges[w.part.partitionKey] = offsets{w.from, min(w.end, w.part.ends[side])}
+		}
+		if side == destSide {
+			ranges = placed(ranges, v.maps)
 		}
 		g.Go(func() (err error) {
 			failed[side], err = reader.read(ctx, ranges, func(k partitionKey, b batch.Batch) error { return each(side, k, b) })
@@ -246,7 +256,7 @@ func (v *verifier) merge(ctx context.Context, list []window) error {
 	}
 	read, err := v.both(ctx, list, func(side int, k partitionKey, b batch.Batch) error {
 		bytes[side][k] += int64(len(b))
-		return eachBrief(b, func(r brief) {
+		return eachBrief(b, inSource(side, v.maps, k), func(r brief) {
 			if w := within[k]; r.offset >= w.from && r.offset < w.end {
 				briefs[side][k] = append(briefs[side][k], r)
 			}
@@ -270,11 +280,15 @@ func (v *verifier) merge(ctx context.Context, list []window) error {
 	return v.examine(ctx, leaves)
 }
 
-func eachBrief(b batch.Batch, each func(brief)) error {
+// eachBrief calls each for the records of a batch, their offsets changed by from where it is not nil.
+func eachBrief(b batch.Batch, from func(int64) int64, each func(brief)) error {
 	if err := batch.Verify(b); err != nil {
 		return err
 	}
 	return batch.Records(b, func(r *batch.Record) error {
+		if from != nil {
+			r.Offset = from(r.Offset)
+		}
 		each(brief{r.Offset, r.Sum(), r.KeySum(), r.Key == nil, r.Value == nil})
 		return nil
 	})
@@ -336,11 +350,15 @@ func (v *verifier) judge(ctx context.Context) error {
 		of := map[partitionKey]*verified{}
 		for p := range tails {
 			if b := bounds[p.partitionKey]; b.err == nil {
-				behind[p.partitionKey], of[p.partitionKey] = offsets{max(p.end, b.start), b.end}, p
+				end := p.end
+				if om, ok := v.maps[p.partitionKey]; ok && reader == v.dest {
+					end, _ = om.at(end)
+				}
+				behind[p.partitionKey], of[p.partitionKey] = offsets{max(end, b.start), b.end}, p
 			}
 		}
 		failed, err := reader.read(ctx, behind, func(k partitionKey, b batch.Batch) error {
-			return eachBrief(b, func(r brief) { delete(of[k].pending, r.key) })
+			return eachBrief(b, nil, func(r brief) { delete(of[k].pending, r.key) })
 		})
 		if err != nil {
 			return err

@@ -93,7 +93,7 @@ func (c *computation) fromBeginning(sp *StatementPlan, inputs []string) {
 		sp.Start[topic] = map[int32]Offset{}
 		var words []string
 		for p, part := range c.to.Topics[topic].Partitions {
-			at := max(0, part.Start)
+			at := max(0, part.Start, c.mirrors[topic].Translated[int32(p)].First) // what is in front of a mirror is not the pipeline's
 			sp.Start[topic][int32(p)] = at
 			words = append(words, fmt.Sprintf("partition:%d,offset:%d", p, int64(at)))
 		}
@@ -126,6 +126,12 @@ func (c *computation) emitFrom(sp *StatementPlan, horizons map[string]map[string
 // aligned starts a statement by time: as far before the failover point as it and every statement behind it need, at a boundary of
 // their windows. Which offset that is only the broker can tell, so the position is a time.
 func (c *computation) aligned(sp *StatementPlan, inputs []string, horizons map[string]map[string]statements.Horizon) {
+	if shared := slices.DeleteFunc(slices.Clone(inputs), func(topic string) bool { return !c.sharesLog(topic) }); len(shared) > 0 {
+		c.find(report.Block, "statement/translated-input", sp.Name, fmt.Sprintf("%s can not be started by time: %s in %s holds records in front of the mirror that are not %s's",
+			sp.Name, listed(shared), c.link.To, c.link.From), "a time would be looked up among somebody else's records",
+			"let it read the mirror from its beginning: a longer objectives.rto, and an empty output topic")
+		return
+	}
 	point := c.failoverPoint(inputs)
 	start := point
 	for _, name := range c.behind(sp.Name) {
@@ -158,6 +164,16 @@ func (c *computation) aligned(sp *StatementPlan, inputs []string, horizons map[s
 	if !from.IsZero() {
 		sp.Properties[propEmitFrom] = strconv.FormatInt(from.UnixMilli(), 10)
 	}
+}
+
+// sharesLog says that a mirror stands behind somebody else's records, in one of its partitions at least.
+func (c *computation) sharesLog(topic string) bool {
+	for p, part := range c.to.Topics[topic].partitions() {
+		if t, ok := c.mirrors[topic].Translated[int32(p)]; ok && part.Start < t.First {
+			return true
+		}
+	}
+	return false
 }
 
 // failoverPoint is the event time that every partition of the inputs has reached in the destination, and no later than now.

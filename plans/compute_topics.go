@@ -108,7 +108,13 @@ func (c *computation) lagOf(t TopicPlan) lag {
 			source = end
 		}
 		dest := Offset(0)
+		translation, translated := m.Translated[int32(p)]
 		switch {
+		case translated:
+			dest = translation.Source
+			if src != nil && p < len(src.Partitions) {
+				dest = max(dest, src.Partitions[p].Start)
+			}
 		case dst != nil && p < len(dst.Partitions):
 			dest = dst.Partitions[p].End
 		case src != nil && p < len(src.Partitions): // all of the source's log is to come

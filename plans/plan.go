@@ -219,6 +219,17 @@ type MirrorState struct {
 	SourceID string           `json:"source_id"` // topic id
 	Source   map[int32]Offset `json:"source"`    // last stable offsets of the source as of At
 	At       time.Time        `json:"at"`
+
+	Translated map[int32]Translation `json:"translated,omitempty"` // partitions whose offsets are not the source's
+}
+
+// Translation is what a link remembers of a partition whose offsets are not the source's.
+type Translation struct {
+	Why   string `json:"why"`
+	First Offset `json:"first"` // in the destination: what is in front is not the link's
+	// Every record of the source in front of Source is in the mirror in front of Dest.
+	Source Offset `json:"source"`
+	Dest   Offset `json:"destination"`
 }
 
 // Declared is a topology with the text of the statements it names.

@@ -35,6 +35,7 @@ func Schema() []byte {
 	choose(defs["ACLRule"], "writes", knownWrites)
 	choose(defs["Link"], "gaps", knownGaps)
 	choose(defs["TopicRule"], "drift", knownDrifts)
+	choose(defs["Link"], "offsets", knownOffsets)
 	choose(defs["Objectives"], "semantics", knownSemantics)
 	for _, texts := range []struct{ def, field string }{{"TopicRule", "configs"}, {"Pipeline", "properties"}, {"SASL", "extensions"}} {
 		p, _ := defs[texts.def].Properties.Get(texts.field)
@@ -130,6 +131,7 @@ var schemaComments = map[string]string{
 	"Link.Groups":          "consumer groups whose positions follow",
 	"Link.Subjects":        "subjects whose schemas follow, with the same ids",
 	"Link.ACLs":            "principals whose grants follow",
+	"Link.Offsets":         "identical: a mirror's offsets are the source's, or it is refused; translated: the destination's own, with a map that positions go through; auto: translated only where the source's can not be had",
 	"Link.Gaps":            "auto: markers in bulk where that is allowed; fenced: only what a second link process can not write; markers: no empty records in the place of aborted ones",
 	"Link.Tasks":           "into how many tasks the link is cut, 1 by default: so many lifeboat link run processes can share it at most",
 	"Link.AlignMax":        "how many offsets of one partition may be filled where the source's log starts later than 0; 0 or absent: any number",

@@ -107,6 +107,7 @@ type Link struct {
 	ACLs     ACLRule   `yaml:"acls,omitempty" json:"acls,omitempty"`
 	Gaps     string    `yaml:"gaps,omitempty" json:"gaps,omitempty"`         // auto (default) | fenced: forbids bulk markers | markers: forbids filler
 	Tasks    int       `yaml:"tasks,omitempty" json:"tasks,omitempty"`       // that link run processes can share: at most so many of them mirror at a time; 1 by default
+	Offsets  string    `yaml:"offsets,omitempty" json:"offsets,omitempty"`   // identical (default): the source's, or refused | translated | auto: translated where it must be
 	AlignMax int64     `yaml:"alignMax,omitempty" json:"alignMax,omitempty"` // offsets in front of a log's start that may be filled; 0: any number
 }
 

@@ -41,6 +41,7 @@ func (d *decoder) links(t *Topology) {
 		if l.Tasks < 0 || l.Tasks > maxTasks {
 			d.add("bad-value", path+".tasks", fmt.Sprintf("link %q is cut into %d tasks", l.Name, l.Tasks), fmt.Sprintf("write a number from 1 to %d: at most so many link run processes mirror at a time", maxTasks))
 		}
+		d.oneOf(path+".offsets", l.Offsets, knownOffsets)
 		if l.AlignMax < 0 {
 			d.add("bad-value", path+".alignMax", fmt.Sprintf("link %q may fill %d offsets", l.Name, l.AlignMax), "write a number of offsets, or leave it out for any number")
 		}

@@ -21,6 +21,7 @@ func selectFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "groups", Usage: "`PATTERN` of groups whose positions are mirrored"},
 		&cli.StringSliceFlag{Name: "subjects", Usage: "`PATTERN` of subjects whose schemas are mirrored"},
 		&cli.StringSliceFlag{Name: "config", Usage: "`KEY=VALUE` that topics have in the destination instead of the source's"},
+		&cli.StringFlag{Name: "offsets", Usage: "`WHOSE` offsets mirrors have: identical, translated or auto"},
 		&cli.StringFlag{Name: "gaps", Usage: "`HOW` offsets without a record are written: auto, fenced or markers"},
 	}
 }
@@ -31,6 +32,9 @@ func selected(c *cli.Context, l *plans.Link) error {
 		if c.IsSet(name) {
 			*list = c.StringSlice(name)
 		}
+	}
+	if c.IsSet("offsets") {
+		l.Offsets = c.String("offsets")
 	}
 	if c.IsSet("gaps") {
 		l.Gaps = c.String("gaps")

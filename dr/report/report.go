@@ -172,16 +172,22 @@ type Statement struct {
 
 // Mirror is one partition of a link, as `link status` shows it.
 type Mirror struct {
-	Link      string    `json:"link"`
-	Topic     string    `json:"topic"`
-	Partition int32     `json:"partition"`
-	State     string    `json:"state"` // ACTIVE, PAUSED, PENDING_STOPPED, STOPPED, FAILED, SOURCE_UNAVAILABLE
-	Error     string    `json:"error,omitempty"`
-	Source    int64     `json:"source_end"`      // the source's last stable offset; -1 = not readable
-	Dest      int64     `json:"destination_end"` // the destination's log end
-	Lag       int64     `json:"lag_records"`     // -1 = not known
-	LagSec    float64   `json:"lag_seconds"`     // -1 = not known
-	Progress  time.Time `json:"last_progress,omitzero"`
+	Link      string `json:"link"`
+	Topic     string `json:"topic"`
+	Partition int32  `json:"partition"`
+	State     string `json:"state"` // ACTIVE, PAUSED, PENDING_STOPPED, STOPPED, FAILED, SOURCE_UNAVAILABLE
+	Error     string `json:"error,omitempty"`
+	Source    int64  `json:"source_end"`      // the source's last stable offset; -1 = not readable
+	Dest      int64  `json:"destination_end"` // the destination's log end
+	Lag       int64  `json:"lag_records"`     // -1 = not known
+
+	// A translated mirror has its own offsets: Come is up to where it has the source's, at least.
+	Translated bool   `json:"translated,omitempty"`
+	Come       int64  `json:"mirrored_up_to,omitempty"`
+	Why        string `json:"why,omitempty"` // it is translated
+
+	LagSec   float64   `json:"lag_seconds"` // -1 = not known
+	Progress time.Time `json:"last_progress,omitzero"`
 }
 
 // Run is one line of `runs list`.

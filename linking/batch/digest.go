@@ -91,10 +91,18 @@ func (s *Ranges) AddBatch(b Batch) error {
 	if b.NextOffset() <= s.From || b.BaseOffset() >= s.End {
 		return nil
 	}
+	return s.AddTranslated(b, nil)
+}
+
+// AddTranslated is AddBatch for a log whose offsets are not those of the other one: from turns them into those. Nil leaves them as they are.
+func (s *Ranges) AddTranslated(b Batch, from func(int64) int64) error {
 	if err := Verify(b); err != nil {
 		return err
 	}
 	return Records(b, func(r *Record) error {
+		if from != nil {
+			r.Offset = from(r.Offset)
+		}
 		if r.Offset >= s.From && r.Offset < s.End {
 			s.Sums[(r.Offset-s.From)/s.Width].Add(r)
 		}

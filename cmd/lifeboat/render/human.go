@@ -220,8 +220,12 @@ func (p *page) mirrors(list []report.Mirror) {
 	p.section("Mirrors", len(list))
 	var rows table
 	for _, m := range list {
+		note := m.Error
+		if m.Translated {
+			note = strings.TrimSuffix(fmt.Sprintf("translated: @%d of the source and on are to come; %s", m.Come, m.Error), "; ")
+		}
 		rows = append(rows, []string{m.Link, fmt.Sprintf("%s-%d", m.Topic, m.Partition), m.State, ">" + known(m.Source), ">" + known(m.Dest), ">" + known(m.Lag),
-			">" + span(m.LagSec), m.Error})
+			">" + span(m.LagSec), note})
 	}
 	p.table([]string{"LINK", "PARTITION", "STATE", ">SOURCE END", ">MIRROR END", ">LAG", ">LAG TIME", ""}, rows)
 }
