@@ -89,7 +89,11 @@ func CheckOffline(d *plans.Declared, findings []report.Finding, now time.Time) *
 	}
 	rep.Checks = append(rep.Checks, report.Check{ID: "topology", Name: d.Path + " and its statements are well formed", Outcome: state,
 		Detail: fmt.Sprintf("%s, %s, %s", counted(len(d.Topology.Regions), "region"), counted(len(d.Topology.Links), "link"), counted(len(d.Statements), "statement"))})
-	rep.Findings = append(rep.Findings, plans.Analyze(d)...)
+	st := plans.StudyOf(d)
+	rep.Findings = append(rep.Findings, st.Findings...)
+	rep.Checks = append(rep.Checks, studyChecks(st, rep.Fails)...)
+	rep.Statements = studiedLines(st)
+	rep.Graph, rep.Rules = st.Graph, rulesOf(rep.Findings)
 	conclude(rep)
 	return rep
 }

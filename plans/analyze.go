@@ -1,8 +1,6 @@
 package plans
 
 import (
-	"slices"
-
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/statements"
 )
@@ -15,21 +13,27 @@ type analysis struct {
 	findings []report.Finding
 }
 
-// analyze parses the declared statements and relates them. Statements are parsed again where they stand, so that findings have
-// their place in the file.
+// analyze relates the declared statements. Those that Load did not parse are parsed here, where they stand, so that findings have their
+// place in the file.
 func analyze(d *Declared) *analysis {
 	a := &analysis{parsed: map[string]*statements.Parsed{}, tables: statements.Tables{}}
 	var nodes []statements.Named
 	for _, s := range d.Statements {
-		script, found := statements.ParseAt(s.File, s.Line, s.SQL)
-		for i := range found {
-			found[i].Subject = s.Name
+		u := d.parsed[s.Name]
+		if u == nil || u.Text != s.SQL {
+			script, found := statements.ParseAt(s.File, s.Line, s.SQL)
+			for i := range found {
+				found[i].Subject = s.Name
+			}
+			a.findings = append(a.findings, found...)
+			if len(script.Statements) != 1 {
+				continue
+			}
+			u = script.Statements[0]
 		}
-		a.findings = append(a.findings, found...)
-		if len(script.Statements) != 1 || script.Statements[0].Statement == nil {
+		if u.Statement == nil {
 			continue
 		}
-		u := script.Statements[0]
 		a.parsed[s.Name] = u
 		unsupported := statements.Supported(u)
 		for i := range unsupported {
@@ -59,27 +63,4 @@ const (
 
 // Analyze judges the declared statements by what the files alone tell: which rules of determinism their SQL breaks. What needs a
 // region (retention, data in an output topic) is not in it.
-func Analyze(d *Declared) []report.Finding {
-	a := analyze(d)
-	found := slices.Clone(a.findings)
-	mirrored := map[string]bool{}
-	for _, s := range d.Statements {
-		u := a.parsed[s.Name]
-		if u == nil {
-			continue
-		}
-		for _, topic := range slices.Concat(statements.Reads(u.Statement), statements.Writes(u.Statement)) {
-			mirrored[topic] = slices.ContainsFunc(d.Topology.Links, func(l *Link) bool { return l.Topics.Match(topic) })
-		}
-	}
-	facts := statements.Facts{Pattern: statements.Pattern(d.Topology.Pattern), Tables: a.tables, Writers: a.graph.Writers(), Mirrored: mirrored}
-	for _, s := range d.Statements {
-		if u := a.parsed[s.Name]; u != nil {
-			judged, _ := statements.Judge(s.Name, u, facts)
-			found = append(found, judged...)
-		}
-	}
-	applyWaivers(found, d.Topology.Waivers, "")
-	sortFindings(found)
-	return found
-}
+func Analyze(d *Declared) []report.Finding { return StudyOf(d).Findings }

@@ -142,27 +142,54 @@ func loadStatements(readFile func(string) ([]byte, error), d *decoder, declared 
 					d.add("missing-file", path, fmt.Sprintf("reading %s: %v", file, err), "")
 					continue
 				}
-				script, mistakes := statements.Parse(file, string(text))
-				found = append(found, mistakes...)
-				if len(script.Statements) == 0 && len(mistakes) == 0 {
-					found = append(found, report.Finding{Rule: "sql/empty", Severity: report.Medium, Place: report.Place{File: file, Line: 1, Column: 1},
-						Message: "the file holds no statement", Remedy: "remove it, or write a statement"})
-				}
-				for n, u := range script.Statements {
-					name := statementName(file, n, len(script.Statements))
-					if other := taken[name]; other != "" {
-						found = append(found, report.Finding{Rule: "topology/duplicate-name", Severity: report.Block, Subject: name,
-							Place:   report.Place{File: file, Line: u.Line, Column: u.Column},
-							Message: fmt.Sprintf("statement %q is also the name of one in %s", name, other), Remedy: "rename one of the files"})
-						continue
-					}
-					taken[name] = file
-					declared.Statements = append(declared.Statements, Statement{Pipeline: p.Name, Name: name, File: file, Line: u.Line, SQL: u.Text})
-				}
+				found = append(found, declared.read(p.Name, file, text, taken)...)
 			}
 		}
 	}
 	return found
+}
+
+// read adds the statements of a file's text. taken has the file of every name that is used already.
+func (d *Declared) read(pipeline, file string, text []byte, taken map[string]string) []report.Finding {
+	script, found := statements.Parse(file, string(text))
+	if len(script.Statements) == 0 && len(found) == 0 {
+		found = append(found, report.Finding{Rule: "sql/empty", Severity: report.Medium, Place: report.Place{File: file, Line: 1, Column: 1},
+			Message: "the file holds no statement", Remedy: "remove it, or write a statement"})
+	}
+	if d.parsed == nil {
+		d.parsed = map[string]*statements.Parsed{}
+	}
+	for n, u := range script.Statements {
+		name := statementName(file, n, len(script.Statements))
+		if other := taken[name]; other != "" {
+			found = append(found, report.Finding{Rule: "topology/duplicate-name", Severity: report.Block, Subject: name,
+				Place:   report.Place{File: file, Line: u.Line, Column: u.Column},
+				Message: fmt.Sprintf("statement %q is also the name of one in %s", name, other), Remedy: "rename one of the files"})
+			continue
+		}
+		taken[name] = file
+		d.parsed[name] = u
+		d.Statements = append(d.Statements, Statement{Pipeline: pipeline, Name: name, File: file, Line: u.Line, SQL: u.Text})
+	}
+	return found
+}
+
+// LoadSQL reads SQL files that no topology names, for a pattern ("" = active-passive). What is wrong in them is a finding; the error is
+// for files that can not be read.
+func LoadSQL(readFile func(string) ([]byte, error), pattern string, files ...string) (*Declared, []report.Finding, error) {
+	d := &Declared{Topology: &Topology{Pattern: Pattern(pattern), Pipelines: []*Pipeline{{}}}}
+	taken := map[string]string{}
+	var found []report.Finding
+	var errs []error
+	for _, file := range files {
+		text, err := readFile(file)
+		if err != nil {
+			errs = append(errs, err)
+			continue
+		}
+		found = append(found, d.read("", file, text, taken)...)
+	}
+	return d, found, errors.Join(errs...)
 }
 
 func under(dir, path string) string {

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/statements"
 )
 
 // Operation is what a plan is for.
@@ -237,6 +238,8 @@ type Declared struct {
 	Topology   *Topology
 	Path       string      // of lifeboat.yaml
 	Statements []Statement // in file order
+
+	parsed map[string]*statements.Parsed // by statement name, as Load read them; those that do not parse have a nil Statement
 }
 
 // Statement is one SQL statement of a pipeline.

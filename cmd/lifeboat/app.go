@@ -130,7 +130,7 @@ func (a *app) cli() *cli.App {
 		Description: description,
 		Commands: []*cli.Command{
 			a.demoCommand(), a.checkCommand(), a.planCommand(), a.applyCommand(), a.failoverCommand(), a.resumeCommand(), a.runsCommand(),
-			a.verifyCommand(), a.linkCommand(), a.engineCommand(), a.schemaCommand(), a.helpCommand(),
+			a.verifyCommand(), a.linkCommand(), a.lintCommand(), a.engineCommand(), a.schemaCommand(), a.helpCommand(),
 			{Name: "version", Hidden: true, Action: func(c *cli.Context) error { cli.ShowVersion(c); return nil }},
 		},
 		Flags: []cli.Flag{cli.HelpFlag}, // urfave/cli adds it only beside its own help command
@@ -168,8 +168,15 @@ func (a *app) regionFlags(own ...cli.Flag) []cli.Flag {
 // flags are a verb's own, and those of every verb that contacts regions and ends with a report.
 func (a *app) flags(own ...cli.Flag) []cli.Flag {
 	return a.regionFlags(append(slices.Clone(own),
-		&cli.StringFlag{Name: "format", Value: "human", Usage: "`FORMAT` of stdout: human, json, junit or html"},
-		&cli.StringSliceFlag{Name: "report", Usage: "also write the report to `FILE`; its extension tells the format (.txt .json .xml .html); repeatable"})...)
+		formatFlag(), reportFlag())...)
+}
+
+func formatFlag() cli.Flag {
+	return &cli.StringFlag{Name: "format", Value: "human", Usage: "`FORMAT` of stdout: " + render.Names}
+}
+
+func reportFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "report", Usage: "also write the report to `FILE`; its extension tells the format (.txt .json .xml .sarif .html); repeatable"}
 }
 
 // journalFlags are flags, with the one of the verbs that keep a journal.

@@ -18,7 +18,7 @@ it. East is killed in mid-stream, west takes over, and everything promised is pr
 quarter of a minute, and ends with status 3 where a proof fails.`,
 		Flags: []cli.Flag{
 			&cli.BoolFlag{Name: "kafka", Usage: "two Apache Kafka clusters as JVM processes; needs Java and Maven"},
-			&cli.StringFlag{Name: "format", Value: "human", Usage: "`FORMAT` of stdout: human, json, junit or html"},
+			formatFlag(),
 			&cli.StringSliceFlag{Name: "report", Value: cli.NewStringSlice("report.html"), Usage: "write the report to `FILE`; repeatable"},
 			&cli.BoolFlag{Name: "verbose", Aliases: []string{"v"}, Usage: "log what is done, to stderr"},
 		},

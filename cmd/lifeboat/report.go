@@ -26,6 +26,11 @@ func (a *app) emit(c *cli.Context, rep *report.Report) error {
 	if err != nil {
 		return err
 	}
+	return a.write(rep, out, files)
+}
+
+// write is emit for renderers that are chosen already.
+func (a *app) write(rep *report.Report, out render.Renderer, files map[string]render.Renderer) error {
 	var errs []error
 	if err := out(a.stdout, *rep); err != nil && !errors.Is(err, syscall.EPIPE) {
 		errs = append(errs, fmt.Errorf("writing the report: %w", err))
@@ -37,7 +42,7 @@ func (a *app) emit(c *cli.Context, rep *report.Report) error {
 		}
 		fmt.Fprintf(a.stderr, "report written to %s\n", path)
 	}
-	err = errors.Join(errs...)
+	err := errors.Join(errs...)
 	if err != nil && rep.Run != "" {
 		return withHint{err, "the run itself is journaled: lifeboat runs report --report FILE " + rep.Run}
 	}

@@ -14,7 +14,7 @@ import (
 var notYet = map[string]string{
 	"init": "write lifeboat.yaml by hand for now: `lifeboat schema` describes it", "failback": "", "migrate": "", "drill": "", "schedule": "",
 	"runbook": "`lifeboat plan failover --unplanned` prints the steps", "status": "lifeboat link status", "serve": "",
-	"statement": "", "sql": "", "lint": "lifeboat check --offline",
+	"statement": "", "sql": "",
 	"plan failback": "", "plan migrate": "", "plan drill": "",
 }
 

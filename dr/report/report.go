@@ -1,6 +1,6 @@
 // Package report holds the one result type of lifeboat: what a command saw, did and concluded.
 //
-// Every command returns a Report; human text, JSON, JUnit and HTML are renderings of it. A renderer asks no
+// Every command returns a Report; human text, JSON, JUnit, SARIF and HTML are renderings of it. A renderer asks no
 // region anything, so whatever it shows is a field here. The package knows only the standard library.
 package report
 
@@ -60,8 +60,11 @@ type Report struct {
 	Runs       []Run       `json:"runs,omitempty"`
 	Grants     []Grant     `json:"grants,omitempty"`
 	Series     []Series    `json:"series,omitempty"`
-	Text       string      `json:"text,omitempty"` // a document that is the result itself, such as a plan's rendering
-	Next       []string    `json:"next,omitempty"` // what to type or do next, most useful first
+	Graph      *Graph      `json:"graph,omitempty"`
+	Rules      []Rule      `json:"rules,omitempty"`
+	FailOn     Severity    `json:"fail_on,omitempty"` // findings as severe as this fail the report; "" = block
+	Text       string      `json:"text,omitempty"`    // a document that is the result itself, such as a plan's rendering
+	Next       []string    `json:"next,omitempty"`    // what to type or do next, most useful first
 }
 
 // Check is one question asked of the files or the regions, with its answer.
@@ -162,7 +165,8 @@ type Statement struct {
 	Start     string   `json:"start,omitempty"`   // the start position, human form
 	Horizon   string   `json:"horizon,omitempty"` // formula and duration
 	Retention string   `json:"retention,omitempty"`
-	Verdict   string   `json:"verdict,omitempty"` // determinism verdict
+	Changelog string   `json:"changelog,omitempty"` // the mode of what it writes
+	Verdict   string   `json:"verdict,omitempty"`   // determinism verdict
 	Reads     []string `json:"reads,omitempty"`
 	Writes    []string `json:"writes,omitempty"`
 	Watermark string   `json:"watermark,omitempty"`
@@ -234,7 +238,16 @@ func (r *Report) Failed() bool {
 	if slices.ContainsFunc(r.Checks, func(c Check) bool { return c.Outcome == Failed || c.Outcome == Unknown }) {
 		return true
 	}
-	return Blocked(r.Findings)
+	return slices.ContainsFunc(r.Findings, r.Fails)
+}
+
+// Fails reports whether a finding stands against going on: it is not waived, and as severe as FailOn.
+func (r *Report) Fails(f Finding) bool {
+	on := r.FailOn
+	if on == "" {
+		on = Block
+	}
+	return f.Waived == "" && !on.Worse(f.Severity)
 }
 
 // Blocked reports whether an unwaived finding is blocking.

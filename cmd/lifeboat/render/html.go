@@ -24,7 +24,8 @@ var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 	"mark":      func(o report.Outcome) string { return string(o) },
 	"partition": func(topic string, p int32) string { return fmt.Sprintf("%s-%d", topic, p) },
 	"state":     mirrorState,
-}).Parse(pageTemplate))
+	"center":    graphFuncs["center"],
+}).Parse(graphShapes + pageTemplate))
 
 // htmlPage is what the template shows: the report, and the drawings made of it.
 type htmlPage struct {
@@ -33,6 +34,7 @@ type htmlPage struct {
 	Cards    []card
 	Timeline *timeline
 	Plots    []plot
+	Drawing  *drawing
 }
 
 // card is a figure in the header.
@@ -43,7 +45,8 @@ type card struct {
 
 // HTML writes one page that stands alone: style and drawings are in it, scripts and links to elsewhere are not.
 func HTML(w io.Writer, r report.Report) error {
-	p := htmlPage{Report: r, Style: template.CSS(pageStyle), Timeline: newTimeline(r.Steps), Plots: newPlots(r.Series)}
+	p := htmlPage{Report: r, Style: template.CSS(pageStyle), Timeline: newTimeline(r.Steps), Plots: newPlots(r.Series), Drawing: newDrawing(r.Graph)}
+	p.Drawing.link(r)
 	if r.Title == "" {
 		p.Title = r.Command
 	}

@@ -37,6 +37,9 @@ func (t Terminal) Render(w io.Writer, r report.Report) error {
 		p.mirrors(r.Mirrors)
 		p.runs(r.Runs)
 		p.findings(r.Findings)
+		if len(r.Checks)+len(r.Findings) == 0 {
+			p.rules(r.Rules)
+		}
 	}
 	p.next(r.Next)
 	_, err := io.WriteString(w, p.String())
@@ -203,7 +206,7 @@ type field struct{ Name, Value string }
 // statementFields are the parts of a statement that have a value, in the order in which they are told.
 func statementFields(s report.Statement) []field {
 	all := []field{{"why", s.Reason}, {"detail", s.Detail}, {"reads", strings.Join(s.Reads, ", ")}, {"writes", strings.Join(s.Writes, ", ")},
-		{"start", s.Start}, {"horizon", s.Horizon}, {"history", s.Retention}, {"verdict", s.Verdict}, {"watermark", s.Watermark}, {"digest", s.Digest}}
+		{"start", s.Start}, {"horizon", s.Horizon}, {"history", s.Retention}, {"changelog", s.Changelog}, {"verdict", s.Verdict}, {"watermark", s.Watermark}, {"digest", s.Digest}}
 	if s.Rows > 0 {
 		all = append(all, field{"rows", thousands(s.Rows)})
 	}
@@ -255,6 +258,48 @@ func (p *page) findings(list []report.Finding) {
 			continue
 		}
 		p.because(f.Why, f.Remedy)
+	}
+}
+
+// rules are the pages of rules. Where there are findings they tell of their rules themselves.
+func (p *page) rules(list []report.Rule) {
+	for _, r := range list {
+		p.line("")
+		p.hanging("", r.Why)
+		for part := range strings.SplitSeq(r.Page, "\n\n") {
+			if part != "" {
+				p.line("")
+				p.hanging("", part)
+			}
+		}
+		if r.ActiveActive != r.ActivePassive {
+			p.line("")
+			p.hanging("  severity: ", fmt.Sprintf("%s in active-active, %s in active-passive", applies(r.ActiveActive), applies(r.ActivePassive)))
+		}
+		p.example("Wrong", r.Wrong)
+		p.example("Right", r.Right)
+		if r.Remedy != "" {
+			p.line("")
+			p.hanging("  do: ", r.Remedy)
+		}
+	}
+}
+
+func applies(s report.Severity) string {
+	if s == "" {
+		return "none"
+	}
+	return string(s)
+}
+
+// example is a piece of SQL, as it stands.
+func (p *page) example(name, sql string) {
+	if sql == "" {
+		return
+	}
+	p.section(name, 1)
+	for line := range strings.Lines(sql) {
+		p.line("    " + printable(strings.TrimRight(line, "\n")))
 	}
 }
 

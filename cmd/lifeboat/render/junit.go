@@ -168,7 +168,7 @@ func junitFindings(r report.Report) junitSuite {
 		}
 		k := junitCase{Name: name, File: f.Place.File, Line: f.Place.Line}
 		outcome := report.Passed
-		if f.Severity == report.Block && f.Waived == "" {
+		if r.Fails(f) {
 			outcome = report.Failed
 		}
 		message := f.Message

@@ -1,5 +1,5 @@
-// Package render writes a report for people and for programs: text for a terminal, JSON, JUnit for CI, and an HTML page that
-// stands alone. It asks no region anything and computes nothing new: what it shows is a field of report.Report.
+// Package render writes a report for people and for programs: text for a terminal, JSON, JUnit for CI, SARIF for code review, and an
+// HTML page that stands alone. It asks no region anything and computes nothing new: what it shows is a field of report.Report.
 package render
 
 import (
@@ -16,7 +16,7 @@ import (
 type Renderer func(io.Writer, report.Report) error
 
 // Names lists the forms that ByName knows.
-const Names = "human, json, junit or html"
+const Names = "human, json, junit, sarif or html"
 
 // ByName returns the renderer of a --format value.
 func ByName(format string) (Renderer, error) {
@@ -30,7 +30,7 @@ func ByName(format string) (Renderer, error) {
 	case "html":
 		return HTML, nil
 	case "sarif":
-		return nil, fmt.Errorf("format sarif is not supported yet: use %s", Names)
+		return SARIF, nil
 	}
 	return nil, fmt.Errorf("unknown format %q: use %s", format, Names)
 }
@@ -47,9 +47,9 @@ func ByExtension(path string) (Renderer, error) {
 	case ".html", ".htm":
 		return HTML, nil
 	case ".sarif":
-		return nil, fmt.Errorf("report %s: format sarif is not supported yet: use .txt, .json, .xml (junit) or .html", path)
+		return SARIF, nil
 	default:
-		return nil, fmt.Errorf("report %s: the format is not known by %q: use .txt, .json, .xml (junit) or .html", path, ext)
+		return nil, fmt.Errorf("report %s: the format is not known by %q: use .txt, .json, .xml (junit), .sarif or .html", path, ext)
 	}
 }
 

@@ -1,0 +1,183 @@
+package dr
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/plans"
+	"github.com/lifeboat-dr/lifeboat/statements"
+)
+
+// studyChecks are the questions asked of the statements' texts: one line each where all is well, a line per statement where it is not.
+// fails says which findings stand against going on.
+func studyChecks(st *plans.Study, fails func(report.Finding) bool) []report.Check {
+	var out []report.Check
+	for _, k := range []struct {
+		id  string
+		ask func(*plans.Study, func(report.Finding) bool) []report.Check
+	}{{"syntax", studySyntax}, {"names", studyNames}, {"lineage", studyLineage}, {"determinism", studyDeterminism}, {"horizon", studyHorizon}} {
+		for _, c := range k.ask(st, fails) {
+			c.ID = k.id
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// byRule answers a check by the findings of some rules.
+func byRule(st *plans.Study, fails func(report.Finding) bool, c report.Check, rules ...string) report.Check {
+	c.Outcome = report.Passed
+	var first report.Finding
+	n := 0
+	for _, f := range st.Findings {
+		if !slices.Contains(rules, f.Rule) || f.Waived != "" || f.Severity == report.Low && !fails(f) {
+			continue
+		}
+		if n++; n == 1 || f.Severity.Worse(first.Severity) {
+			first = f
+		}
+		if fails(f) {
+			c.Outcome = report.Failed
+		} else if c.Outcome == report.Passed {
+			c.Outcome = report.Warned
+		}
+	}
+	if n > 0 {
+		c.Detail = counted(n, "finding") + ", the worst: " + first.Message
+	}
+	return c
+}
+
+func studySyntax(st *plans.Study, fails func(report.Finding) bool) []report.Check {
+	return []report.Check{byRule(st, fails, report.Check{Name: "every statement can be read", Detail: counted(len(st.Statements), "statement")},
+		statements.RuleSyntax, statements.RuleUnsupported, statements.RuleLimit, statements.RuleText, "sql/empty", "topology/duplicate-name")}
+}
+
+func studyNames(st *plans.Study, fails func(report.Finding) bool) []report.Check {
+	checked := 0
+	for _, s := range st.Statements {
+		if s.Resolved {
+			checked++
+		}
+	}
+	c := byRule(st, fails, report.Check{Name: "names and types fit their tables", Detail: fmt.Sprintf("%d of %s checked", checked, counted(len(st.Statements), "statement"))},
+		statements.RuleName, statements.RuleType)
+	if checked < len(st.Statements) && c.Outcome == report.Passed {
+		c.Detail += "; the others read or write tables that no CREATE TABLE declares here"
+	}
+	return []report.Check{c}
+}
+
+func studyLineage(st *plans.Study, fails func(report.Finding) bool) []report.Check {
+	var moving []plans.Studied
+	written, outside := map[string]bool{}, map[string]bool{}
+	for _, s := range st.Statements {
+		if len(s.Writes) > 0 {
+			moving = append(moving, s)
+		}
+		for _, t := range s.Writes {
+			written[t] = true
+		}
+	}
+	for _, s := range moving {
+		for _, t := range s.Reads {
+			outside[t] = !written[t]
+		}
+	}
+	var from []string
+	for _, t := range sortedKeys(outside) {
+		if outside[t] {
+			from = append(from, t)
+		}
+	}
+	detail := fmt.Sprintf("%s over %s", counted(len(moving), "statement"), counted(len(written)+len(from), "topic"))
+	if len(from) > 0 {
+		detail += ", from " + shortList(from)
+	}
+	return []report.Check{byRule(st, fails, report.Check{Name: "statements follow one another without a loop", Detail: detail}, "sql/cycle", "sql/two-writers", "sql/two-creators")}
+}
+
+// studyDeterminism has a line for every statement of which something is found, and one for the others.
+func studyDeterminism(st *plans.Study, fails func(report.Finding) bool) []report.Check {
+	bySubject := map[string][]report.Finding{}
+	for _, f := range st.Findings {
+		if strings.HasPrefix(f.Rule, "D") && f.Waived == "" && (f.Severity != report.Low || fails(f)) {
+			bySubject[f.Subject] = append(bySubject[f.Subject], f)
+		}
+	}
+	var out []report.Check
+	count, n := map[string]int{}, 0
+	for _, s := range st.Statements {
+		found := bySubject[s.Name]
+		if len(found) == 0 {
+			switch {
+			case s.Verdict == string(statements.NonDeterministic):
+				out = append(out, report.Check{Name: s.Name + " computes the same in both regions", Outcome: report.Warned, Detail: s.Verdict + ": " + s.VerdictWhy})
+			case s.Verdict != "":
+				count[s.Verdict]++
+				n++
+			}
+			continue
+		}
+		c := report.Check{Name: s.Name + " computes the same in both regions", Outcome: report.Warned, Detail: s.Verdict}
+		var rules []string
+		for _, f := range found {
+			if fails(f) {
+				c.Outcome = report.Failed
+			}
+			if !slices.Contains(rules, f.Rule) {
+				rules = append(rules, f.Rule)
+			}
+		}
+		c.Detail = strings.TrimPrefix(c.Detail+" ("+strings.Join(rules, ", ")+", see findings)", " ")
+		out = append(out, c)
+	}
+	if n == 0 {
+		return out
+	}
+	var verdicts []string
+	for _, v := range sortedKeys(count) {
+		verdicts = append(verdicts, fmt.Sprintf("%d %s", count[v], v))
+	}
+	name := "statements compute the same in both regions"
+	if len(out) > 0 {
+		name = "the other " + name
+	}
+	return append(out, report.Check{Name: name, Outcome: report.Passed, Detail: strings.Join(verdicts, ", ")})
+}
+
+// studyHorizon has a line for every statement whose history has no bound, and one for the others.
+func studyHorizon(st *plans.Study, _ func(report.Finding) bool) []report.Check {
+	var out []report.Check
+	bounded := 0
+	for _, s := range st.Statements {
+		if len(s.Unbounded) == 0 {
+			if len(s.Writes) > 0 {
+				bounded++
+			}
+			continue
+		}
+		out = append(out, report.Check{Name: s.Name + " can be rebuilt from a bounded history", Outcome: report.Warned, Detail: s.Horizon(),
+			Why:    "it can only be rebuilt where all of " + shortList(s.Unbounded) + " is still there, from its first record on",
+			Remedy: "keep the whole input (a compacted upsert topic, or retention without limit), give the state a window or a TTL, or carry its checkpoints over"})
+	}
+	if bounded == 0 {
+		return out
+	}
+	name := "history needed to rebuild statements is bounded"
+	if len(out) > 0 {
+		name = "history needed to rebuild the others is bounded"
+	}
+	return append(out, report.Check{Name: name, Outcome: report.Passed, Detail: counted(bounded, "statement")})
+}
+
+// shortList names the first few of many.
+func shortList(names []string) string {
+	const most = 6
+	if len(names) <= most {
+		return strings.Join(names, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), len(names)-most)
+}
