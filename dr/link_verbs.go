@@ -137,14 +137,17 @@ func lostText(topics []report.Topic, from string) string {
 }
 
 // LinkRepair carries a repair out and reports it.
-func LinkRepair(ctx context.Context, w *World, decl *plans.Link, l *linking.Link, plan []*linking.Repair) (*report.Report, error) {
+func LinkRepair(ctx context.Context, w *World, decl *plans.Link, l *linking.Link, plan []*linking.Repair, o linking.RepairOptions) (*report.Report, error) {
 	rep := &report.Report{Command: "link repair", Title: "link " + decl.Name, Outcome: report.Done, Start: w.now()}
-	if err := l.Repair(ctx, plan); err != nil {
+	if err := l.Repair(ctx, plan, o); err != nil {
 		return nil, err
 	}
 	n := 0
 	for _, r := range plan {
 		step := report.Step{ID: "repair:" + r.Topic, Kind: "repair", Goal: r.Topic + " is ACTIVE", Outcome: report.Done, Detail: strings.Join(r.Does(decl.From, decl.To), "; ")}
+		for _, s := range r.Salvaged {
+			step.Detail += fmt.Sprintf("; %s-%d @%d–@%d, %s, is exported to %s and %s", s.Topic, s.Partition, s.First, s.End-1, counted(int(s.Records), "record"), s.Log, s.Lines)
+		}
 		if r.Kind == linking.RepairNothing {
 			step.Outcome = report.Skipped
 		} else {

@@ -38,13 +38,14 @@ var repairs = map[string]RepairKind{
 
 // Repair is what is to be done about one mirror topic, exactly.
 type Repair struct {
-	Topic   string
-	Kind    RepairKind
-	Causes  []string // what has failed, as recorded
-	DestID  string   // of the topic that it is about, "" where it is not there
-	Parts   []RepairPart
-	Source  int64 // offsets that the source's topic has
-	another bool  // the source's topic is another one than was mirrored
+	Topic    string
+	Kind     RepairKind
+	Causes   []string // what has failed, as recorded
+	DestID   string   // of the topic that it is about, "" where it is not there
+	Parts    []RepairPart
+	Source   int64      // offsets that the source's topic has
+	Salvaged []Salvaged // what Repair has exported
+	another  bool       // the source's topic is another one than was mirrored
 }
 
 // RepairPart is where one partition concerned stands in both regions: [Start, End).
@@ -214,13 +215,27 @@ func (l *Link) judge(rep *Repair, rec *topicRecord, from, to map[partitionKey]sp
 	return nil
 }
 
+// RepairOptions say what becomes of what a repair removes.
+type RepairOptions struct {
+	Salvage string // a directory that it is exported to first; "": it is gone
+}
+
+// Removes counts the offsets that the repair removes in the destination.
+func (r *Repair) Removes() int64 {
+	var n int64
+	for _, p := range r.Parts {
+		n += p.End - p.Start
+	}
+	return n
+}
+
 // ErrRepairChanged says that what is to be repaired is not any more what was agreed to: plan again.
 var ErrRepairChanged = errors.New("the mirror is not any more what the repair was planned for")
 
 // Repair does what was planned, and leaves the mirrors ACTIVE: whoever serves the link goes on with them, or the next one does. It may be
 // killed at any point and be given again, with a new plan: until a topic is deleted nothing has changed, and one that is deleted is
 // mirrored from its beginning whether the repair goes on or not.
-func (l *Link) Repair(ctx context.Context, plan []*Repair) error {
+func (l *Link) Repair(ctx context.Context, plan []*Repair, o RepairOptions) error {
 	plan = slices.DeleteFunc(slices.Clone(plan), func(r *Repair) bool { return r.Kind == RepairNothing })
 	if len(plan) == 0 {
 		return nil
@@ -251,6 +266,12 @@ func (l *Link) Repair(ctx context.Context, plan []*Repair) error {
 	var errs []error
 	for _, r := range plan {
 		var err error
+		if o.Salvage != "" {
+			if r.Salvaged, err = l.salvage(ctx, r, o.Salvage); err != nil {
+				errs = append(errs, err) // what is not on the disk is not removed
+				continue
+			}
+		}
 		switch rec := s.memory.topics[r.Topic].copy(); r.Kind {
 		case RepairAnew:
 			err = l.mirrorAnew(ctx, s, rec, r)

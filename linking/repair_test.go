@@ -85,7 +85,7 @@ func (p *pair) repair(ctx context.Context, topics ...string) ([]string, error) {
 		}
 		does = append(does, r.Does("east", "west")...)
 	}
-	return does, p.link().Repair(ctx, plan)
+	return does, p.link().Repair(ctx, plan, linking.RepairOptions{})
 }
 
 func TestRepairMendsEveryFailure(t *testing.T) {
@@ -195,7 +195,7 @@ func TestRepairDoesNoMoreThanWasAgreed(t *testing.T) {
 	plan, err := p.link().PlanRepair(t.Context(), nil)
 	must(t, err)
 	put(t, p.west, "t", 1, 4) // by the foreign writer, who goes on
-	if err := p.link().Repair(t.Context(), plan); !errors.Is(err, linking.ErrRepairChanged) {
+	if err := p.link().Repair(t.Context(), plan, linking.RepairOptions{}); !errors.Is(err, linking.ErrRepairChanged) {
 		t.Errorf("repairing what has changed since: %v", err)
 	}
 	if end := p.end(p.west, "t", 1); end != 17 {

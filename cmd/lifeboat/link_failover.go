@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -104,15 +106,20 @@ func (a *app) repairLinkCommand(which cli.Flag) *cli.Command {
                                         the mirror topic is deleted, and mirrored again from its beginning
    others                               nothing is removed, it is tried again: mend the cause first
 
-   lifeboat link repair orders          without a terminal and without --yes it says what it would do, and does nothing`,
-		Flags: a.flags(which, yesFlag()),
+What is removed is exported first, where --salvage names a directory: a file of record batches as they stand in the log, which kafka-dump-log
+reads, and one with a line of JSON for each record. Whoever wants none of it says --discard.
+
+   lifeboat link repair --salvage ./salvaged orders
+                                        without a terminal and without --yes it says what it would do, and does nothing`,
+		Flags: a.flags(which, yesFlag(), &cli.StringFlag{Name: "salvage", Usage: "`DIR`ectory that what is removed is exported to first"},
+			&cli.BoolFlag{Name: "discard", Usage: "what is removed is not wanted any more: it is gone"}),
 	}, manyTopics, func(c *cli.Context) error {
 		return a.link(c, func(ctx context.Context, w *dr.World, decl *plans.Link, l *linking.Link) error {
 			plan, err := l.PlanRepair(ctx, topicsOf(c))
 			if err != nil {
 				return err
 			}
-			asks := false
+			asks, removes := false, int64(0)
 			for _, r := range plan {
 				for _, cause := range r.Causes {
 					fmt.Fprintln(a.stderr, cause)
@@ -120,14 +127,22 @@ func (a *app) repairLinkCommand(which cli.Flag) *cli.Command {
 				for _, line := range r.Does(decl.From, decl.To) {
 					fmt.Fprintln(a.stderr, "  →", line)
 				}
-				asks = asks || r.Kind == linking.RepairAlign || r.Kind == linking.RepairAnew
+				asks, removes = asks || r.Kind == linking.RepairAlign || r.Kind == linking.RepairAnew, removes+r.Removes()
+			}
+			o, err := salvaging(c, removes)
+			if err != nil {
+				return withHint{err, a.with(c, "--salvage=./salvaged")}
+			}
+			question := "Repair as said? What is removed is gone."
+			if o.Salvage != "" {
+				question = "Repair as said? What is removed is exported to " + o.Salvage + " first."
 			}
 			if asks {
-				if err := a.agreed(c, "Repair as said? What is removed is gone.", "not repaired"); err != nil {
+				if err := a.agreed(c, question, "not repaired"); err != nil {
 					return err
 				}
 			}
-			rep, err := dr.LinkRepair(ctx, w, decl, l, plan)
+			rep, err := dr.LinkRepair(ctx, w, decl, l, plan, o)
 			if errors.Is(err, linking.ErrRepairChanged) {
 				return withHint{err, "look again: " + line(a.words(c))}
 			}
@@ -137,4 +152,18 @@ func (a *app) repairLinkCommand(which cli.Flag) *cli.Command {
 			return a.emit(c, rep)
 		})
 	})
+}
+
+// salvaging says what becomes of the offsets that a repair removes: they are exported to a directory of this run, or nobody wants them.
+func salvaging(c *cli.Context, removes int64) (linking.RepairOptions, error) {
+	dir := c.String("salvage")
+	switch {
+	case dir != "" && c.Bool("discard"):
+		return linking.RepairOptions{}, usageError{errors.New("--salvage exports what is removed, --discard gives it up: one of them")}
+	case dir == "" && !c.Bool("discard") && removes > 0:
+		return linking.RepairOptions{}, fmt.Errorf("not repaired: %s would be gone: --salvage DIR exports them first, --discard gives them up", numbered(int(removes), "offset"))
+	case dir == "" || removes == 0:
+		return linking.RepairOptions{}, nil
+	}
+	return linking.RepairOptions{Salvage: filepath.Join(dir, time.Now().UTC().Format("20060102T150405.000Z"))}, nil
 }
