@@ -55,32 +55,49 @@ func (r *reading) alone() bool {
 // sessionRequest goes on with a broker's session, or begins one. nil: there is nothing to ask.
 func (f *Fetcher) sessionRequest(r *reading, room int64) *asking {
 	f.leaveNear()
-	var tell []*partition
+	var tell, later []*partition
 	forget := map[key]entry{}
+	drop := func(k key, e entry) {
+		forget[k] = e
+		delete(r.entries, k)
+		e.p.in = nil
+		if other := f.brokers[e.p.reader()]; other != nil && other != r { // who reads it now may go on
+			f.touch(e.p)
+			signal(other.wake)
+		}
+	}
+	take := func(p *partition) {
+		r.entries[key{p.topic, p.number}], p.in = entry{p, p.id, p.next, p.epoch}, r
+		tell = append(tell, p)
+	}
 	for p := range r.changed {
 		delete(r.changed, p)
 		k := key{p.topic, p.number}
 		e, in := r.entries[k]
-		switch wanted := f.parts[k] == p && f.fetchable(p, r); {
-		case wanted && (!in || e != entry{p, p.id, p.next, p.epoch}):
-			if in && e.p != p {
-				e.p.in = nil
-			}
-			if in && e.id != p.id {
-				forget[k] = e
-			}
-			r.entries[k], p.in = entry{p, p.id, p.next, p.epoch}, r
-			tell = append(tell, p)
-		case !wanted && in && e.p == p:
-			forget[k] = e
-			delete(r.entries, k)
-			if p.in = nil; p.reader() != r.broker {
-				f.touch(p) // whoever reads it now may go on
-			}
+		wanted := f.parts[k] == p && f.fetchable(p, r)
+		if in && (e.p == p && !wanted || e.p != p && wanted) {
+			drop(k, e)
+		}
+		_, dropped := forget[k]
+		switch {
+		case !wanted || in && e == entry{p, p.id, p.next, p.epoch}:
+		case dropped: // brokers forget last, and of one that comes back they tell as of one that is new
+			later = append(later, p)
+		default:
+			take(p)
 		}
 	}
 	if len(r.entries) == 0 {
-		r.id, r.epoch = 0, 0
+		r.id, r.epoch, forget = 0, 0, nil
+		for _, p := range later {
+			take(p)
+		}
+	} else {
+		for _, p := range later {
+			r.changed[p] = struct{}{} // with the next request
+		}
+	}
+	if len(r.entries) == 0 {
 		return nil
 	}
 	if bound := f.bound(len(r.entries)); bound < r.bound || bound >= 4*r.bound {

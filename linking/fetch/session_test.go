@@ -234,3 +234,46 @@ func TestSessionFollowsWhatIsRead(t *testing.T) {
 		}
 	})
 }
+
+// TestReaddedPartitionTellsItsBounds removes and adds a partition between two requests: it begins anew, with a chunk that tells where its log
+// stands though nothing has changed there.
+func TestReaddedPartitionTellsItsBounds(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		topic := each.Name(t, "t")
+		each.Topic(t, env.East, topic, 3)
+		f := start(t, each.Client(t, env.East), fetch.Options{Session: true, MaxWait: 50 * time.Millisecond})
+		tells := func(n int) {
+			t.Helper()
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			for told := map[int32]bool{}; len(told) < n; {
+				chunks, err := f.Poll(ctx)
+				if err != nil {
+					t.Fatalf("%d of %d partitions told where their logs stand: %v", len(told), n, err)
+				}
+				for _, c := range chunks {
+					if c.Err != nil || c.HighWatermark != 0 {
+						t.Fatalf("%+v", c)
+					}
+					told[c.Partition] = true
+					c.Release()
+				}
+			}
+		}
+		for p := range int32(3) {
+			f.Add(topic, p, 0)
+		}
+		tells(3)
+		for range 20 {
+			for p := range int32(2) {
+				f.Remove(topic, p)
+				f.Add(topic, p, 0)
+			}
+			tells(2)
+		}
+		f.Remove(topic, 1)
+		f.Remove(topic, 2)
+		f.Add(topic, 0, 0) // the only one that is left
+		tells(1)
+	})
+}
