@@ -25,6 +25,11 @@ func Plan(ctx context.Context, w *World, op plans.Operation, o plans.Options) (*
 	if err != nil {
 		return nil, err
 	}
+	if op == plans.OpLink {
+		if err := observeGaps(ctx, w, decl, seen); err != nil {
+			return nil, err
+		}
+	}
 	return plans.Compute(op, o, w.Declared, seen)
 }
 

@@ -185,10 +185,15 @@ func lastAt(ctx context.Context, r *Region, at map[partitionKey]int64) (map[part
 
 // readFrom reads partitions from offsets on, uncommitted records and markers too, until each has told that it needs no more.
 func readFrom(ctx context.Context, r *Region, at map[partitionKey]int64, each func(partitionKey, *fetch.Chunk) (enough bool, err error)) error {
+	return readWith(ctx, r, fetch.Options{ReadUncommitted: true, MaxPartitionBytes: 64 << 10}, at, each)
+}
+
+// readWith is readFrom with other bounds and isolation.
+func readWith(ctx context.Context, r *Region, o fetch.Options, at map[partitionKey]int64, each func(partitionKey, *fetch.Chunk) (enough bool, err error)) error {
 	if len(at) == 0 {
 		return nil
 	}
-	f := fetch.New(r.Client, fetch.Options{ReadUncommitted: true, MaxPartitionBytes: 64 << 10})
+	f := fetch.New(r.Client, o)
 	for k, offset := range at {
 		f.Add(k.topic, k.partition, offset)
 	}

@@ -119,21 +119,12 @@ func (r *runner) unsureTranslated(ctx context.Context, m *mirror, cause error) {
 	r.reopen(ctx, m)
 }
 
-// whyTranslated decides, before anything is mirrored of a partition, whether its offsets are to be translated, and gives the reason; "" where they are
-// the source's. end is where its log ends in the destination, start where the source's begins. What is decided is recorded, and holds.
+// whyTranslated decides as plans do, of a partition that is not translated yet. What is decided is recorded, and holds.
 func (l *Link) whyTranslated(rec *topicRecord, p int32, end, start int64) string {
-	foreign := int64(rec.Foreign[p])
-	switch bound := l.decl.AlignMax; {
-	case foreign > 0: // it was recorded before anything was mirrored, and leaves no other way
-		return plans.WhyForeignData(foreign)
-	case end > 0 || rec.Aligning[p]:
+	if rec.Aligning[p] {
 		return ""
-	case l.decl.Offsets == plans.OffsetsTranslated:
-		return plans.WhyDeclared
-	case l.decl.Translates() && bound > 0 && start > bound:
-		return plans.WhyAlignment(start, bound)
 	}
-	return ""
+	return l.decl.WhyTranslated(int64(rec.Foreign[p]), end, start) // what was foreign was recorded before anything was mirrored
 }
 
 // translate records that partitions are translated from now on, and opens them. Nothing is in them yet.

@@ -322,3 +322,40 @@ func TestPositionsOfATranslatedMirror(t *testing.T) {
 		}
 	})
 }
+
+// TestGapsAreFoundBeforeAnythingIsMirrored counts offsets without a record as a consumer does.
+func TestGapsAreFoundBeforeAnythingIsMirrored(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		topic := each.Name(t, "t")
+		p := newPair(t, env, topic)
+		each.Topic(t, env.East, topic, 3)
+		workload(t, p.east, topic, 21, 60)
+		p.eventually("the last transaction's markers are there", func() bool {
+			ends, err := p.east.Admin.ListEndOffsets(t.Context(), topic)
+			must(t, err)
+			stable, err := p.east.Admin.ListCommittedOffsets(t.Context(), topic)
+			must(t, err)
+			return cmp.Equal(ends, stable)
+		})
+		found, err := p.link().Gaps(t.Context(), []string{topic}, nil)
+		must(t, err)
+		east := consume(t, p.east, topic)
+		for n, end := range east.Ends {
+			g := found[topic][n]
+			if want := end - int64(len(east.Records[n])); g.Offsets != want || g.Looked != end || g.Of != end {
+				t.Errorf("partition %d: %+v, want %d of %d offsets", n, g, want, end)
+			}
+		}
+		half := east.Ends[0] / 2
+		found, err = p.link().Gaps(t.Context(), []string{topic}, plans.Positions{topic: {0: plans.Offset(half)}})
+		must(t, err)
+		if g := found[topic][0]; g.Of != east.Ends[0]-half || g.Looked != g.Of {
+			t.Errorf("behind @%d: %+v", half, g)
+		}
+		allowed, err := p.west.MarkersAllowed(t.Context())
+		must(t, err)
+		if allowed == plans.MarkersDenied {
+			t.Errorf("a cluster without an authorizer denies markers")
+		}
+	})
+}

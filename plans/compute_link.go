@@ -26,7 +26,8 @@ func (c *computation) mirroring() error {
 	var ready []string
 	var behind int64
 	known := true
-	for _, t := range c.plan.Topics {
+	for i, t := range c.plan.Topics {
+		c.plan.Topics[i].Offsets = c.offsets(t)
 		l := c.lagOf(t)
 		known = known && l.records >= 0
 		behind += max(0, l.records)
@@ -34,8 +35,8 @@ func (c *computation) mirroring() error {
 		if t.Exists {
 			reason = fmt.Sprintf("it is there already, %s behind", counted(max(0, l.records), "record"))
 		}
-		if gap := c.startGap(t.Name); gap != "" {
-			reason += "; " + gap
+		if text := c.offsetsText(c.plan.Topics[i].Offsets); text != "" {
+			reason += "; " + text
 		}
 		goal := fmt.Sprintf("topic %s exists in %s with %s, as a mirror", t.Name, c.link.To, counted(int64(t.Partitions), "partition"))
 		ready = append(ready, c.step(StepCreateTopic, phaseMirror, t.Name, goal, reason, false))
@@ -54,45 +55,18 @@ func (c *computation) mirroring() error {
 	return nil
 }
 
-// startGap tells how a log that does not start at 0 gets its offsets.
-func (c *computation) startGap(topic string) string {
-	src, dst := c.from.Topics[topic], c.to.Topics[topic]
-	if src == nil || dst != nil {
-		return ""
-	}
-	var filler int64
-	for _, p := range src.Partitions {
-		filler += max(0, int64(p.Start))
-	}
-	if filler == 0 {
-		return ""
-	}
-	text := fmt.Sprintf("its log starts later than 0, so %s are filled and hidden first", counted(filler, "offset"))
-	if took := float64(filler) / fillRate; took >= 1 {
-		text += fmt.Sprintf(" (about %s and %s)", seconds(took), size(float64(filler)*fillBytes))
-	}
-	return text
-}
-
-// What filler costs, as measured on one broker: offsets a second, and bytes of log an offset until they are deleted (zstd batches of 100,000
-// empty records).
-const (
-	fillRate  = 10e6
-	fillBytes = 0.6
-)
-
 // alignment reports logs whose start is further on than the link may fill up to.
 func (c *computation) alignment() {
 	for _, t := range c.plan.Topics {
 		src := c.from.Topics[t.Name]
-		if c.link.AlignMax == 0 || src == nil || c.to.Topics[t.Name] != nil {
+		if c.link.AlignMax == 0 || src == nil || c.to.Topics[t.Name] != nil || c.link.Translates() {
 			continue
 		}
 		for p, part := range src.Partitions {
 			if int64(part.Start) > c.link.AlignMax {
 				c.find(report.Block, "link/alignment", t.Name, fmt.Sprintf("%s-%d starts at %d in %s, and link %s may fill %s", t.Name, p, int64(part.Start), c.link.From,
 					c.link.Name, counted(c.link.AlignMax, "offset")), "a mirror's offsets are the source's: what is in front of the first record has to be filled and hidden",
-					"raise links: alignMax, or leave the topic out")
+					"raise links: alignMax, declare offsets: auto, which translates them, or leave the topic out")
 				break
 			}
 		}
@@ -108,11 +82,14 @@ func (c *computation) foreignData() {
 			continue
 		}
 		for p, d := range dst.Partitions {
-			if !mirrored && d.End > 0 {
+			if !mirrored && d.End > 0 && !c.link.Translates() {
 				c.find(report.Block, "link/foreign-data", t.Name, fmt.Sprintf("topic %s exists in %s and holds other data (partition %d ends at %d); link %s never wrote to it",
 					t.Name, c.link.To, p, d.End, c.link.Name), "mirrored records must stand at the source's offsets, and some of these are taken",
-					fmt.Sprintf("delete or rename topic %s in %s", t.Name, c.link.To))
+					fmt.Sprintf("delete or rename topic %s in %s, or declare offsets: auto of link %s, which translates them", t.Name, c.link.To, c.link.Name))
 				break
+			}
+			if tr, ok := m.Translated[int32(p)]; ok {
+				d.End = tr.Source
 			}
 			if mirrored && m.State != "STOPPED" && p < len(src.Partitions) && src.Partitions[p].Start > d.End && d.End > 0 {
 				c.find(report.Block, "link/overrun", t.Name, fmt.Sprintf("%s-%d: the source's log starts at %d now, the mirror ends at %d: %s are gone", t.Name, p,

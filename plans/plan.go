@@ -153,6 +153,8 @@ type TopicPlan struct {
 	Partitions int               `json:"partitions"`
 	Configs    map[string]string `json:"configs,omitempty"` // to be in force after promotion
 	Exists     bool              `json:"exists"`            // in the destination
+
+	Offsets []PartitionOffsets `json:"offsets,omitempty"` // link: how each partition gets them
 }
 
 // Observed is what the regions held when they were looked at. Package dr reads it; tests write it by hand.
@@ -174,7 +176,14 @@ type RegionState struct {
 	Mode       string                    `json:"mode,omitempty"`     // the registry's global mode
 	Engine     string                    `json:"engine,omitempty"`   // "", "ok" or the error
 	Statements map[string]StatementState `json:"statements,omitempty"`
+	Markers    string                    `json:"markers,omitempty"` // whether lifeboat may write markers in bulk: MarkersAllowed, MarkersDenied, "" where that is not known
 }
+
+// Values of RegionState.Markers.
+const (
+	MarkersAllowed = "allowed"
+	MarkersDenied  = "denied"
+)
 
 // TopicState is one topic.
 type TopicState struct {
@@ -190,6 +199,7 @@ type PartitionState struct {
 	Stable Offset `json:"stable"` // last stable offset
 	Oldest int64  `json:"oldest"` // epoch ms of the first record, -1 = none or not known
 	Newest int64  `json:"newest"` // epoch ms of the newest record (max timestamp), -1 = none or not known
+	Gaps   *Gaps  `json:"gaps,omitempty"`
 }
 
 // GroupState is one consumer group.
