@@ -9,6 +9,7 @@ import (
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
+	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
 // Service is by whom a link is served, as its processes record it every second.
@@ -62,14 +63,51 @@ func (l *Link) Status(ctx context.Context) ([]report.Mirror, error) {
 			stable, newest = nil, nil
 		}
 	}
+	starts := l.alignedTo(ctx, m)
 	var out []report.Mirror
 	for _, name := range names {
 		t := m.topics[name]
 		for p := range int32(t.Partitions) {
-			out = append(out, l.partitionStatus(t, p, dest[partitionKey{name, p}], stable, newest))
+			s := l.partitionStatus(t, p, dest[partitionKey{name, p}], stable, newest)
+			if t.Aligning[p] && s.Dest >= 0 && !s.Translated {
+				s.Aligning = alignment(s.Dest, starts[partitionKey{name, p}])
+			}
+			out = append(out, s)
 		}
 	}
 	return out, nil
+}
+
+// alignedTo are the source's log starts where a mirror is being filled up to one; none where the source does not answer.
+func (l *Link) alignedTo(ctx context.Context, m *memory) map[partitionKey]int64 {
+	var names []string
+	for _, name := range sorted(m.topics) {
+		if len(m.topics[name].Aligning) > 0 && !m.topics[name].released() {
+			names = append(names, name)
+		}
+	}
+	starts := map[partitionKey]int64{}
+	if len(names) == 0 || l.from == nil {
+		return starts
+	}
+	listed, err := fetch.Offsets(ctx, l.from.Admin.ListStartOffsets, names...)
+	if err != nil {
+		l.o.Log.Warn("reading the source's log starts", "link", l.decl.Name, "error", err)
+	}
+	listed.Each(func(o kadm.ListedOffset) {
+		if o.Err == nil {
+			starts[partitionKey{o.Topic, o.Partition}] = o.Offset
+		}
+	})
+	return starts
+}
+
+// alignment is how far a log is filled. A start of 0 is not known: there is nothing to be filled up to it.
+func alignment(filled, start int64) *report.Alignment {
+	if start == 0 {
+		return &report.Alignment{Filled: filled, Of: -1, Seconds: -1}
+	}
+	return &report.Alignment{Filled: min(filled, start), Of: start, Seconds: float64(max(0, start-filled)) / plans.FillRate}
 }
 
 func (l *Link) partitionStatus(t *topicRecord, p int32, dest span, stable, newest kadm.ListedOffsets) report.Mirror {

@@ -280,7 +280,7 @@ func (l *Link) adopt(ctx context.Context, t *topicFound, rec *topicRecord, dst k
 		switch {
 		case others > 0:
 			t.err = l.topicError(t.name, CodeTopicExists, fmt.Sprintf("the topic has %d offsets in %s that this link did not write", others, l.to.Name),
-				fmt.Sprintf("delete topic %q in %s, or exclude it from the link", t.name, l.to.Name))
+				fmt.Sprintf("delete topic %q in %s, exclude it from the link, or declare offsets: auto, which gives its mirror other offsets", t.name, l.to.Name))
 			return nil
 		case have != want:
 			t.err = l.topicError(t.name, CodePartitions, fmt.Sprintf("%d partitions in %s, %d in %s", want, l.from.Name, have, l.to.Name),

@@ -51,7 +51,13 @@ func (c *computation) mirroring() error {
 	if len(c.plan.Groups)+len(c.plan.Subjects) > 0 {
 		reason += fmt.Sprintf("; with the positions of %s and the schemas of %s", counted(int64(len(c.plan.Groups)), "group"), counted(int64(len(c.plan.Subjects)), "subject"))
 	}
-	c.step(StepMirror, phaseMirror, "", fmt.Sprintf("every record of %s is in %s at its offset", c.topicList(), c.link.To), reason, false, ready...)
+	where := "at its offset"
+	if slices.ContainsFunc(c.plan.Topics, func(t TopicPlan) bool {
+		return slices.ContainsFunc(t.Offsets, func(o PartitionOffsets) bool { return o.Mode == OffsetsTranslated })
+	}) {
+		where = "in its order, at its offset or where the map says"
+	}
+	c.step(StepMirror, phaseMirror, "", fmt.Sprintf("every record of %s is in %s %s", c.topicList(), c.link.To, where), reason, false, ready...)
 	return nil
 }
 

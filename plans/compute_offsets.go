@@ -40,7 +40,7 @@ func (g *Gaps) scaled(n int64) int64 {
 
 // What offsets without a record cost, as measured on one broker: a second, and bytes of log each.
 const (
-	fillRate    = 10e6 // offsets, in zstd batches of 100,000 empty records
+	FillRate    = 10e6 // offsets, in zstd batches of 100,000 empty records
 	fillBytes   = 0.6
 	bulkRate    = 100e3 // markers, of all partitions together
 	fencedRate  = 150   // markers of one partition, all partitions at the same time
@@ -91,7 +91,7 @@ func (c *computation) offsets(t TopicPlan) []PartitionOffsets {
 			}
 		case mirrored:
 			why = c.link.WhyTranslated(0, 0, int64(from.Start))
-		default:
+		case c.link.Translates():
 			why = c.link.WhyTranslated(int64(end), int64(end), int64(from.Start))
 		}
 		if g := from.Gaps; g != nil {
@@ -116,7 +116,7 @@ func (c *computation) costs(o *PartitionOffsets, g *Gaps) {
 		o.Bytes += int64(float64(offsets) * bytes)
 	}
 	if o.Fill > 0 {
-		add("alignment", o.Fill, fillRate, fillBytes)
+		add("alignment", o.Fill, FillRate, fillBytes)
 	}
 	if g == nil || o.Gaps <= 0 {
 		return
@@ -127,7 +127,7 @@ func (c *computation) costs(o *PartitionOffsets, g *Gaps) {
 		add("bulk", markers, bulkRate, markerBytes)
 		return
 	case c.link.Gaps != "markers" && aborted > 0:
-		add("filler", aborted, fillRate, fillBytes)
+		add("filler", aborted, FillRate, fillBytes)
 		o.Empty, markers = aborted, markers-aborted
 	}
 	if markers > 0 {
@@ -179,7 +179,7 @@ func (c *computation) fillText(list []PartitionOffsets) string {
 		return ""
 	}
 	text := fmt.Sprintf("its log starts later than 0, so %s are filled and hidden first", counted(filler, "offset"))
-	if took := float64(filler) / fillRate; took >= 1 {
+	if took := float64(filler) / FillRate; took >= 1 {
 		text += fmt.Sprintf(" (about %s and %s)", seconds(took), size(float64(filler)*fillBytes))
 	}
 	return text
@@ -199,7 +199,7 @@ func (c *computation) gapsText(list []PartitionOffsets) string {
 		estimated = estimated || o.Estimated
 		fill := float64(o.Fill)
 		bytes += o.Bytes - int64(fill*fillBytes)
-		if own := o.Seconds - fill/fillRate; slices.Contains(o.By, "fenced") {
+		if own := o.Seconds - fill/FillRate; slices.Contains(o.By, "fenced") {
 			fenced = max(fenced, own) // of all partitions at the same time
 		} else {
 			took += own

@@ -115,7 +115,7 @@ func (c *computation) lagOf(t TopicPlan) lag {
 			if src != nil && p < len(src.Partitions) {
 				dest = max(dest, src.Partitions[p].Start)
 			}
-		case dst != nil && p < len(dst.Partitions):
+		case dst != nil && p < len(dst.Partitions) && (m.Topic != "" || src == nil || !c.link.Translates()):
 			dest = dst.Partitions[p].End
 		case src != nil && p < len(src.Partitions): // all of the source's log is to come
 			dest = max(0, src.Partitions[p].Start)

@@ -190,8 +190,17 @@ type Mirror struct {
 	Come       int64  `json:"mirrored_up_to,omitempty"`
 	Why        string `json:"why,omitempty"` // it is translated
 
+	Aligning *Alignment `json:"aligning,omitempty"`
+
 	LagSec   float64   `json:"lag_seconds"` // -1 = not known
 	Progress time.Time `json:"last_progress,omitzero"`
+}
+
+// Alignment is how far a log is filled up to the source's log start.
+type Alignment struct {
+	Filled  int64   `json:"filled"` // up to this offset
+	Of      int64   `json:"of"`     // the source's log start; -1 where it is not known
+	Seconds float64 `json:"seconds_left"`
 }
 
 // Run is one line of `runs list`.

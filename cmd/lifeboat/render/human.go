@@ -225,12 +225,23 @@ func (p *page) mirrors(list []report.Mirror) {
 	for _, m := range list {
 		note := m.Error
 		if m.Translated {
-			note = strings.TrimSuffix(fmt.Sprintf("translated: @%d of the source and on are to come; %s", m.Come, m.Error), "; ")
+			note = strings.TrimSuffix(fmt.Sprintf("translated: mirrored up to @%d of the source; %s", m.Come, m.Error), "; ")
+		}
+		if a := m.Aligning; a != nil {
+			note = strings.TrimSuffix(aligning(a)+"; "+note, "; ")
 		}
 		rows = append(rows, []string{m.Link, fmt.Sprintf("%s-%d", m.Topic, m.Partition), m.State, ">" + known(m.Source), ">" + known(m.Dest), ">" + known(m.Lag),
 			">" + span(m.LagSec), note})
 	}
 	p.table([]string{"LINK", "PARTITION", "STATE", ">SOURCE END", ">MIRROR END", ">LAG", ">LAG TIME", ""}, rows)
+}
+
+// aligning tells how far a log is filled up to the source's log start.
+func aligning(a *report.Alignment) string {
+	if a.Of <= 0 {
+		return fmt.Sprintf("being aligned, @%d so far", a.Filled)
+	}
+	return fmt.Sprintf("being aligned: %.0f %% of @%d, about %s to go", 100*float64(a.Filled)/float64(a.Of), a.Of, span(a.Seconds))
 }
 
 func (p *page) runs(list []report.Run) {
