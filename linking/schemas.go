@@ -41,6 +41,7 @@ type Subjects struct {
 	there     keyed[subjectVersion, int]    // in the destination under this id, compared or read back
 	importing keyed[string, bool]           // destination subjects that are in IMPORT mode
 	ensured   keyed[int, bool]              // ids of which nothing is left to do, also because no selected subject has them
+	hidden    keyed[subjectVersion, bool]   // deleted ones that the source does not show any more, and that were told of
 	modes     keyed[string, string]         // of source subjects, when a pass last read them; "" = none of their own
 	contexts  atomic.Pointer[[]string]      // of the source, as they were last listed
 	lost      keyed[subjectVersion, string] // attributes that the destination did not keep, and that were told of
@@ -273,6 +274,13 @@ func (s *Subjects) mirror(ctx context.Context, sv subjectVersion, look *view, pa
 		return 0, fmt.Errorf("source registry: subject %q version %d refers to itself", sv.subject, sv.version)
 	}
 	want, err := s.wanted(ctx, sv, look)
+	if hidden := look.deletedHere(sv) && notThere(err); hidden {
+		if told, _ := s.hidden.get(sv); !told && look.missing(sv) {
+			s.hidden.put(sv, true)
+			s.log.Warn("schema not mirrored: the source lists it as deleted, and does not show it", "subject", sv.subject, "version", sv.version)
+		}
+		return 0, nil
+	}
 	if err != nil {
 		return 0, err
 	}

@@ -99,6 +99,12 @@ func errorCode(err error) int {
 	return 0
 }
 
+// notThere says that a registry does not have the version that it was asked for.
+func notThere(err error) bool {
+	code := errorCode(err)
+	return code == codeVersionNotFound || code == codeSubjectNotFound
+}
+
 // asked says what failed at which registry. Doing is what was being done, to what.
 func (s *Subjects) asked(ctx context.Context, cl *sr.Client, which string, err error, doing string, args ...any) error {
 	if ctx.Err() != nil {

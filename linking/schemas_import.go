@@ -134,7 +134,10 @@ func (s *Subjects) same(ctx context.Context, sv subjectVersion, look *view) erro
 		return nil
 	}
 	want, err := s.wanted(ctx, sv, look)
-	if code := errorCode(err); code == codeVersionNotFound || code == codeSubjectNotFound {
+	if notThere(err) && look.deletedHere(sv) {
+		return nil // some registries do not show what they list as deleted
+	}
+	if notThere(err) {
 		return foreignVersion(sv.subject, sv.version)
 	}
 	if err != nil {

@@ -42,6 +42,11 @@ func (v *view) missing(sv subjectVersion) bool {
 	return !ok || there.deleted && known && !here.deleted
 }
 
+// deletedHere says that the source is known to have a version as a deleted one.
+func (v *view) deletedHere(sv subjectVersion) bool {
+	return v != nil && v.source[sv.subject][sv.version].deleted
+}
+
 func (v *view) deletedThere(subject string, version int) bool {
 	there, ok := v.destination[subject][version]
 	return ok && there.deleted
