@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
@@ -18,47 +19,72 @@ type checkup struct {
 	decl  *plans.Link
 	plan  *plans.Plan // nil where none can be computed
 	err   error       // why not
+
+	offline bool // the regions were looked at earlier and can not be asked now
 }
 
 // check is one pre-flight question. It may answer with several lines, one per topic or statement, or with none where it does not apply.
 type check struct {
-	id  string
-	run func(context.Context, *checkup) []report.Check
+	id   string
+	run  func(context.Context, *checkup) []report.Check
+	live bool // it asks the regions themselves
 }
 
 // checks are asked in this order; each is in a file of its own.
 var checks = []check{
-	{"region-reachable", checkRegions},
-	{"link-topics", checkTopics},
-	{"link-mirrors", checkMirrors},
-	{"link-configs", checkConfigs},
-	{"transactions", checkTransactions},
-	{"group-idle", checkGroups},
-	{"access", checkAccess},
-	{"registry", checkRegistry},
-	{"engine", checkEngine},
-	{"retention", checkRetention},
-	{"determinism", checkDeterminism},
-	{"objectives", checkObjectives},
+	{"region-reachable", checkRegions, true},
+	{"link-topics", checkTopics, false},
+	{"link-mirrors", checkMirrors, false},
+	{"link-configs", checkConfigs, true},
+	{"transactions", checkTransactions, true},
+	{"group-idle", checkGroups, false},
+	{"access", checkAccess, true},
+	{"registry", checkRegistry, false},
+	{"engine", checkEngine, false},
+	{"retention", checkRetention, false},
+	{"determinism", checkDeterminism, false},
+	{"objectives", checkObjectives, false},
 }
 
 // Check asks every pre-flight question of both regions and reports the answers. Nothing is changed anywhere.
 func Check(ctx context.Context, w *World, link string) (*report.Report, error) {
-	rep := &report.Report{Command: "check", Title: "pre-flight of " + w.Declared.Topology.Name, Start: w.now()}
-	decl, err := w.Link(link)
+	seen, err := Observe(ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	c := &checkup{world: w, decl: decl}
-	if c.seen, err = Observe(ctx, w); err != nil {
+	return CheckObserved(ctx, w, seen, link)
+}
+
+// CheckObserved is Check of regions that were looked at already.
+func CheckObserved(ctx context.Context, w *World, seen *plans.Observed, link string) (*report.Report, error) {
+	rep := &report.Report{Command: "check", Title: "pre-flight of " + w.Declared.Topology.Name, Start: w.now()}
+	c := &checkup{world: w, seen: seen}
+	if err := c.ask(ctx, rep, link); err != nil {
 		return nil, err
 	}
-	if w.Errs[decl.To] != nil {
-		c.err = w.Errs[decl.To]
-	} else {
-		c.plan, c.err = plans.Compute(plans.OpFailover, plans.Options{Link: decl.Name}, w.Declared, c.seen)
+	rep.End = w.now()
+	conclude(rep)
+	return rep, nil
+}
+
+// ask puts the answers of all questions, and what the statements mean, into rep.
+func (c *checkup) ask(ctx context.Context, rep *report.Report, link string) (err error) {
+	if c.decl, err = c.world.Link(link); err != nil {
+		return err
 	}
+	if c.world.Errs[c.decl.To] != nil {
+		c.err = c.world.Errs[c.decl.To]
+	} else {
+		c.plan, c.err = plans.Compute(plans.OpFailover, plans.Options{Link: c.decl.Name}, c.world.Declared, c.seen)
+	}
+	st := plans.StudyOf(c.world.Declared)
+	st.Findings = append(st.Findings, st.Unbacked(c.decl.From, c.seen.Regions[c.decl.From])...)
+	var skipped []string
 	for _, k := range checks {
+		if k.live && c.offline {
+			skipped = append(skipped, k.id)
+			continue
+		}
 		for _, answer := range k.run(ctx, c) {
 			if answer.ID == "" {
 				answer.ID = k.id
@@ -66,6 +92,10 @@ func Check(ctx context.Context, w *World, link string) (*report.Report, error) {
 			rep.Checks = append(rep.Checks, answer)
 		}
 	}
+	if len(skipped) > 0 {
+		rep.Checks = append(rep.Checks, report.Check{ID: "live", Name: "what only the regions themselves can tell", Outcome: report.Skipped, Detail: strings.Join(skipped, ", ") + " were not asked"})
+	}
+	rep.Checks = append(rep.Checks, studyChecks(st, rep.Fails, studySyntax, studyNames, studyLineage, studyHorizon)...)
 	if c.plan != nil {
 		rep.Findings = slices.DeleteFunc(slices.Clone(c.plan.Findings), func(f report.Finding) bool {
 			return f.Rule == "failover/unfenced" || f.Rule == "failover/done" // nobody fails over now
@@ -75,9 +105,24 @@ func Check(ctx context.Context, w *World, link string) (*report.Report, error) {
 		}
 		rep.Topics = c.plan.Forecast
 	}
-	rep.End = w.now()
-	conclude(rep)
-	return rep, nil
+	rep.Findings = merged(rep.Findings, st.Findings, c.plan != nil)
+	rep.Graph, rep.Rules = st.Graph, rulesOf(rep.Findings)
+	return nil
+}
+
+// merged adds what the statements' texts tell to what the plan found. The plan judges determinism with more knowledge, where there is one.
+func merged(plan, study []report.Finding, planned bool) []report.Finding {
+	told := map[string]bool{}
+	key := func(f report.Finding) string { return fmt.Sprint(f.Rule, f.Place, f.Message) }
+	for _, f := range plan {
+		told[key(f)] = true
+	}
+	for _, f := range study {
+		if !told[key(f)] && !(planned && strings.HasPrefix(f.Rule, "D")) {
+			plan = append(plan, f)
+		}
+	}
+	return plan
 }
 
 // CheckOffline reports what the files alone tell: the findings of loading and the analysis of the statements without a region.
@@ -91,7 +136,7 @@ func CheckOffline(d *plans.Declared, findings []report.Finding, now time.Time) *
 		Detail: fmt.Sprintf("%s, %s, %s", counted(len(d.Topology.Regions), "region"), counted(len(d.Topology.Links), "link"), counted(len(d.Statements), "statement"))})
 	st := plans.StudyOf(d)
 	rep.Findings = append(rep.Findings, st.Findings...)
-	rep.Checks = append(rep.Checks, studyChecks(st, rep.Fails)...)
+	rep.Checks = append(rep.Checks, studyChecks(st, rep.Fails, allOfStudy...)...)
 	rep.Statements = studiedLines(st)
 	rep.Graph, rep.Rules = st.Graph, rulesOf(rep.Findings)
 	conclude(rep)

@@ -10,18 +10,17 @@ import (
 	"github.com/lifeboat-dr/lifeboat/statements"
 )
 
-// studyChecks are the questions asked of the statements' texts: one line each where all is well, a line per statement where it is not.
-// fails says which findings stand against going on.
-func studyChecks(st *plans.Study, fails func(report.Finding) bool) []report.Check {
+// study is one question asked of the statements' texts. fails says which findings stand against going on.
+type study func(st *plans.Study, fails func(report.Finding) bool) []report.Check
+
+// allOfStudy are the questions that need no region.
+var allOfStudy = []study{studySyntax, studyNames, studyLineage, studyDeterminism, studyHorizon}
+
+// studyChecks asks: one line each where all is well, a line per statement where it is not.
+func studyChecks(st *plans.Study, fails func(report.Finding) bool, questions ...study) []report.Check {
 	var out []report.Check
-	for _, k := range []struct {
-		id  string
-		ask func(*plans.Study, func(report.Finding) bool) []report.Check
-	}{{"syntax", studySyntax}, {"names", studyNames}, {"lineage", studyLineage}, {"determinism", studyDeterminism}, {"horizon", studyHorizon}} {
-		for _, c := range k.ask(st, fails) {
-			c.ID = k.id
-			out = append(out, c)
-		}
+	for _, ask := range questions {
+		out = append(out, ask(st, fails)...)
 	}
 	return out
 }
@@ -51,7 +50,7 @@ func byRule(st *plans.Study, fails func(report.Finding) bool, c report.Check, ru
 }
 
 func studySyntax(st *plans.Study, fails func(report.Finding) bool) []report.Check {
-	return []report.Check{byRule(st, fails, report.Check{Name: "every statement can be read", Detail: counted(len(st.Statements), "statement")},
+	return []report.Check{byRule(st, fails, report.Check{ID: "syntax", Name: "every statement can be read", Detail: counted(len(st.Statements), "statement")},
 		statements.RuleSyntax, statements.RuleUnsupported, statements.RuleLimit, statements.RuleText, "sql/empty", "topology/duplicate-name")}
 }
 
@@ -62,8 +61,8 @@ func studyNames(st *plans.Study, fails func(report.Finding) bool) []report.Check
 			checked++
 		}
 	}
-	c := byRule(st, fails, report.Check{Name: "names and types fit their tables", Detail: fmt.Sprintf("%d of %s checked", checked, counted(len(st.Statements), "statement"))},
-		statements.RuleName, statements.RuleType)
+	c := byRule(st, fails, report.Check{ID: "names", Name: "names and types fit their tables", Detail: fmt.Sprintf("%d of %s checked", checked, counted(len(st.Statements), "statement"))},
+		statements.RuleName, statements.RuleType, statements.RuleNoTopic)
 	if checked < len(st.Statements) && c.Outcome == report.Passed {
 		c.Detail += "; the others read or write tables that no CREATE TABLE declares here"
 	}
@@ -96,7 +95,7 @@ func studyLineage(st *plans.Study, fails func(report.Finding) bool) []report.Che
 	if len(from) > 0 {
 		detail += ", from " + shortList(from)
 	}
-	return []report.Check{byRule(st, fails, report.Check{Name: "statements follow one another without a loop", Detail: detail}, "sql/cycle", "sql/two-writers", "sql/two-creators")}
+	return []report.Check{byRule(st, fails, report.Check{ID: "lineage", Name: "statements follow one another without a loop", Detail: detail}, "sql/cycle", "sql/two-writers", "sql/two-creators")}
 }
 
 // studyDeterminism has a line for every statement of which something is found, and one for the others.
@@ -114,14 +113,14 @@ func studyDeterminism(st *plans.Study, fails func(report.Finding) bool) []report
 		if len(found) == 0 {
 			switch {
 			case s.Verdict == string(statements.NonDeterministic):
-				out = append(out, report.Check{Name: s.Name + " computes the same in both regions", Outcome: report.Warned, Detail: s.Verdict + ": " + s.VerdictWhy})
+				out = append(out, report.Check{ID: "determinism", Name: s.Name + " computes the same in both regions", Outcome: report.Warned, Detail: s.Verdict + ": " + s.VerdictWhy})
 			case s.Verdict != "":
 				count[s.Verdict]++
 				n++
 			}
 			continue
 		}
-		c := report.Check{Name: s.Name + " computes the same in both regions", Outcome: report.Warned, Detail: s.Verdict}
+		c := report.Check{ID: "determinism", Name: s.Name + " computes the same in both regions", Outcome: report.Warned, Detail: s.Verdict}
 		var rules []string
 		for _, f := range found {
 			if fails(f) {
@@ -145,7 +144,7 @@ func studyDeterminism(st *plans.Study, fails func(report.Finding) bool) []report
 	if len(out) > 0 {
 		name = "the other " + name
 	}
-	return append(out, report.Check{Name: name, Outcome: report.Passed, Detail: strings.Join(verdicts, ", ")})
+	return append(out, report.Check{ID: "determinism", Name: name, Outcome: report.Passed, Detail: strings.Join(verdicts, ", ")})
 }
 
 // studyHorizon has a line for every statement whose history has no bound, and one for the others.
@@ -159,7 +158,7 @@ func studyHorizon(st *plans.Study, _ func(report.Finding) bool) []report.Check {
 			}
 			continue
 		}
-		out = append(out, report.Check{Name: s.Name + " can be rebuilt from a bounded history", Outcome: report.Warned, Detail: s.Horizon(),
+		out = append(out, report.Check{ID: "horizon", Name: s.Name + " can be rebuilt from a bounded history", Outcome: report.Warned, Detail: s.Horizon(),
 			Why:    "it can only be rebuilt where all of " + shortList(s.Unbounded) + " is still there, from its first record on",
 			Remedy: "keep the whole input (a compacted upsert topic, or retention without limit), give the state a window or a TTL, or carry its checkpoints over"})
 	}
@@ -170,7 +169,7 @@ func studyHorizon(st *plans.Study, _ func(report.Finding) bool) []report.Check {
 	if len(out) > 0 {
 		name = "history needed to rebuild the others is bounded"
 	}
-	return append(out, report.Check{Name: name, Outcome: report.Passed, Detail: counted(bounded, "statement")})
+	return append(out, report.Check{ID: "horizon", Name: name, Outcome: report.Passed, Detail: counted(bounded, "statement")})
 }
 
 // shortList names the first few of many.

@@ -29,7 +29,7 @@ func Lint(title string, declared []*plans.Declared, found []report.Finding, fail
 	}
 	rep.Findings = all.Findings
 	byPlace(rep.Findings)
-	rep.Checks = studyChecks(all, rep.Fails)
+	rep.Checks = studyChecks(all, rep.Fails, allOfStudy...)
 	rep.Statements = studiedLines(all)
 	rep.Rules = rulesOf(rep.Findings)
 	concludeLint(rep, len(all.Statements), len(files))
@@ -143,6 +143,7 @@ var frontRules = []report.Rule{
 	{ID: statements.RuleName, Title: "a name that is not known, or used twice", Why: "the engine of the other region refuses the statement, on the day when it is needed",
 		Remedy: "write the name as its table declares it",
 		Wrong:  "CREATE TABLE t (id BIGINT);\nINSERT INTO t SELECT idd FROM t2;", Right: "CREATE TABLE t (id BIGINT);\nINSERT INTO t SELECT id FROM t2;"},
+	{ID: statements.RuleNoTopic, Title: "a table that no topic backs", Why: "the engine refuses the statement, or it waits for rows that never come", Remedy: "create the topic, or mend the name"},
 	{ID: statements.RuleSyntax, Title: "a text that is not Flink SQL", Why: "nothing can be said about what the statement computes, and the engine refuses it", Remedy: "write what the finding expects",
 		Wrong: "INSERT INTO t SELECT id shop FORM orders;", Right: "INSERT INTO t SELECT id, shop FROM orders;"},
 	{ID: statements.RuleText, Title: "a text that can not be read", Why: "an encoding other than UTF-8, or a string or comment without its end, hides what the statement says", Remedy: "save the file as UTF-8, and close strings and comments"},

@@ -210,6 +210,19 @@ func observeSubjects(ctx context.Context, r *linking.Region, state *plans.Region
 			state.Subjects[s.Subject] = st
 		}
 		st.Versions, st.IDs = append(st.Versions, s.Version), append(st.IDs, s.ID)
+		schema := plans.RegisteredSchema{Type: s.Type.String(), Text: s.Schema.Schema}
+		for _, ref := range s.References {
+			schema.References = append(schema.References, plans.SchemaReference{Name: ref.Name, Subject: ref.Subject, Version: ref.Version})
+		}
+		st.Schemas = append(st.Schemas, schema)
+	}
+	if level := r.Registry.Compatibility(ctx); len(level) == 1 && level[0].Err == nil {
+		state.Compatibility = level[0].Level.String()
+	}
+	for _, c := range r.Registry.Compatibility(ctx, subjectNames(state)...) {
+		if st := state.Subjects[c.Subject]; st != nil && c.Err == nil && c.Subject != "" {
+			st.Compatibility = c.Level.String()
+		}
 	}
 	for _, m := range r.Registry.Mode(ctx, subjectNames(state)...) {
 		if st := state.Subjects[m.Subject]; st != nil && m.Err == nil {

@@ -166,17 +166,18 @@ type Observed struct {
 
 // RegionState is one region as seen.
 type RegionState struct {
-	Reachable  bool                      `json:"reachable"`
-	Error      string                    `json:"error,omitempty"` // why not
-	ClusterID  string                    `json:"cluster_id,omitempty"`
-	Topics     map[string]*TopicState    `json:"topics,omitempty"`
-	Groups     map[string]*GroupState    `json:"groups,omitempty"`
-	Subjects   map[string]*SubjectState  `json:"subjects,omitempty"`
-	Registry   string                    `json:"registry,omitempty"` // "", "ok" or the error
-	Mode       string                    `json:"mode,omitempty"`     // the registry's global mode
-	Engine     string                    `json:"engine,omitempty"`   // "", "ok" or the error
-	Statements map[string]StatementState `json:"statements,omitempty"`
-	Markers    string                    `json:"markers,omitempty"` // whether lifeboat may write markers in bulk: MarkersAllowed, MarkersDenied, "" where that is not known
+	Reachable     bool                      `json:"reachable"`
+	Error         string                    `json:"error,omitempty"` // why not
+	ClusterID     string                    `json:"cluster_id,omitempty"`
+	Topics        map[string]*TopicState    `json:"topics,omitempty"`
+	Groups        map[string]*GroupState    `json:"groups,omitempty"`
+	Subjects      map[string]*SubjectState  `json:"subjects,omitempty"`
+	Registry      string                    `json:"registry,omitempty"`      // "", "ok" or the error
+	Mode          string                    `json:"mode,omitempty"`          // the registry's global mode
+	Compatibility string                    `json:"compatibility,omitempty"` // the registry's global level
+	Engine        string                    `json:"engine,omitempty"`        // "", "ok" or the error
+	Statements    map[string]StatementState `json:"statements,omitempty"`
+	Markers       string                    `json:"markers,omitempty"` // whether lifeboat may write markers in bulk: MarkersAllowed, MarkersDenied, "" where that is not known
 }
 
 // Values of RegionState.Markers.
@@ -195,10 +196,11 @@ type TopicState struct {
 // PartitionState is one partition's log.
 type PartitionState struct {
 	Start  Offset `json:"start"`
-	End    Offset `json:"end"`    // high watermark
-	Stable Offset `json:"stable"` // last stable offset
-	Oldest int64  `json:"oldest"` // epoch ms of the first record, -1 = none or not known
-	Newest int64  `json:"newest"` // epoch ms of the newest record (max timestamp), -1 = none or not known
+	End    Offset `json:"end"`             // high watermark
+	Stable Offset `json:"stable"`          // last stable offset
+	Oldest int64  `json:"oldest"`          // epoch ms of the first record, -1 = none or not known
+	Newest int64  `json:"newest"`          // epoch ms of the newest record (max timestamp), -1 = none or not known
+	Bytes  int64  `json:"bytes,omitempty"` // of the largest replica on disk; 0 = not asked, which only topics with retention.bytes are
 	Gaps   *Gaps  `json:"gaps,omitempty"`
 }
 
@@ -213,6 +215,23 @@ type SubjectState struct {
 	Mode     string `json:"mode,omitempty"` // "" = global
 	Versions []int  `json:"versions"`
 	IDs      []int  `json:"ids"` // parallel to Versions
+
+	Compatibility string             `json:"compatibility,omitempty"` // "" = global, or not told
+	Schemas       []RegisteredSchema `json:"schemas,omitempty"`       // parallel to Versions
+}
+
+// RegisteredSchema is a schema's text.
+type RegisteredSchema struct {
+	Type       string            `json:"type"` // AVRO, JSON, PROTOBUF
+	Text       string            `json:"text"`
+	References []SchemaReference `json:"references,omitempty"`
+}
+
+// SchemaReference is what a schema imports.
+type SchemaReference struct {
+	Name    string `json:"name"`
+	Subject string `json:"subject"`
+	Version int    `json:"version"`
 }
 
 // StatementState is one statement in a region's engine.

@@ -14,6 +14,8 @@ type Study struct {
 	Statements []Studied // those that parse, in the order in which they are started
 	Graph      *report.Graph
 	Findings   []report.Finding // the worst first, waived as the topology says
+
+	analysis *analysis
 }
 
 // Studied is one statement of a Study.
@@ -34,7 +36,7 @@ type Studied struct {
 // StudyOf judges the declared statements by the files alone. It looks at every statement that parses, whatever is wrong with others.
 func StudyOf(d *Declared) *Study {
 	a := analyze(d)
-	st := &Study{Findings: slices.Clone(a.findings)}
+	st := &Study{Findings: slices.Clone(a.findings), analysis: a}
 	links := func(topic string) bool {
 		return slices.ContainsFunc(d.Topology.Links, func(l *Link) bool { return l.Topics.Match(topic) })
 	}
@@ -97,6 +99,25 @@ func StudyOf(d *Declared) *Study {
 	sortFindings(st.Findings)
 	st.Graph = graphOf(st, a)
 	return st
+}
+
+// Unbacked says which tables are read that neither a topic of a region nor a statement gives rows. A region that was not seen tells nothing.
+func (st *Study) Unbacked(name string, r *RegionState) []report.Finding {
+	if r == nil || !r.Reachable {
+		return nil
+	}
+	writers := st.analysis.graph.Writers()
+	var found []report.Finding
+	for _, s := range st.Statements {
+		unbacked := statements.Unbacked(st.analysis.parsed[s.Name], name, func(table string) bool {
+			return r.Topics[table] != nil || len(writers[table]) > 0
+		})
+		for i := range unbacked {
+			unbacked[i].Subject = s.Name
+		}
+		found = append(found, unbacked...)
+	}
+	return found
 }
 
 // leaveToEngine lowers what only the bundled engine refuses, where no topology says which engine runs the statements.

@@ -33,3 +33,25 @@ func Undeclared(p *Parsed, cat Catalog) []report.Finding {
 	}
 	return found
 }
+
+// RuleNoTopic is the rule under which tables are reported that no topic backs.
+const RuleNoTopic = "sql/no-topic"
+
+// Unbacked says which tables a statement reads of which backed says that there is no topic, each once.
+func Unbacked(p *Parsed, where string, backed func(table string) bool) []report.Finding {
+	var found []report.Finding
+	seen := map[string]bool{}
+	for _, t := range readTables(p.Statement) {
+		name := t.Name.Last()
+		if seen[name] || backed(name) {
+			continue
+		}
+		seen[name] = true
+		f := p.src.finding(RuleNoTopic, t.Name.Pos, fmt.Sprintf("there is no topic %s in %s, and no statement writes it", quoteName(clip(name)), where),
+			"create the topic, or mend the name")
+		f.Severity = report.High
+		f.Why = "the engine refuses the statement, or it waits for rows that never come"
+		found = append(found, f)
+	}
+	return found
+}

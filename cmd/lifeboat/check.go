@@ -1,13 +1,17 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
+	"fmt"
+	"os"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/lifeboat-dr/lifeboat/dr"
+	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
 func (a *app) checkCommand() *cli.Command {
@@ -19,30 +23,44 @@ is alive, do schemas have the same ids, does the engine answer, does the history
 back far enough for every statement, would it compute the same. Exit status 3 where one answer is no.
 
    lifeboat check                                            before you need it
-   lifeboat check --offline --format junit                   in CI, from the files alone`,
+   lifeboat check --offline --format junit                   in CI, from the files alone
+   lifeboat check --save-catalog catalog.json                with access: keep what the regions hold
+   lifeboat check --offline --catalog catalog.json           in CI without access: the same questions`,
 		Flags: a.flags(
 			&cli.BoolFlag{Name: "offline", Usage: "read files only: for CI without access to a region"},
+			&cli.StringFlag{Name: "catalog", Usage: "with --offline: ask the snapshot in `FILE` what the regions hold", TakesFile: true},
+			&cli.StringFlag{Name: "save-catalog", Usage: "write a snapshot of what both regions hold to `FILE`: topics, configs, log bounds, groups, schemas; no records", TakesFile: true},
+			&cli.DurationFlag{Name: "max-age", Value: dr.SnapshotAge, Usage: "how old the snapshot may be before it is warned of, a `DURATION`"},
 			&cli.StringFlag{Name: "link", Usage: "`NAME` of the link; default: the one from the primary"},
 		),
 	}, 0, func(c *cli.Context) error {
-		if c.Bool("offline") {
-			if _, _, err := a.renderers(c); err != nil {
-				return err
+		switch {
+		case c.Bool("offline") && c.String("save-catalog") != "":
+			return usageError{withHint{errors.New("--save-catalog needs the regions, and --offline asks none"), "lifeboat check --save-catalog " + c.String("save-catalog")}}
+		case c.String("catalog") != "" && !c.Bool("offline"):
+			return usageError{withHint{errors.New("--catalog goes with --offline: without it the regions are asked"), "lifeboat check --offline --catalog " + c.String("catalog")}}
+		case c.Bool("offline"):
+			return a.checkOffline(c)
+		}
+		if path := c.String("save-catalog"); path != "" {
+			if err := writable(path); err != nil {
+				return fmt.Errorf("the snapshot could not be written: %w", err)
 			}
-			declared, findings, err := a.load(c)
-			if err != nil {
-				return err
-			}
-			rep := dr.CheckOffline(declared, findings, time.Now())
-			if err := a.emit(c, rep); err != nil {
-				return err
-			}
-			return outcome(rep)
 		}
 		return a.world(c, func(ctx context.Context, w *dr.World) error {
 			ctx, stop := a.untilInterrupted(ctx)
 			defer stop()
-			rep, err := dr.Check(ctx, w, c.String("link"))
+			seen, err := dr.Observe(ctx, w)
+			if err != nil {
+				return err
+			}
+			if path := c.String("save-catalog"); path != "" {
+				if err := writeSnapshot(path, plans.NewSnapshot(w.Declared, seen)); err != nil {
+					return err
+				}
+				fmt.Fprintf(a.stderr, "snapshot written to %s; ask it with: lifeboat check --offline --catalog %s\n", path, path)
+			}
+			rep, err := dr.CheckObserved(ctx, w, seen, c.String("link"))
 			if err != nil {
 				return err
 			}
@@ -59,4 +77,49 @@ back far enough for every statement, would it compute the same. Exit status 3 wh
 			return outcome(rep)
 		})
 	})
+}
+
+// checkOffline reads files only: the topology with its statements, and the snapshot where one is given.
+func (a *app) checkOffline(c *cli.Context) error {
+	if _, _, err := a.renderers(c); err != nil {
+		return err
+	}
+	declared, findings, err := a.load(c)
+	if err != nil {
+		return err
+	}
+	rep := dr.CheckOffline(declared, findings, time.Now())
+	if path := c.String("catalog"); path != "" {
+		s, err := readSnapshot(path)
+		if err != nil {
+			return withHint{fmt.Errorf("reading the snapshot %s: %w", path, err), "write one with access to both regions: lifeboat check --save-catalog " + path}
+		}
+		if rep, err = dr.CheckSnapshot(c.Context, declared, findings, s, c.String("link"), c.Duration("max-age"), time.Now()); err != nil {
+			return err
+		}
+	}
+	if err := a.emit(c, rep); err != nil {
+		return err
+	}
+	return outcome(rep)
+}
+
+func readSnapshot(path string) (*plans.Snapshot, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return plans.ReadSnapshot(bufio.NewReader(f))
+}
+
+func writeSnapshot(path string, s *plans.Snapshot) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return fmt.Errorf("writing the snapshot: %w", err)
+	}
+	if err := errors.Join(s.Write(f), f.Close()); err != nil {
+		return fmt.Errorf("writing the snapshot: %w", err)
+	}
+	return nil
 }
