@@ -28,8 +28,9 @@ import (
 type gapWriter struct {
 	region  *Region
 	t       *transactor
-	bulk    bool // allowed, as far as is known
-	filler  bool // allowed
+	bulk    bool  // allowed, as far as is known
+	filler  bool  // allowed
+	keyed   int64 // offsets of a compaction hole from which on keyed filler stands for it, 0 = never
 	confirm func(context.Context) error
 	renew   func(context.Context) (time.Time, error)
 	yield   func(context.Context) error
@@ -57,7 +58,11 @@ func openGaps(ctx context.Context, s *store, decl *plans.Link) (*gapWriter, erro
 	if g.t, err = newTransactor(s.region, decl.Name, s.task.role("gaps"), g.lease.dialer(s.region.Client)); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(g.t.init(ctx), endGaps(ctx, s)); err != nil {
+	err = errors.Join(g.t.init(ctx), endGaps(ctx, s))
+	if err == nil && decl.Gaps == plans.GapsFiller {
+		g.keyed, err = keyedFrom(ctx, s.region)
+	}
+	if err != nil {
 		g.close()
 		return nil, err
 	}

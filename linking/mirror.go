@@ -50,6 +50,7 @@ type item struct {
 	run       int   // translated: how many runs the links topic must hold before it is sent
 	aborted   int64 // of a gap: offsets that have aborted records at the source
 	time      int64 // newest record time of a batch, or of aborted records
+	filled    bool  // filler stands for it, or for what was in front of it in the same hole
 	release   func()
 }
 
@@ -169,7 +170,7 @@ func (m *mirror) pop(n int) (records, bytes int64) {
 		if t := m.trans; t != nil {
 			t.offsets.source, t.offsets.dest = it.end, it.to+it.records
 		}
-		if it.data != nil {
+		if it.data != nil && !it.filled {
 			records += m.records(it)
 			bytes += int64(len(it.data))
 			m.newest = max(m.newest, it.time)

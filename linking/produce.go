@@ -27,6 +27,7 @@ func (r *runner) schedule(ctx context.Context) {
 		}
 	}
 	r.resolve(ctx, now)
+	r.fillHoles()
 	r.scheduleGaps(ctx, now)
 	r.announce(ctx)
 	if r.renewing {

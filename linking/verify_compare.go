@@ -286,6 +286,9 @@ func eachBrief(b batch.Batch, from func(int64) int64, each func(brief)) error {
 		return err
 	}
 	return batch.Records(b, func(r *batch.Record) error {
+		if r.Filler() {
+			return nil // it stands for a hole
+		}
 		if from != nil {
 			r.Offset = from(r.Offset)
 		}

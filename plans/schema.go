@@ -132,7 +132,7 @@ var schemaComments = map[string]string{
 	"Link.Subjects":        "subjects whose schemas follow, with the same ids",
 	"Link.ACLs":            "principals whose grants follow",
 	"Link.Offsets":         "identical: a mirror's offsets are the source's, or it is refused; translated: the destination's own, with a map that positions go through; auto: translated only where the source's can not be had",
-	"Link.Gaps":            "auto: markers in bulk where that is allowed; fenced: only what a second link process can not write; markers: no empty records in the place of aborted ones",
+	"Link.Gaps":            "auto: markers in bulk where that is allowed; fenced: only what a second link process can not write; markers: no empty records in the place of aborted ones; filler: auto, and tombstones of one key in large holes of compacted topics, which readers of the mirror see until it is promoted and compacted",
 	"Link.Tasks":           "into how many tasks the link is cut, 1 by default: so many lifeboat link run processes can share it at most",
 	"Link.AlignMax":        "how many offsets of one partition may be filled where the source's log starts later than 0; 0 or absent: any number",
 	"Rule.Include":         "RE2 patterns of whole names, one of which must match",

@@ -105,11 +105,14 @@ type Link struct {
 	Groups   Rule      `yaml:"groups,omitempty" json:"groups,omitempty"`
 	Subjects Rule      `yaml:"subjects,omitempty" json:"subjects,omitempty"`
 	ACLs     ACLRule   `yaml:"acls,omitempty" json:"acls,omitempty"`
-	Gaps     string    `yaml:"gaps,omitempty" json:"gaps,omitempty"`         // auto (default) | fenced: forbids bulk markers | markers: forbids filler
+	Gaps     string    `yaml:"gaps,omitempty" json:"gaps,omitempty"`         // auto (default) | fenced: forbids bulk markers | markers: forbids filler | filler: allows it to be seen
 	Tasks    int       `yaml:"tasks,omitempty" json:"tasks,omitempty"`       // that link run processes can share: at most so many of them mirror at a time; 1 by default
 	Offsets  string    `yaml:"offsets,omitempty" json:"offsets,omitempty"`   // identical (default): the source's, or refused | translated | auto: translated where it must be
 	AlignMax int64     `yaml:"alignMax,omitempty" json:"alignMax,omitempty"` // offsets in front of a log's start that may be filled; 0: any number
 }
+
+// GapsFiller is the value of Link.Gaps that allows tombstones of one key in large holes of compacted topics, until the destination compacts.
+const GapsFiller = "filler"
 
 // Rule selects names by anchored RE2 patterns: included by one of Include and by none of Exclude.
 type Rule struct {

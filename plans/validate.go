@@ -23,7 +23,7 @@ var (
 	knownWrites     = []string{"copied", "staged"}
 	knownDrifts     = []string{DriftReport, DriftRestore}
 	knownOffsets    = []string{OffsetsAuto, OffsetsIdentical, OffsetsTranslated}
-	knownGaps       = []string{"auto", "fenced", "markers"}
+	knownGaps       = []string{"auto", "fenced", "markers", GapsFiller}
 )
 
 // namePattern holds for regions and links, whose names become part of topic names and transactional ids.

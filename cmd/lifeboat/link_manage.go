@@ -22,7 +22,7 @@ func selectFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "subjects", Usage: "`PATTERN` of subjects whose schemas are mirrored"},
 		&cli.StringSliceFlag{Name: "config", Usage: "`KEY=VALUE` that topics have in the destination instead of the source's"},
 		&cli.StringFlag{Name: "offsets", Usage: "`WHOSE` offsets mirrors have: identical, translated or auto"},
-		&cli.StringFlag{Name: "gaps", Usage: "`HOW` offsets without a record are written: auto, fenced or markers"},
+		&cli.StringFlag{Name: "gaps", Usage: "`HOW` offsets without a record are written: auto, fenced, markers or filler"},
 	}
 }
 

@@ -111,6 +111,24 @@ func filler(n int32, timestamp int64) *Builder {
 	return b
 }
 
+// KeyedFiller is Filler of tombstones of one key, FillerKey: on a compacted topic all but the last go away with the next cleaning, and that
+// one with a later one.
+func KeyedFiller(dst []byte, n int32, timestamp int64, id Identity) ([]byte, error) {
+	b := NewBuilder(Zstd)
+	for range n {
+		b.Append(timestamp, fillerKey, nil, Headers{})
+	}
+	return b.Build(dst, id)
+}
+
+// FillerKey is the key of tombstones that stand for offsets without a record.
+const FillerKey = "lifeboat.filler"
+
+var fillerKey = []byte(FillerKey)
+
+// Filler says whether a record is one that stands for an offset without a record: no reader of the source has ever seen it.
+func (r *Record) Filler() bool { return r.Value == nil && string(r.Key) == FillerKey }
+
 // MaxFiller is the largest filler batch, in records.
 const MaxFiller = 100_000
 
