@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/lifeboat-dr/lifeboat/linking/batch"
@@ -21,13 +22,16 @@ const (
 
 // keyedFrom is from how many offsets on a hole is filled in a region: the rights there decide.
 func keyedFrom(ctx context.Context, r *Region) (int64, error) {
-	req := kmsg.NewPtrMetadataRequest()
-	req.Topics, req.IncludeClusterAuthorizedOperations = []kmsg.MetadataRequestTopic{}, true
+	req := kmsg.NewPtrDescribeClusterRequest()
+	req.IncludeClusterAuthorizedOperations = true
 	resp, err := req.RequestWith(ctx, r.Client)
+	if err == nil {
+		err = kerr.ErrorForCode(resp.ErrorCode)
+	}
 	if err != nil {
 		return 0, fmt.Errorf("%s: asking for rights on the cluster: %w", r.Name, err)
 	}
-	may := resp.AuthorizedOperations
+	may := resp.ClusterAuthorizedOperations
 	for _, op := range []kmsg.ACLOperation{kmsg.ACLOperationAlter, kmsg.ACLOperationClusterAction} {
 		if may>>op&1 == 1 {
 			return keyedBulk, nil

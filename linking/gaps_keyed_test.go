@@ -1,10 +1,13 @@
 package linking_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -98,14 +101,52 @@ func TestLargeHolesAreFilled(t *testing.T) {
 	}
 }
 
-// withoutClusterRights has a region say that nobody may do anything to the cluster, and refuse bulk markers.
-func withoutClusterRights(r *testenv.Region) {
-	r.Fake.ControlKey(int16(kmsg.Metadata), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
-		r.Fake.KeepControl()
-		req := kreq.(*kmsg.MetadataRequest)
-		if !req.IncludeClusterAuthorizedOperations {
+// TestFillerOnceOnlyWhateverHappens breaks connections and refuses requests while a hole of several batches is filled, in front of the broker
+// and behind it, and stops the link in the middle of it.
+func TestFillerOnceOnlyWhateverHappens(t *testing.T) {
+	t.Parallel()
+	env := each.Embedded(t)
+	p := newPair(t, env, "t")
+	p.decl.Gaps = plans.GapsFiller
+	each.Topic(t, env.East, "t", 1, "cleanup.policy=compact", "retention.ms=-1")
+	withoutClusterRights(env.West)
+	plant{p, "t"}.hole(420_000)
+	env.East.Fake.Compact()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	requests := 0
+	env.West.Fake.ControlKey(int16(kmsg.Produce), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+		env.West.Fake.KeepControl()
+		req := kreq.(*kmsg.ProduceRequest)
+		if req.TransactionID != nil {
 			return nil, nil, false
 		}
+		switch requests++; requests {
+		case 2, 5:
+			return nil, errors.New("the connection breaks"), true
+		case 3:
+			return produceRefused(req, kerr.NotLeaderForPartition), nil, true
+		case 7:
+			cancel()
+		}
+		return nil, nil, false
+	})
+	if err := p.link().Run(ctx, linking.RunOptions{}); !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	must(t, p.once())
+	east, west := consume(t, p.east, "t"), consume(t, p.west, "t")
+	n, rest := fillers(west)
+	if diff := cmp.Diff(east.Records[0], rest); diff != "" || east.Ends[0] != west.Ends[0] || n < 400_000 {
+		t.Errorf("%d offsets are filled; the mirror ends at @%d, the source at @%d; records %s", n, west.Ends[0], east.Ends[0], diff)
+	}
+}
+
+// withoutClusterRights has a region say that nobody may do anything to the cluster, and refuse bulk markers.
+func withoutClusterRights(r *testenv.Region) {
+	r.Fake.ControlKey(int16(kmsg.DescribeCluster), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+		r.Fake.KeepControl()
+		req := kreq.(*kmsg.DescribeClusterRequest)
 		return req.ResponseKind(), nil, true
 	})
 	r.Fake.ControlKey(int16(kmsg.WriteTxnMarkers), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
@@ -120,8 +161,7 @@ func withoutClusterRights(r *testenv.Region) {
 	})
 }
 
-// TestFilledHolesAreHolesAfterPromotion has the cleaner of a real broker remove the filler once the promoted topic is compacted, and the link
-// is reversed with the offsets that both logs have.
+// TestFilledHolesAreHolesAfterPromotion has the cleaner of a real broker remove the filler once the promoted topic is compacted.
 func TestFilledHolesAreHolesAfterPromotion(t *testing.T) {
 	t.Parallel()
 	env := each.Kafka(t)
@@ -135,7 +175,7 @@ func TestFilledHolesAreHolesAfterPromotion(t *testing.T) {
 	roll := func(r *linking.Region) { // a record with a later time begins a segment, and what is in front of it is cleaned
 		n++
 		rec := w.record(n)
-		rec.Timestamp = rec.Timestamp.AddDate(1, 0, n)
+		rec.Timestamp = time.Now().Add(time.Duration(n) * time.Second)
 		w.write(r, rec)
 	}
 	p.eventually("the source's cleaner has run", func() bool {
