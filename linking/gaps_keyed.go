@@ -2,14 +2,11 @@ package linking
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
-
 	"github.com/lifeboat-dr/lifeboat/linking/batch"
+	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
 // Keyed filler stands for large holes of a compacted source, where the topology allows it (gaps: filler): tombstones of one key, sent as data
@@ -22,22 +19,14 @@ const (
 
 // keyedFrom is from how many offsets on a hole is filled in a region: the rights there decide.
 func keyedFrom(ctx context.Context, r *Region) (int64, error) {
-	req := kmsg.NewPtrDescribeClusterRequest()
-	req.IncludeClusterAuthorizedOperations = true
-	resp, err := req.RequestWith(ctx, r.Client)
-	if err == nil {
-		err = kerr.ErrorForCode(resp.ErrorCode)
-	}
+	may, err := r.MarkersAllowed(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("%s: asking for rights on the cluster: %w", r.Name, err)
+		return 0, err
 	}
-	may := resp.ClusterAuthorizedOperations
-	for _, op := range []kmsg.ACLOperation{kmsg.ACLOperationAlter, kmsg.ACLOperationClusterAction} {
-		if may>>op&1 == 1 {
-			return keyedBulk, nil
-		}
+	if may == plans.MarkersDenied {
+		return keyedFenced, nil
 	}
-	return keyedFenced, nil
+	return keyedBulk, nil
 }
 
 // fillHoles puts filler in the place of large holes that mirrors of compacted topics have next, a batch at a time.

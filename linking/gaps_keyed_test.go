@@ -83,6 +83,18 @@ func TestLargeHolesAreFilled(t *testing.T) {
 			if left := len(east.Records[0]); left != 5 {
 				t.Fatalf("the source has %d records: it was not compacted", left)
 			}
+			gaps, err := p.link().Gaps(t.Context(), []string{"t"}, nil)
+			must(t, err)
+			seen := plans.Gaps{Offsets: int64(c.hole), Looked: east.Ends[0], Of: east.Ends[0]}
+			if c.hole >= 500 {
+				seen.Runs = seen.Offsets
+			}
+			if c.hole >= 100_000 {
+				seen.Large = seen.Offsets
+			}
+			if diff := cmp.Diff(&seen, gaps["t"][0]); diff != "" {
+				t.Errorf("what a plan is told of the hole: %s", diff)
+			}
 			must(t, p.once())
 			west := consume(t, p.west, "t")
 			n, rest := fillers(west)
@@ -147,7 +159,9 @@ func withoutClusterRights(r *testenv.Region) {
 	r.Fake.ControlKey(int16(kmsg.DescribeCluster), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
 		r.Fake.KeepControl()
 		req := kreq.(*kmsg.DescribeClusterRequest)
-		return req.ResponseKind(), nil, true
+		resp := req.ResponseKind().(*kmsg.DescribeClusterResponse)
+		resp.ClusterAuthorizedOperations = 1 << kmsg.ACLOperationDescribe
+		return resp, nil, true
 	})
 	r.Fake.ControlKey(int16(kmsg.WriteTxnMarkers), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
 		r.Fake.KeepControl()

@@ -80,8 +80,13 @@ func (g *gapLook) count(c *fetch.Chunk) error {
 	aborted.Add(c.Aborted)
 	var run, inRun int64 // offsets without a record up to here, and how many of them were aborted
 	flush := func() {
-		if run >= fillFrom && 2*inRun > run {
+		switch {
+		case run >= fillFrom && 2*inRun > run:
 			g.seen.Aborted += run
+		case run >= keyedBulk:
+			g.seen.Runs, g.seen.Large = g.seen.Runs+run, g.seen.Large+run
+		case run >= keyedFenced:
+			g.seen.Runs += run
 		}
 		run, inRun = 0, 0
 	}
@@ -106,9 +111,24 @@ func (g *gapLook) count(c *fetch.Chunk) error {
 		run += hole
 		g.seen.Offsets += hole
 		switch {
-		case visible && !b.Control():
+		case visible && !b.Control() && int64(b.NumRecords()) == b.NextOffset()-b.BaseOffset():
 			flush()
-			g.seen.Offsets += max(0, width-int64(b.NumRecords()))
+		case visible && !b.Control(): // compaction left holes in it
+			next := first
+			err := batch.Records(b, func(r *batch.Record) error {
+				if r.Offset >= first {
+					run += r.Offset - next
+					g.seen.Offsets += r.Offset - next
+					flush()
+					next = r.Offset + 1
+				}
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			run += b.NextOffset() - next
+			g.seen.Offsets += b.NextOffset() - next
 		default:
 			run += width
 			g.seen.Offsets += width

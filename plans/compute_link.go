@@ -38,9 +38,6 @@ func (c *computation) mirroring() error {
 		if text := c.offsetsText(c.plan.Topics[i].Offsets); text != "" {
 			reason += "; " + text
 		}
-		if holes := c.holes(t.Name); holes != "" {
-			reason += "; " + holes
-		}
 		goal := fmt.Sprintf("topic %s exists in %s with %s, as a mirror", t.Name, c.link.To, counted(int64(t.Partitions), "partition"))
 		ready = append(ready, c.step(StepCreateTopic, phaseMirror, t.Name, goal, reason, false))
 	}

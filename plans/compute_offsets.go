@@ -12,7 +12,7 @@ type PartitionOffsets struct {
 	Partition int32    `json:"partition"`
 	Mode      string   `json:"mode"` // identical | translated
 	Reason    string   `json:"reason"`
-	By        []string `json:"by,omitempty"` // what stands for offsets without a record: alignment, bulk, filler, fenced
+	By        []string `json:"by,omitempty"` // what stands for offsets without a record: alignment, keyed, bulk, filler, fenced
 	Fill      int64    `json:"fill"`         // offsets in front of the source's log start that are filled and hidden
 	Gaps      int64    `json:"gaps"`         // offsets to come without a record; -1 where they were not looked for
 	Estimated bool     `json:"estimated"`    // from a part of the log
@@ -20,14 +20,20 @@ type PartitionOffsets struct {
 	Bytes     int64    `json:"bytes"`
 	// Empty counts the empty records that readers of uncommitted data see in the place of aborted ones.
 	Empty int64 `json:"empty,omitempty"`
+	// Tombstones counts those of one key that every reader of the mirror sees until it is promoted and compacted; Fillable how many there would
+	// be if the link declared gaps: filler.
+	Tombstones int64 `json:"tombstones,omitempty"`
+	Fillable   int64 `json:"fillable,omitempty"`
 }
 
 // Gaps is what was seen of a log's offsets that a read_committed reader gets no record for.
 type Gaps struct {
-	Offsets int64 `json:"offsets"` // without a record, of those looked at
-	Aborted int64 `json:"aborted"` // of them in long runs of aborted records
-	Looked  int64 `json:"looked"`  // offsets looked at
-	Of      int64 `json:"of"`      // that are to be mirrored
+	Offsets int64 `json:"offsets"`         // without a record, of those looked at
+	Aborted int64 `json:"aborted"`         // of them in long runs of aborted records
+	Runs    int64 `json:"runs,omitempty"`  // of them in runs that are long for empty transactions, where it was no transaction that left them
+	Large   int64 `json:"large,omitempty"` // of these in runs that are long for markers in bulk as well
+	Looked  int64 `json:"looked"`          // offsets looked at
+	Of      int64 `json:"of"`              // that are to be mirrored
 }
 
 // scaled is n of what was looked at, as part of all of it.
@@ -44,6 +50,7 @@ const (
 	fillBytes   = 0.6
 	bulkRate    = 100e3 // markers, of all partitions together
 	fencedRate  = 150   // markers of one partition, all partitions at the same time
+	keyedRate   = 6e6   // tombstones of one key, in batches of 100,000
 	markerBytes = 78
 	bulkFewest  = 20 // gaps in sight that bulk markers are used for
 )
@@ -101,7 +108,7 @@ func (c *computation) offsets(t TopicPlan) []PartitionOffsets {
 			o.Mode, o.Reason = OffsetsTranslated, why
 		} else {
 			o.Fill = max(0, int64(from.Start-end))
-			c.costs(&o, from.Gaps)
+			c.costs(&o, from.Gaps, src.compacts())
 		}
 		list = append(list, o)
 	}
@@ -109,7 +116,7 @@ func (c *computation) offsets(t TopicPlan) []PartitionOffsets {
 }
 
 // costs climbs the ladder for a partition with the source's offsets.
-func (c *computation) costs(o *PartitionOffsets, g *Gaps) {
+func (c *computation) costs(o *PartitionOffsets, g *Gaps, compacted bool) {
 	add := func(by string, offsets int64, rate, bytes float64) {
 		o.By = append(o.By, by)
 		o.Seconds += float64(offsets) / rate
@@ -122,6 +129,18 @@ func (c *computation) costs(o *PartitionOffsets, g *Gaps) {
 		return
 	}
 	markers, aborted := o.Gaps, g.scaled(g.Aborted)
+	keyed := g.scaled(g.Runs)
+	if c.bulk() {
+		keyed = g.scaled(g.Large)
+	}
+	switch {
+	case !compacted || keyed == 0:
+	case c.link.Gaps == GapsFiller:
+		add("keyed", keyed, keyedRate, fillBytes)
+		o.Tombstones, markers = keyed, markers-keyed
+	default:
+		o.Fillable = keyed
+	}
 	switch {
 	case c.bulk() && markers >= bulkFewest:
 		add("bulk", markers, bulkRate, markerBytes)
@@ -133,6 +152,11 @@ func (c *computation) costs(o *PartitionOffsets, g *Gaps) {
 	if markers > 0 {
 		add("fenced", markers, fencedRate, markerBytes)
 	}
+}
+
+// compacts says whether a topic's records are removed by key.
+func (t *TopicState) compacts() bool {
+	return slices.Contains(strings.Split(t.Configs["cleanup.policy"], ","), "compact")
 }
 
 // bulk says whether markers may be written in bulk: the policy allows it, and the principal's rights as far as they are known.
@@ -187,7 +211,7 @@ func (c *computation) fillText(list []PartitionOffsets) string {
 
 // gapsText tells of offsets without a record of partitions with the source's offsets.
 func (c *computation) gapsText(list []PartitionOffsets) string {
-	var gaps, empty, bytes int64
+	var gaps, empty, bytes, tombstones, fillable int64
 	var took, fenced float64
 	var by []string
 	estimated := false
@@ -195,7 +219,7 @@ func (c *computation) gapsText(list []PartitionOffsets) string {
 		if o.Mode != OffsetsIdentical || o.Gaps <= 0 {
 			continue
 		}
-		gaps, empty = gaps+o.Gaps, empty+o.Empty
+		gaps, empty, tombstones, fillable = gaps+o.Gaps, empty+o.Empty, tombstones+o.Tombstones, fillable+o.Fillable
 		estimated = estimated || o.Estimated
 		fill := float64(o.Fill)
 		bytes += o.Bytes - int64(fill*fillBytes)
@@ -213,7 +237,7 @@ func (c *computation) gapsText(list []PartitionOffsets) string {
 	if gaps == 0 {
 		return ""
 	}
-	how := map[string]string{"bulk": "markers in bulk", "filler": "empty records of aborted transactions", "fenced": "a fenced marker each"}
+	how := map[string]string{"keyed": "tombstones of one key", "bulk": "markers in bulk", "filler": "empty records of aborted transactions", "fenced": "a fenced marker each"}
 	var words []string
 	for _, b := range by {
 		words = append(words, how[b])
@@ -225,6 +249,13 @@ func (c *computation) gapsText(list []PartitionOffsets) string {
 	text := fmt.Sprintf("%s have no record and become %s (%s and %s)", amount, listed(words), seconds(took+fenced), size(float64(bytes)))
 	if empty > 0 {
 		text += fmt.Sprintf(", of which readers of uncommitted data see %s where the source has aborted ones", counted(empty, "empty record"))
+	}
+	if tombstones > 0 {
+		text += fmt.Sprintf("; every reader of the mirror sees %s until it is promoted and compacted", counted(tombstones, "tombstone"))
+	}
+	if fillable > 0 {
+		text += fmt.Sprintf("; with gaps: filler %s of them would be tombstones of one key (%s and %s), which every reader of the mirror sees until it is promoted and compacted",
+			thousands(fillable), seconds(float64(fillable)/keyedRate), size(float64(fillable)*fillBytes))
 	}
 	if slices.Contains(by, "bulk") && c.to.Markers == "" {
 		text += "; whether the link may write markers in bulk is not known: without that right it takes longer"

@@ -17,6 +17,7 @@ func TestOffsetsOfALinksPartitions(t *testing.T) {
 		to      *PartitionState
 		mirror  *MirrorState
 		markers string
+		policy  string
 		want    PartitionOffsets
 		text    string
 	}{
@@ -36,6 +37,21 @@ func TestOffsetsOfALinksPartitions(t *testing.T) {
 		{name: "long aborted runs where filler is forbidden", link: Link{Gaps: "markers"}, from: log(0, 2e6, &Gaps{Offsets: 1500, Aborted: 1500, Looked: 2e6, Of: 2e6}), markers: MarkersDenied,
 			want: PartitionOffsets{Mode: "identical", Reason: "nothing stands against it", By: []string{"fenced"}, Gaps: 1500, Seconds: 10, Bytes: 117_000},
 			text: "1,500 offsets have no record and become a fenced marker each (10.0 s and 117 kB)"},
+		{name: "long holes, where the choice is open", policy: "compact", from: log(0, 2e6, &Gaps{Offsets: 1_000_300, Runs: 1_000_000, Looked: 2e6, Of: 2e6}), markers: MarkersDenied,
+			want: PartitionOffsets{Mode: "identical", Reason: "nothing stands against it", By: []string{"fenced"}, Gaps: 1_000_300, Seconds: 6668.667, Bytes: 78_023_400, Fillable: 1_000_000},
+			text: "1,000,300 offsets have no record and become a fenced marker each (1h51m8s and 78 MB); with gaps: filler 1,000,000 of them would be tombstones of one key (0.2 s and 0.6 MB), which every reader of the mirror sees until it is promoted and compacted"},
+		{name: "long holes, filled", policy: "compact,delete", link: Link{Gaps: GapsFiller}, from: log(0, 2e6, &Gaps{Offsets: 1_000_300, Runs: 1_000_000, Looked: 2e6, Of: 2e6}), markers: MarkersDenied,
+			want: PartitionOffsets{Mode: "identical", Reason: "nothing stands against it", By: []string{"keyed", "fenced"}, Gaps: 1_000_300, Seconds: 2.1667, Bytes: 623_400, Tombstones: 1_000_000},
+			text: "1,000,300 offsets have no record and become tombstones of one key and a fenced marker each (2.2 s and 0.6 MB); every reader of the mirror sees 1,000,000 tombstones until it is promoted and compacted"},
+		{name: "long holes that bulk markers are quick for", policy: "compact", link: Link{Gaps: GapsFiller}, from: log(0, 2e4, &Gaps{Offsets: 10_000, Runs: 10_000, Looked: 2e4, Of: 2e4}), markers: MarkersAllowed,
+			want: PartitionOffsets{Mode: "identical", Reason: "nothing stands against it", By: []string{"bulk"}, Gaps: 10_000, Seconds: 0.1, Bytes: 780_000},
+			text: "10,000 offsets have no record and become markers in bulk (0.1 s and 0.8 MB)"},
+		{name: "very large holes, filled", policy: "compact", link: Link{Gaps: GapsFiller}, from: log(0, 2e9, &Gaps{Offsets: 1e9, Runs: 1e9, Large: 1e9, Looked: 2e9, Of: 2e9}), markers: MarkersAllowed,
+			want: PartitionOffsets{Mode: "identical", Reason: "nothing stands against it", By: []string{"keyed"}, Gaps: 1e9, Seconds: 166.6667, Bytes: 600_000_000, Tombstones: 1e9},
+			text: "1,000,000,000 offsets have no record and become tombstones of one key (2m46s and 0.6 GB); every reader of the mirror sees 1,000,000,000 tombstones until it is promoted and compacted"},
+		{name: "long holes of a topic that is not compacted", link: Link{Gaps: GapsFiller}, from: log(0, 2e4, &Gaps{Offsets: 600, Runs: 600, Looked: 2e4, Of: 2e4}), markers: MarkersDenied,
+			want: PartitionOffsets{Mode: "identical", Reason: "nothing stands against it", By: []string{"fenced"}, Gaps: 600, Seconds: 4, Bytes: 46_800},
+			text: "600 offsets have no record and become a fenced marker each (4.0 s and 46.8 kB)"},
 		{name: "an old log", from: log(1e9, 1e9+10, &Gaps{Looked: 10, Of: 10}),
 			want: PartitionOffsets{Mode: "identical", Reason: "nothing stands against it", By: []string{"alignment"}, Fill: 1e9, Seconds: 100, Bytes: 600_000_000},
 			text: "its log starts later than 0, so 1,000,000,000 offsets are filled and hidden first (about 1m40s and 0.6 GB)"},
@@ -52,7 +68,7 @@ func TestOffsetsOfALinksPartitions(t *testing.T) {
 			want: PartitionOffsets{Mode: "identical", Reason: "as it was begun; what is declared now holds for mirrors that are begun", Gaps: -1}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			o := &computation{link: &c.link, from: &RegionState{Topics: map[string]*TopicState{"t": {Partitions: []PartitionState{c.from}}}},
+			o := &computation{link: &c.link, from: &RegionState{Topics: map[string]*TopicState{"t": {Partitions: []PartitionState{c.from}, Configs: map[string]string{"cleanup.policy": c.policy}}}},
 				to: &RegionState{Topics: map[string]*TopicState{}, Markers: c.markers}, mirrors: map[string]MirrorState{}}
 			if c.to != nil {
 				o.to.Topics["t"] = &TopicState{Partitions: []PartitionState{*c.to}}
