@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lifeboat-dr/lifeboat/linking/batch"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
@@ -25,6 +26,13 @@ type offsetMap struct {
 	dropped int   // runs that stood in front of these, until the mirror's log start passed them: whole pieces
 	// Every record of the source in front of source is in the mirror in front of dest, and nothing behind.
 	source, dest int64
+
+	writers []int64 // producer ids of the mirror's batches: what others wrote between them is not the mirror's
+}
+
+// mirrored says whether a batch of the mirror's log is the link's. A map without writers takes all.
+func (m offsetMap) mirrored(b batch.Batch) bool {
+	return len(m.writers) == 0 || slices.Contains(m.writers, b.ProducerID())
 }
 
 // at is where a reader of the mirror goes on that has read the source up to an offset: the place of its record, or, where the source has none
@@ -191,7 +199,7 @@ func (m *memory) mapOf(k partitionKey) (offsetMap, error) {
 		return offsetMap{}, fmt.Errorf("%s-%d is not translated", k.topic, k.partition)
 	}
 	t := rec.Translated[k.partition]
-	om := offsetMap{of: t.Since.UnixNano(), source: int64(t.Source), dest: int64(t.Dest)}
+	om := offsetMap{writers: m.writers[k], of: t.Since.UnixNano(), source: int64(t.Source), dest: int64(t.Dest)}
 	numbers := slices.Sorted(maps.Keys(m.maps[k]))
 	numbers = slices.DeleteFunc(numbers, func(n int) bool { return m.maps[k][n].of != om.of })
 	for i, number := range numbers {
@@ -254,4 +262,9 @@ type translation struct {
 	Dest   plans.Offset `json:"destination"`
 }
 
-func (t *translation) copy() *translation { c := *t; return &c }
+// reach is the translation with the mirror as far as a map goes.
+func (t *translation) reach(m offsetMap) *translation {
+	next := *t
+	next.Source, next.Dest = plans.Offset(m.source), plans.Offset(m.dest)
+	return &next
+}

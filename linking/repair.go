@@ -24,6 +24,7 @@ const (
 	RepairNothing RepairKind = "nothing" // it has not failed
 	RepairAgain   RepairKind = "again"   // what was in the way is outside the mirror, and mended by now: it is tried again
 	RepairAlign   RepairKind = "align"   // the source has removed what came next: the mirror begins where the source's log does now
+	RepairBehind  RepairKind = "behind"  // somebody else wrote to a translated mirror: it goes on behind that, which stays
 	RepairAnew    RepairKind = "anew"    // the mirror's records are not the source's: the topic is deleted, and mirrored from its beginning
 )
 
@@ -53,6 +54,7 @@ type RepairPart struct {
 	Partition              int32
 	Start, End             int64 // in the destination: all of it is removed
 	SourceStart, SourceEnd int64
+	foreign                bool // it goes on behind what somebody else wrote
 }
 
 // only counts the destination's offsets that the source has not.
@@ -68,6 +70,9 @@ func (r *Repair) Does(from, to string) []string {
 	case RepairAlign:
 		var lines []string
 		for _, p := range r.Parts {
+			if p.foreign {
+				continue
+			}
 			line := fmt.Sprintf("%s-%d: goes on at @%d, where its log in %s begins now; @%d–@%d (%d offsets) were removed there before they were mirrored, and never come to %s",
 				r.Topic, p.Partition, p.SourceStart, from, p.End, p.SourceStart-1, p.SourceStart-p.End, to)
 			if p.End > p.Start {
@@ -76,6 +81,8 @@ func (r *Repair) Does(from, to string) []string {
 			lines = append(lines, line)
 		}
 		return lines
+	case RepairBehind:
+		return r.behind(from, to)
 	case RepairAnew:
 		var removed, only int64
 		var where []string
@@ -163,7 +170,7 @@ func (l *Link) planRepair(ctx context.Context, m *memory, topics []string) ([]*R
 // judge fills in what is to be done about a topic that has failed.
 func (l *Link) judge(rep *Repair, rec *topicRecord, from, to map[partitionKey]span) error {
 	rep.another = slices.Contains(slices.Collect(maps.Values(rec.Codes)), CodeSourceRecreated)
-	order := []RepairKind{RepairNothing, RepairAgain, RepairAlign, RepairAnew}
+	order := []RepairKind{RepairNothing, RepairAgain, RepairAlign, RepairBehind, RepairAnew}
 	for _, p := range slices.Sorted(maps.Keys(rec.Codes)) {
 		kind, known := repairs[rec.Codes[p]]
 		if src, there := from[partitionKey{rep.Topic, 0}]; rec.Codes[p] == CodeSourceDeleted && there && src.err == nil {
@@ -171,6 +178,9 @@ func (l *Link) judge(rep *Repair, rec *topicRecord, from, to map[partitionKey]sp
 		}
 		if !known {
 			return fmt.Errorf("link %s: mirror %s: %s can not be repaired: lifeboat link failover keeps what has arrived: %s", l.decl.Name, rep.Topic, rec.Codes[p], rec.Error)
+		}
+		if rec.Codes[p] == CodeForeignWriter && rec.Translated[p] != nil {
+			kind = RepairBehind
 		}
 		if slices.Index(order, kind) > slices.Index(order, rep.Kind) {
 			rep.Kind = kind
@@ -201,16 +211,17 @@ func (l *Link) judge(rep *Repair, rec *topicRecord, from, to map[partitionKey]sp
 		if errors.Is(dest.err, kerr.UnknownTopicOrPartition) {
 			continue // nothing is there to be removed
 		}
-		if k.topic != rep.Topic || rep.Kind == RepairAlign && rec.Codes[k.partition] != CodeOverrun {
+		code := rec.Codes[k.partition]
+		if k.topic != rep.Topic || rep.Kind == RepairAlign && code != CodeOverrun || rep.Kind == RepairBehind && code != CodeOverrun && code != CodeForeignWriter {
 			continue
 		}
 		if err := errors.Join(dest.err, src.err); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) {
 			return fmt.Errorf("link %s: mirror %s-%d: reading log bounds: %w", l.decl.Name, rep.Topic, k.partition, err)
 		}
-		if t := rec.Translated[k.partition]; t != nil && rep.Kind == RepairAlign { // nothing is filled, and nothing removed
+		if t := rec.Translated[k.partition]; t != nil && rep.Kind != RepairAnew { // nothing is filled, and nothing removed
 			dest.start, dest.end = int64(t.Source), int64(t.Source)
 		}
-		rep.Parts = append(rep.Parts, RepairPart{k.partition, dest.start, dest.end, src.start, src.end})
+		rep.Parts = append(rep.Parts, RepairPart{k.partition, dest.start, dest.end, src.start, src.end, code == CodeForeignWriter && rep.Kind == RepairBehind})
 	}
 	return nil
 }
@@ -276,11 +287,11 @@ func (l *Link) Repair(ctx context.Context, plan []*Repair, o RepairOptions) erro
 		case RepairAnew:
 			err = l.mirrorAnew(ctx, s, rec, r)
 		case RepairAlign:
-			rec.Aligning = cloneOrNew(rec.Aligning)
-			for _, p := range r.Parts {
-				rec.Aligning[p.Partition] = true
-			}
+			r.align(rec)
 			err = s.mended(ctx, rec)
+		case RepairBehind:
+			r.align(rec)
+			err = l.goBehind(ctx, s, rec, r)
 		default:
 			err = s.mended(ctx, rec)
 		}

@@ -92,6 +92,9 @@ func (r *runner) fail(m *mirror, err *MirrorError) {
 	}
 	err.Link, err.Topic = r.l.decl.Name, m.topic
 	err.Partition = m.partition
+	if m.trans != nil && err.Code == CodeForeignWriter {
+		err.Hint = "stop the writer; then lifeboat link repair lets the mirror go on behind what it wrote"
+	}
 	m.failed, m.busy = err, false
 	m.discard()
 	r.schemas.forget(m)

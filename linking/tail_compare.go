@@ -45,6 +45,9 @@ func readTails(ctx context.Context, l *Link, of map[partitionKey]offsets, maps m
 		reading.Go(func() (err error) {
 			failed[side], err = reader.read(ctx, ranges, func(k partitionKey, b batch.Batch) error {
 				t := tails[k]
+				if others(side, maps, k, b) {
+					return nil
+				}
 				return eachBrief(b, inSource(side, maps, k), func(r brief) {
 					if r.offset >= t.from && r.offset < t.end {
 						t.records[side] = append(t.records[side], r)
@@ -84,6 +87,12 @@ func inSource(side int, maps map[partitionKey]offsetMap, k partitionKey) func(in
 		return om.from
 	}
 	return nil
+}
+
+// others says that a batch that is read in a region is none of a translated mirror.
+func others(side int, maps map[partitionKey]offsetMap, k partitionKey, b batch.Batch) bool {
+	om, ok := maps[k]
+	return ok && side == destSide && !om.mirrored(b)
 }
 
 // failed says why a tail could not be read; there may be none.

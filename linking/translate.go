@@ -63,17 +63,21 @@ type fencedLog struct {
 	id      identity
 	at      int64     // of the fencing marker
 	offsets offsetMap // exact up to the marker: its end is where the mirror's last record is, and the marker
+	stored  int       // runs that the links topic holds as they are
 	held    int       // runs that the links topic holds, some of which may have come to nothing
 	before  int       // runs that it holds no more in front of those
 	foreign int64     // offset of the first record that is nobody's of the link, -1 for none
+	past    bool      // what the link wrote behind that is looked for too
+	expect  int64     // where the next of it would stand but for that
+	moved   []run     // where it does
 	err     error     // of this partition alone
 }
 
 const fenceTogether = 16 // partitions that are fenced at a time
 
 // fence makes this process the only writer of translated partitions, and finds where they stand. The store's owner is confirmed first: who has been
-// taken over must not shut out its successor without need.
-func (l *Link) fence(ctx context.Context, s *store, parts []partitionKey) (map[partitionKey]*fencedLog, error) {
+// taken over must not shut out its successor without need. With past, what the link wrote behind records of others is looked for too.
+func (l *Link) fence(ctx context.Context, s *store, parts []partitionKey, past bool) (map[partitionKey]*fencedLog, error) {
 	if len(parts) == 0 {
 		return nil, nil
 	}
@@ -92,7 +96,7 @@ func (l *Link) fence(ctx context.Context, s *store, parts []partitionKey) (map[p
 	all, writers := map[partitionKey]*fencedLog{}, map[partitionKey]*transactor{}
 	for _, k := range parts {
 		om, err := known.mapOf(k)
-		all[k] = &fencedLog{at: -1, offsets: om, held: om.count(), before: om.dropped, foreign: -1, err: err}
+		all[k] = &fencedLog{at: -1, offsets: om, held: om.count(), before: om.dropped, foreign: -1, past: past, err: err}
 		if err == nil {
 			writers[k] = &transactor{region: l.to, link: l.decl.Name, txid: writerID(l.decl.Name, k), cl: cl, pid: -1, epoch: -1}
 		}
@@ -214,11 +218,24 @@ func (l *Link) scanFenced(ctx context.Context, known *memory, all map[partitionK
 	})
 	for k := range from {
 		if f := all[k]; f.err == nil && err == nil {
-			f.offsets = f.offsets.cut(f.offsets.dest)
-			f.offsets.dest = f.at
+			f.close()
 		}
 	}
 	return err
+}
+
+// close ends the map at the marker.
+func (f *fencedLog) close() {
+	end := f.offsets.dest
+	if f.foreign >= 0 {
+		end = min(end, f.foreign)
+	}
+	f.offsets = f.offsets.cut(end)
+	f.stored = f.offsets.count()
+	for _, r := range f.moved {
+		f.offsets = f.offsets.place(r.source, r.dest, false)
+	}
+	f.offsets.dest = f.at
 }
 
 // back is the map of a mirror whose log ends earlier than was recorded: as far as the last run that begins in front of the end, whose beginning is
@@ -248,7 +265,12 @@ func (f *fencedLog) scan(records []byte, writers []int64) (found bool, err error
 			return true, nil
 		case b.Control() && own:
 		case !own && f.foreign < 0:
-			f.foreign = b.BaseOffset()
+			f.foreign, f.expect = b.BaseOffset(), b.BaseOffset()
+		case own && f.foreign >= 0 && f.past: // it was on its way when the other came
+			source := f.offsets.from(f.expect)
+			f.moved = append(f.moved, run{source, b.BaseOffset()})
+			f.expect += b.NextOffset() - b.BaseOffset()
+			f.offsets.source, f.offsets.dest = source+b.NextOffset()-b.BaseOffset(), b.NextOffset()
 		case own && f.foreign < 0: // behind a foreign one it does not stand where it was to
 			f.offsets.source, f.offsets.dest = f.offsets.from(b.LastOffset())+1, b.NextOffset()
 		}

@@ -34,7 +34,7 @@ func (m *memory) translatedOf(parts []partitionKey) (these, others []partitionKe
 // surveyTranslated fences translated partitions and reads where they stand, and what both regions have at their ends.
 func (r *runner) surveyTranslated(ctx context.Context, o *opening, parts []partitionKey) error {
 	var err error
-	if o.fenced, err = r.l.fence(ctx, r.s, parts); err != nil || len(parts) == 0 {
+	if o.fenced, err = r.l.fence(ctx, r.s, parts, false); err != nil || len(parts) == 0 {
 		return err
 	}
 	bounds, err := listBounds(ctx, r.l.to, topicsOfKeys(parts))
@@ -78,11 +78,10 @@ func (r *runner) openedTranslated(k partitionKey, rec *topicRecord, o *opening) 
 		return true
 	}
 	om := f.offsets
-	count := om.count()
 	om = om.drop(to.start)
 	at, begun := om.source, len(om.runs) > 0
 	m := &mirror{topic: k.topic, partition: k.partition, limit: r.l.mergeLimit(rec), written: at, read: at, asked: at, stable: -1, start: from.start,
-		hidden: to.start, newest: rec.Newest[k.partition], trans: &translated{id: f.id, offsets: om, stored: count, held: f.held, before: f.before,
+		hidden: to.start, newest: rec.Newest[k.partition], trans: &translated{id: f.id, offsets: om, stored: f.stored, held: f.held, before: f.before,
 			next: f.at + 1, follows: int64(rec.Translated[k.partition].First) <= to.start}}
 	r.mirrors[k] = m
 	delete(r.leaders, k)
@@ -172,9 +171,7 @@ func translations(rec *topicRecord, mirrors []*mirror) map[int32]*translation {
 	all := cloneOrNew(rec.Translated)
 	for _, m := range mirrors {
 		if t := all[m.partition]; m.trans != nil && t != nil {
-			next := t.copy()
-			next.Source, next.Dest = plans.Offset(m.trans.offsets.source), plans.Offset(m.trans.offsets.dest)
-			all[m.partition] = next
+			all[m.partition] = t.reach(m.trans.offsets)
 		}
 	}
 	return all

@@ -359,3 +359,29 @@ func TestGapsAreFoundBeforeAnythingIsMirrored(t *testing.T) {
 		}
 	})
 }
+
+// TestTranslatedLinkIsShared divides a translated link's partitions among processes that come and are killed.
+func TestTranslatedLinkIsShared(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		topic := each.Name(t, "t")
+		p := newPair(t, env, topic)
+		p.decl.Offsets, p.decl.Tasks = plans.OffsetsTranslated, 3
+		each.Topic(t, env.East, topic, 6)
+		stop := p.writing(topic)
+		defer stop()
+		for range rounds(env, 2) {
+			one := p.process()
+			one.until(100)
+			other := p.process()
+			one.until(300)
+			one.signal(syscall.SIGKILL)
+			one.ended()
+			other.until(100)
+			other.signal(syscall.SIGKILL)
+			other.ended()
+		}
+		stop()
+		must(t, p.once())
+		p.translated(topic, nil)
+	})
+}

@@ -20,7 +20,7 @@ func (l *Link) settleTranslated(ctx context.Context, s *store, topics []*topicRe
 			parts = append(parts, partitionKey{t.Topic, p})
 		}
 	}
-	fenced, err := l.fence(ctx, s, parts)
+	fenced, err := l.fence(ctx, s, parts, false)
 	if err != nil {
 		return err
 	}
@@ -32,9 +32,7 @@ func (l *Link) settleTranslated(ctx context.Context, s *store, topics []*topicRe
 		}
 		t := byName[k.topic]
 		t.Translated = cloneOrNew(t.Translated)
-		next := t.Translated[k.partition].copy()
-		next.Source, next.Dest = plans.Offset(f.offsets.source), plans.Offset(f.offsets.dest)
-		t.Translated[k.partition] = next
+		t.Translated[k.partition] = t.Translated[k.partition].reach(f.offsets)
 	}
 	return errors.Join(errs...)
 }
@@ -43,9 +41,7 @@ func (l *Link) settleTranslated(ctx context.Context, s *store, topics []*topicRe
 func (t *topicRecord) settle() {
 	for p, end := range t.Ends {
 		if tr := t.Translated[p]; tr != nil {
-			next := tr.copy()
-			next.Dest = end
-			t.Translated[p] = next
+			t.Translated[p] = tr.reach(offsetMap{source: int64(tr.Source), dest: int64(end)})
 		}
 	}
 }

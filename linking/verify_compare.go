@@ -90,6 +90,9 @@ func (v *verifier) digest(ctx context.Context, list []window, first bool) error 
 	}
 	read, err := v.both(ctx, list, func(side int, k partitionKey, b batch.Batch) error {
 		bytes[side][k] += int64(len(b))
+		if others(side, v.maps, k, b) {
+			return nil
+		}
 		if from := inSource(side, v.maps, k); from != nil {
 			return sums[side][k].AddTranslated(b, from)
 		}
@@ -147,6 +150,9 @@ func (v *verifier) examine(ctx context.Context, list []window) error {
 			within[w.part.partitionKey] = w.offsets
 		}
 		read, err := v.both(ctx, round, func(side int, k partitionKey, b batch.Batch) error {
+			if others(side, v.maps, k, b) {
+				return nil
+			}
 			if err := batch.Verify(b); err != nil {
 				return err
 			}
@@ -256,6 +262,9 @@ func (v *verifier) merge(ctx context.Context, list []window) error {
 	}
 	read, err := v.both(ctx, list, func(side int, k partitionKey, b batch.Batch) error {
 		bytes[side][k] += int64(len(b))
+		if others(side, v.maps, k, b) {
+			return nil
+		}
 		return eachBrief(b, inSource(side, v.maps, k), func(r brief) {
 			if w := within[k]; r.offset >= w.from && r.offset < w.end {
 				briefs[side][k] = append(briefs[side][k], r)

@@ -1,0 +1,96 @@
+package linking_test
+
+import (
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/plans"
+	"github.com/lifeboat-dr/lifeboat/testenv/each"
+)
+
+// TestRepairGoesOnBehindWhatOthersWrote lets somebody else write to a translated mirror, between two runs or in the middle of what is on its way, and
+// repairs: nothing is removed, missing or twice, and the map is exact around what is not the link's.
+func TestRepairGoesOnBehindWhatOthersWrote(t *testing.T) {
+	for _, when := range []string{"between two runs", "in the middle of one"} {
+		t.Run(when, func(t *testing.T) {
+			env := each.Embedded(t)
+			p := newPair(t, env, "t")
+			p.decl.Offsets = plans.OffsetsAuto
+			each.Topic(t, env.East, "t", 2)
+			before := p.occupied("t", 2, 4)
+			workload(t, p.east, "t", 31, 20)
+			must(t, p.once())
+			foreign := func() { put(t, p.west, "t", 0, 3) }
+			if when == "between two runs" {
+				foreign()
+			}
+			workload(t, p.east, "t", 32, 20)
+			var done atomic.Bool
+			env.West.Fake.ControlKey(int16(kmsg.Produce), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+				env.West.Fake.KeepControl()
+				req := kreq.(*kmsg.ProduceRequest)
+				if when == "in the middle of one" && req.TransactionID == nil && done.CompareAndSwap(false, true) {
+					env.West.Fake.SleepControl(foreign)
+				}
+				return nil, nil, false
+			})
+			errs := mirrorErrors(t, p.once())
+			if len(errs) != 1 || !strings.Contains(errs[0], linking.CodeForeignWriter) {
+				t.Fatalf("the mirror failed with %v", errs)
+			}
+			does, err := p.repair(t.Context())
+			must(t, err)
+			if len(does) != 1 || !strings.Contains(does[0], "t-0: goes on behind what somebody else wrote to it in west, which stays; nothing is removed") {
+				t.Errorf("the repair does %q", does)
+			}
+			workload(t, p.east, "t", 33, 10)
+			must(t, p.once())
+			p.translatedAround("t", before, `="west `, 3)
+			v, err := p.link().Verify(t.Context(), linking.VerifyOptions{})
+			must(t, err)
+			if len(v.Differences()) > 0 {
+				t.Errorf("verification: %v", v.Differences())
+			}
+		})
+	}
+}
+
+// translatedAround is translated, with records of others in the mirror that are no part of it.
+func (p *pair) translatedAround(topic string, before map[int32][]string, others string, n int) {
+	p.t.Helper()
+	east, west := consume(p.t, p.east, topic), consume(p.t, p.west, topic)
+	found := 0
+	for partition := range east.Ends {
+		var want, got []string
+		at := map[string]int64{}
+		for _, text := range west.Records[partition][len(before[partition]):] {
+			offset, rest := cutOffset(p.t, text)
+			if strings.Contains(rest, others) {
+				found++
+				continue
+			}
+			got = append(got, rest)
+			at[rest] = offset
+		}
+		for _, text := range east.Records[partition] {
+			source, rest := cutOffset(p.t, text)
+			want = append(want, rest)
+			places, err := p.link().Places(p.t.Context(), plans.Positions{topic: {partition: plans.Offset(source)}})
+			must(p.t, err)
+			if dest, ok := at[rest]; !ok || places[0].Dest != plans.Offset(dest) {
+				p.t.Errorf("%s-%d: @%d of the source is placed at %v, and stands at @%d", topic, partition, source, places[0].Dest, dest)
+			}
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			p.t.Errorf("%s-%d differs (-east +west):\n%s", topic, partition, diff)
+		}
+	}
+	if found != n {
+		p.t.Errorf("%d records of others, want %d", found, n)
+	}
+}
