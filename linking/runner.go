@@ -398,6 +398,9 @@ func (r *runner) trim(ctx context.Context) {
 			continue
 		}
 		m.hidden = upTo
+		if m.trans != nil {
+			m.trans.offsets = m.trans.offsets.drop(upTo)
+		}
 		r.beside(ctx, func(ctx context.Context) func(context.Context) error {
 			if err := deleteRecords(ctx, r.l.to, m.key(), upTo); err != nil && ctx.Err() == nil {
 				r.l.o.Log.Warn("following the source's log start", "mirror", m.name(), "error", err)

@@ -1,6 +1,7 @@
 package linking_test
 
 import (
+	"context"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/plans"
+	"github.com/lifeboat-dr/lifeboat/testenv"
 	"github.com/lifeboat-dr/lifeboat/testenv/each"
 )
 
@@ -93,4 +95,59 @@ func (p *pair) translatedAround(topic string, before map[int32][]string, others 
 	if found != n {
 		p.t.Errorf("%d records of others, want %d", found, n)
 	}
+}
+
+// TestTranslatedMirrorFollowsTheLogStart removes records in the source: those that are mirrored go in the mirror too, through the map, but for a
+// mirror with somebody else's records in front; those that are not are overrun, and a repair goes on behind them.
+func TestTranslatedMirrorFollowsTheLogStart(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		own, shared := each.Name(t, "own"), each.Name(t, "shared")
+		p := newPair(t, env, own, shared)
+		p.decl.Offsets = plans.OffsetsTranslated
+		for _, topic := range []string{own, shared} {
+			each.Topic(t, env.East, topic, 2)
+			workload(t, p.east, topic, 41, 30)
+		}
+		p.occupied(shared, 2, 4)
+		must(t, p.once())
+		for _, topic := range []string{own, shared} {
+			trimTo(t, p.east, topic, 0, 60)
+		}
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan error, 1)
+		go func() { done <- p.link().Run(ctx, linking.RunOptions{}) }()
+		places, err := p.link().Places(t.Context(), plans.Positions{own: {0: 60}})
+		must(t, err)
+		p.eventually("the log start has followed", func() bool {
+			return consume(t, p.west, own).Starts[0] == int64(places[0].Dest)
+		})
+		stop()
+		<-done
+		if at := consume(t, p.west, shared).Starts[0]; at != 0 {
+			t.Errorf("the log with somebody else's records starts at @%d", at)
+		}
+		must(t, p.once())
+		p.translated(own, nil)
+
+		put(t, p.east, own, 0, 30)
+		end := p.end(p.east, own, 0)
+		trimTo(t, p.east, own, 0, end-5)
+		if errs := mirrorErrors(t, p.once(), own, "T"); len(errs) != 1 || !strings.HasPrefix(errs[0], "T/0 "+linking.CodeOverrun) {
+			t.Fatalf("the mirror failed with %v", errs)
+		}
+		does, err := p.repair(t.Context())
+		must(t, err)
+		if len(does) != 1 || !strings.Contains(does[0], "never come to west") || strings.Contains(does[0], "are removed in west") {
+			t.Errorf("the repair does %q", does)
+		}
+		must(t, p.once())
+		if left := len(consume(t, p.west, own).Records[0]); left < 5 {
+			t.Errorf("%d records are there", left)
+		}
+		v, err := p.link().Verify(t.Context(), linking.VerifyOptions{Topics: []string{own}})
+		must(t, err)
+		if len(v.Differences()) > 0 {
+			t.Errorf("verification: %v", v.Differences())
+		}
+	})
 }
