@@ -151,3 +151,71 @@ func TestTranslatedMirrorFollowsTheLogStart(t *testing.T) {
 		}
 	})
 }
+
+// TestTranslatedVerbsGoOnAfterEveryCrash ends a promotion and a repair of translated mirrors at every request that changes something, and gives them
+// again: the map is exact, and what was mirrored ends where it did.
+func TestTranslatedVerbsGoOnAfterEveryCrash(t *testing.T) {
+	for _, verb := range []string{"promote", "repair"} {
+		t.Run(verb, func(t *testing.T) {
+			for n := 1; ; n++ {
+				env := each.Embedded(t)
+				p := newPair(t, env, "t")
+				p.decl.Offsets = plans.OffsetsAuto
+				each.Topic(t, env.East, "t", 2)
+				before := p.occupied("t", 2, 3)
+				put(t, p.east, "t", 0, 7)
+				must(t, p.once())
+				if verb == "repair" {
+					put(t, p.west, "t", 0, 2)
+					put(t, p.east, "t", 0, 4)
+					if len(mirrorErrors(t, p.once())) != 1 {
+						t.Fatal("the mirror has not failed")
+					}
+				}
+				ctx, crash := context.WithCancel(t.Context())
+				left := n
+				env.West.Fake.Control(func(req kmsg.Request) (kmsg.Response, error, bool) {
+					env.West.Fake.KeepControl()
+					switch kmsg.Key(req.Key()) {
+					case kmsg.InitProducerID, kmsg.AddPartitionsToTxn, kmsg.EndTxn, kmsg.Produce, kmsg.IncrementalAlterConfigs:
+						if left--; left == 0 {
+							crash()
+						}
+					}
+					return nil, nil, false
+				})
+				act := func(ctx context.Context) (promoted []linking.Promoted, err error) {
+					if verb == "repair" {
+						_, err = p.repair(ctx)
+					} else {
+						promoted, err = p.link().Promote(ctx, linking.PromoteOptions{Force: true})
+					}
+					return promoted, err
+				}
+				_, err := act(ctx)
+				crash()
+				if left > 0 {
+					must(t, err)
+					if n < 12 {
+						t.Fatalf("it made %d requests: too few to be all", n)
+					}
+					return
+				}
+				promoted, err := act(t.Context())
+				must(t, err)
+				if verb == "repair" {
+					must(t, p.once())
+					p.translatedAround("t", before, `="west `, 2)
+				} else if come := promoted[0].Come[0]; come != 7 {
+					t.Errorf("mirrored up to %v of the source, want @7", come)
+				}
+				if got := len(consume(t, p.west, "t").Records[0]); verb == "promote" && got != 10 {
+					t.Errorf("%d records are there, want 10", got)
+				}
+				if t.Failed() {
+					t.Fatalf("crashed at request %d", n)
+				}
+			}
+		})
+	}
+}
