@@ -21,7 +21,7 @@ type Node interface {
 	write(*printer)
 }
 
-// Statement is a parsed statement: *CreateTable or *Insert.
+// Statement is a parsed statement: *CreateTable, *Insert, or one of those in ast_ddl.go.
 type Statement interface {
 	Node
 	// Kind is the statement's kind in the words of the statements API (traits.sql_kind): CREATE_TABLE, INSERT_INTO.
@@ -62,7 +62,7 @@ type Hint struct {
 	Args    []string // where it has plain arguments
 }
 
-// CreateTable is CREATE TABLE.
+// CreateTable is CREATE TABLE, with LIKE and AS query where they stand.
 type CreateTable struct {
 	Pos
 	IfNotExists  bool
@@ -73,10 +73,17 @@ type CreateTable struct {
 	Comment      *Text
 	Distribution *Distribution
 	Options      []Option
+	Like         *LikeClause
+	Query        *Query // AS query: the table is created and filled
 }
 
-// Kind is CREATE_TABLE.
-func (*CreateTable) Kind() string { return "CREATE_TABLE" }
+// Kind is CREATE_TABLE, or CREATE_TABLE_AS.
+func (n *CreateTable) Kind() string {
+	if n.Query != nil {
+		return "CREATE_TABLE_AS"
+	}
+	return "CREATE_TABLE"
+}
 
 // Text is a string in a clause, with its place.
 type Text struct {
@@ -109,7 +116,7 @@ type ColumnDef struct {
 	Pos
 	Kind        ColumnKind
 	Name        Ident
-	Type        *TypeName // nil where Kind is Computed
+	Type        *TypeName // nil where Kind is Computed, and where CREATE TABLE … AS only names the column
 	MetadataKey *Text     // METADATA FROM 'key'; nil where the column's own name is the key
 	Virtual     bool      // METADATA VIRTUAL: read, never written
 	Expr        Expr      // where Kind is Computed
@@ -132,21 +139,31 @@ type PrimaryKeyDef struct {
 	Inline     bool
 }
 
-// Distribution is DISTRIBUTED [BY [HASH] (columns)] [INTO n BUCKETS].
+// Distribution is DISTRIBUTED [BY [HASH] (columns)] [INTO n BUCKETS], or PARTITIONED BY (columns), its old spelling.
 type Distribution struct {
 	Pos
-	Hash    bool // HASH is written
-	Columns []Ident
-	Buckets int // 0 where INTO is absent
+	Partitioned bool // PARTITIONED BY is written
+	Hash        bool // HASH is written
+	Columns     []Ident
+	Buckets     int // 0 where INTO is absent
 }
 
-// Insert is INSERT INTO table [(columns)] query.
+// Insert is INSERT INTO table [PARTITION (…)] [(columns)] query.
 type Insert struct {
 	Pos
-	Table   Name
-	Hints   []Hint
-	Columns []Ident // nil: all persisted columns in the table's order
-	Query   *Query
+	Overwrite  bool
+	Table      Name
+	Partition  []Assignment
+	Hints      []Hint
+	Columns    []Ident // nil: all persisted columns in the table's order
+	Query      *Query
+	OnConflict string // DEDUPLICATE, NOTHING or ERROR of ON CONFLICT DO; "" where it is not written
+}
+
+// Assignment is column = value of PARTITION.
+type Assignment struct {
+	Column Ident
+	Value  Expr // nil: dynamic
 }
 
 // Kind is INSERT_INTO.

@@ -1,7 +1,7 @@
 package statements
 
 // Expr is an expression as written: *ColumnName, *Star, *Literal, *Interval, *Unary, *Binary, *Is, *Between, *In, *Like,
-// *Case, *Cast, *Call, *Extract, *RoundTo, *Trim, *UnitName or *NamedArg.
+// *Case, *Cast, *Call, *Extract, *RoundTo, *Trim, *UnitName, *NamedArg, or one of those in ast_more.go.
 type Expr interface {
 	Node
 	expr()
@@ -73,6 +73,7 @@ const (
 	OpIsTrue    Operator = "IS TRUE"
 	OpIsFalse   Operator = "IS FALSE"
 	OpIsUnknown Operator = "IS UNKNOWN"
+	OpOverlaps  Operator = "OVERLAPS"
 )
 
 // Unary is -x, +x or NOT x.
@@ -104,12 +105,13 @@ type Between struct {
 	Not, Symmetric bool
 }
 
-// In is x [NOT] IN (list).
+// In is x [NOT] IN (list), or IN (query).
 type In struct {
 	Pos
-	X    Expr
-	Not  bool
-	List []Expr
+	X     Expr
+	Not   bool
+	List  []Expr // nil where it is a query
+	Query *Query
 }
 
 // Like is x [NOT] LIKE pattern [ESCAPE c], or SIMILAR TO.
@@ -142,12 +144,17 @@ type Cast struct {
 // POSITION(a IN b) and SUBSTRING(x FROM a FOR b) are calls with two and three arguments.
 type Call struct {
 	Pos
-	Func     string // in upper case
-	Bare     bool   // written without parentheses: CURRENT_TIMESTAMP
+	Of       []Ident // catalog and database of a user-defined function
+	Func     string  // in upper case
+	Bare     bool    // written without parentheses: CURRENT_TIMESTAMP
 	Distinct bool
 	Star     bool // COUNT(*)
 	Args     []Expr
-	Filter   Expr // FILTER (WHERE …) of an aggregate
+	Nulls    string       // IGNORE NULLS or RESPECT NULLS
+	OrderBy  []*OrderItem // in the call of an aggregate, or WITHIN GROUP (ORDER BY …)
+	Within   bool         // WITHIN GROUP is written
+	Filter   Expr         // FILTER (WHERE …) of an aggregate
+	Over     *WindowSpec  // OVER (…) or OVER name
 }
 
 // Extract is EXTRACT(unit FROM x).

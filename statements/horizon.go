@@ -44,6 +44,12 @@ const DefaultDelay = 180 * time.Millisecond
 // and CUMULATE their size plus the watermark's delay; SESSION, and anything that keeps state without a window, has none.
 func HorizonOf(s Statement, cat Catalog) map[string]Horizon {
 	out := map[string]Horizon{}
+	if bad := caught(func() { understood(s) }); bad != nil {
+		for _, topic := range Reads(s) {
+			out[topic] = Horizon{Unknown: "how far back the state reaches is not known: " + bad.message}
+		}
+		return out
+	}
 	n, ok := s.(*Insert)
 	if !ok {
 		return out

@@ -18,46 +18,46 @@ func Reads(s Statement) []string {
 	return slices.Compact(out)
 }
 
-// Writes returns the tables whose records a statement writes. CREATE TABLE writes none.
+// Writes returns the tables whose records a statement writes, sorted. CREATE TABLE without AS writes none.
 func Writes(s Statement) []string {
-	if n, ok := s.(*Insert); ok {
+	switch n := s.(type) {
+	case *Insert:
 		return []string{n.Table.Last()}
+	case *CreateTable:
+		if n.Query != nil {
+			return []string{n.Name.Last()}
+		}
+	case *CreateMaterialized:
+		return []string{n.Name.Last()}
+	case *StatementSet:
+		var out []string
+		for _, i := range n.Inserts {
+			out = append(out, i.Table.Last())
+		}
+		slices.Sort(out)
+		return slices.Compact(out)
 	}
 	return nil
 }
 
-// readTables are the places where a statement reads a table, in the order of the text.
+// readTables are the places where a statement reads a table, in the order of the text. Common table expressions are none.
 func readTables(s Statement) []*TableRef {
-	n, ok := s.(*Insert)
-	if !ok {
-		return nil
+	if e, ok := s.(*Explain); ok && e != nil {
+		return nil // it runs nothing
 	}
 	var out []*TableRef
-	for _, sel := range selects(n.Query) {
-		switch t := sel.From.(type) {
-		case *TableRef:
-			out = append(out, t)
-		case *WindowTable:
-			out = append(out, t.Table)
-		}
+	v := queryVisitor{name: func(t *TableRef) { out = append(out, t) }}
+	for _, q := range queriesOf(s) {
+		v.walkQuery(q, nil)
 	}
 	return out
 }
 
-// selects are the SELECTs of a query, the outer before those in FROM.
+// selects are the SELECTs of a query, the outer before those within.
 func selects(q *Query) []*Select {
 	var out []*Select
-	for q != nil {
-		s, ok := q.Body.(*Select)
-		if !ok {
-			break
-		}
-		out = append(out, s)
-		q = nil
-		if d, ok := s.From.(*Derived); ok {
-			q = d.Query
-		}
-	}
+	v := queryVisitor{sel: func(s *Select) { out = append(out, s) }}
+	v.walkQuery(q, nil)
 	return out
 }
 
@@ -88,11 +88,11 @@ func NewGraph(nodes []Named) (*Graph, []report.Finding) {
 		i := len(g.nodes)
 		g.nodes = append(g.nodes, n)
 		g.index[n.Name] = i
-		switch s := n.Parsed.Statement.(type) {
-		case *CreateTable:
-			g.creates[s.Name.Last()] = append(g.creates[s.Name.Last()], i)
-		case *Insert:
-			g.writes[s.Table.Last()] = append(g.writes[s.Table.Last()], i)
+		if name, ok := created(n.Parsed.Statement); ok {
+			g.creates[name.Last()] = append(g.creates[name.Last()], i)
+		}
+		for _, t := range Writes(n.Parsed.Statement) {
+			g.writes[t] = append(g.writes[t], i)
 		}
 	}
 	findings = append(findings, g.twice()...)
@@ -103,17 +103,17 @@ func NewGraph(nodes []Named) (*Graph, []report.Finding) {
 func (g *Graph) twice() []report.Finding {
 	var out []report.Finding
 	for i, n := range g.nodes {
-		switch s := n.Parsed.Statement.(type) {
-		case *CreateTable:
-			if all := g.creates[s.Name.Last()]; all[0] != i {
-				f := n.Parsed.src.finding("sql/two-creators", s.Name.Pos, fmt.Sprintf("table %s is created by %s already", s.Name.Last(), g.nodes[all[0]].Name), "keep one of them")
+		if name, ok := created(n.Parsed.Statement); ok {
+			if all := g.creates[name.Last()]; all[0] != i {
+				f := n.Parsed.src.finding("sql/two-creators", name.Pos, fmt.Sprintf("table %s is created by %s already", name.Last(), g.nodes[all[0]].Name), "keep one of them")
 				f.Subject, f.Severity = n.Name, report.High
 				f.Why = "which of the two declarations holds depends on which runs first"
 				out = append(out, f)
 			}
-		case *Insert:
-			if all := g.writes[s.Table.Last()]; all[0] != i {
-				f := n.Parsed.src.finding("sql/two-writers", s.Table.Pos, fmt.Sprintf("%s writes table %s too", g.nodes[all[0]].Name, s.Table.Last()), "write each topic by one statement, or accept that the order of rows differs between regions")
+		}
+		for _, t := range Writes(n.Parsed.Statement) {
+			if all := g.writes[t]; all[0] != i {
+				f := n.Parsed.src.finding("sql/two-writers", written(n.Parsed.Statement, t), fmt.Sprintf("%s writes table %s too", g.nodes[all[0]].Name, t), "write each topic by one statement, or accept that the order of rows differs between regions")
 				f.Subject, f.Severity = n.Name, report.Medium
 				f.Why = "the rows of two statements mix in another order in each region"
 				out = append(out, f)
@@ -123,13 +123,48 @@ func (g *Graph) twice() []report.Finding {
 	return out
 }
 
+// created is the table or view that a statement creates.
+func created(s Statement) (Name, bool) {
+	switch n := s.(type) {
+	case *CreateTable:
+		return n.Name, true
+	case *CreateMaterialized:
+		return n.Name, true
+	case *CreateView:
+		return n.Name, true
+	}
+	return Name{}, false
+}
+
+// written is where a statement names a table that it writes.
+func written(s Statement, table string) Pos {
+	switch n := s.(type) {
+	case *Insert:
+		return n.Table.Pos
+	case *StatementSet:
+		for _, i := range n.Inserts {
+			if i.Table.Last() == table {
+				return i.Table.Pos
+			}
+		}
+	}
+	if name, ok := created(s); ok {
+		return name.Pos
+	}
+	return s.At()
+}
+
 // needs are the statements that must be there before node i, by index, sorted: what creates its tables and what writes its inputs.
 func (g *Graph) needs(i int) []int {
-	s, ok := g.nodes[i].Parsed.Statement.(*Insert)
-	if !ok {
-		return nil
+	s := g.nodes[i].Parsed.Statement
+	var out []int
+	for _, t := range Writes(s) {
+		for _, c := range g.creates[t] {
+			if c != i {
+				out = append(out, c)
+			}
+		}
 	}
-	out := slices.Clone(g.creates[s.Table.Last()])
 	for _, t := range Reads(s) {
 		out = append(append(out, g.creates[t]...), g.writes[t]...)
 	}

@@ -13,12 +13,21 @@ func (p *parser) call() Expr {
 			return p.extract(t)
 		case "TRIM":
 			return p.trim(t)
-		case "JSON_OBJECT", "JSON_ARRAY", "JSON_VALUE", "JSON_QUERY", "JSON_EXISTS", "JSON_OBJECTAGG", "JSON_ARRAYAGG", "OVERLAY", "TRANSLATE", "CONVERT", "TREAT":
+		case "JSON_VALUE", "JSON_QUERY", "JSON_EXISTS":
+			return p.jsonPath(t)
+		case "JSON_OBJECT", "JSON_ARRAY", "JSON_OBJECTAGG", "JSON_ARRAYAGG":
+			return p.jsonMake(t)
+		case "CONVERT", "TREAT":
 			p.refuse(t.Pos, t.key, "")
 		}
 	}
-	p.at += 2
-	c := &Call{Pos: t.Pos, Func: strings.ToUpper(t.text)}
+	p.at++
+	return p.callOf(&Call{Pos: t.Pos, Func: strings.ToUpper(t.text)})
+}
+
+// callOf reads the arguments of c and what follows them.
+func (p *parser) callOf(c *Call) Expr {
+	p.expect("(")
 	if !p.accept(")") {
 		if x := p.callArgs(c); x != nil {
 			return x
@@ -40,7 +49,6 @@ func (p *parser) callArgs(c *Call) Expr {
 	if c.Distinct = p.accept("DISTINCT"); !c.Distinct {
 		p.accept("ALL")
 	}
-	p.refuseSubquery()
 	for {
 		c.Args = append(c.Args, p.arg(c))
 		t := p.peek()
@@ -52,10 +60,19 @@ func (p *parser) callArgs(c *Call) Expr {
 			x := &RoundTo{Pos: c.Pos, Func: strings.TrimSuffix(c.Func, "ING"), X: c.Args[0], Unit: p.unit()}
 			p.expect(")")
 			return x
+		case c.Func == "OVERLAY" && (p.is("PLACING") && len(c.Args) == 1 || p.is("FROM") && len(c.Args) == 2 || p.is("FOR") && len(c.Args) == 3):
+			p.at++
+			continue
+		case p.acceptWords("ORDER", "BY"):
+			c.OrderBy = p.orderItems()
+			return nil
 		case c.Func == "SUBSTRING" && (p.is("FROM") && len(c.Args) == 1 || p.is("FOR") && len(c.Args) == 2):
 			p.at++
 			continue
-		case t.key == "ORDER", t.key == "IGNORE", t.key == "RESPECT", t.key == "SEPARATOR":
+		case (t.key == "IGNORE" || t.key == "RESPECT") && p.ahead(1).key == "NULLS":
+			p.nullsOf(c)
+			return nil
+		case t.key == "SEPARATOR", t.key == "USING":
 			p.refuse(t.Pos, t.key+" in a call", "")
 		}
 		return nil
@@ -70,11 +87,8 @@ func (p *parser) arg(c *Call) Expr {
 		p.at++
 		return &NamedArg{Pos: n.Pos, Name: n, Value: p.expr()}
 	}
-	switch t.key {
-	case "TABLE", "DESCRIPTOR", "MODEL":
-		if k := p.ahead(1); t.key == "TABLE" || k.key == "(" || t.key == "MODEL" && k.kind == tokWord {
-			p.refuse(t.Pos, t.key+" as an argument", "")
-		}
+	if k := p.ahead(1); t.kind == tokWord && (t.key == "TABLE" || t.key == "DESCRIPTOR" && k.key == "(" || t.key == "MODEL" && k.kind == tokWord || t.key == "DEFAULT") {
+		return p.tableFunctionArg()
 	}
 	switch {
 	case c.Func == "POSITION" && len(c.Args) == 0:
@@ -89,21 +103,35 @@ func (p *parser) arg(c *Call) Expr {
 	return p.expr()
 }
 
-// callTail reads FILTER and refuses OVER and the like.
+// callTail reads what may follow the arguments of a call: IGNORE NULLS, WITHIN GROUP, FILTER and OVER.
 func (p *parser) callTail(c *Call) {
+	p.nullsOf(c)
+	if p.acceptWords("WITHIN", "GROUP") {
+		p.expect("(")
+		p.expect("ORDER", "BY")
+		c.OrderBy, c.Within = p.orderItems(), true
+		p.expect(")")
+	}
+	if t := p.peek(); t.key == "WITHIN" && p.ahead(1).key == "DISTINCT" {
+		p.refuse(t.Pos, "WITHIN DISTINCT", "")
+	}
 	if p.isWords("FILTER", "(") {
 		p.at += 2
 		p.expect("WHERE")
 		c.Filter = p.expr()
 		p.expect(")")
 	}
-	switch t := p.peek(); {
-	case t.key == "OVER" && t.kind == tokWord:
-		p.refuse(t.Pos, "OVER", "")
-	case t.key == "WITHIN":
-		p.refuse(t.Pos, "WITHIN "+p.ahead(1).key, "")
-	case (t.key == "IGNORE" || t.key == "RESPECT") && p.ahead(1).key == "NULLS":
-		p.refuse(t.Pos, t.key+" NULLS", "")
+	p.nullsOf(c)
+	if p.peek().kind == tokWord && p.accept("OVER") {
+		c.Over = p.windowSpec()
+	}
+}
+
+func (p *parser) nullsOf(c *Call) {
+	for _, w := range []string{"IGNORE", "RESPECT"} {
+		if c.Nulls == "" && p.acceptWords(w, "NULLS") {
+			c.Nulls = w + " NULLS"
+		}
 	}
 }
 

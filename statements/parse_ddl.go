@@ -2,77 +2,215 @@ package statements
 
 // create reads what follows CREATE.
 func (p *parser) create(at Pos) Statement {
-	what := p.peek()
 	switch {
-	case p.isWords("OR", "REPLACE"), p.isWords("OR", "ALTER"):
-		p.refuse(at, "CREATE OR "+p.ahead(1).key, oneStatement)
-	case what.key == "TEMPORARY":
-		p.refuse(at, "CREATE TEMPORARY", "the dialect has no temporary objects: leave the word out")
+	case p.isWords("OR", "REPLACE"), p.isWords("OR", "ALTER") && p.ahead(2).key != "MATERIALIZED":
+		p.refuse(at, "CREATE OR "+p.ahead(1).key, "drop the object first")
+	case p.acceptWords("OR", "ALTER"):
+		p.expect("MATERIALIZED", "TABLE")
+		n := p.createMaterialized(at)
+		n.OrAlter = true
+		return n
 	}
-	switch what.key {
-	case "VIEW", "FUNCTION", "MODEL", "CONNECTION", "CATALOG", "DATABASE", "MATERIALIZED", "AGENT", "TOOL":
-		p.refuse(at, "CREATE "+what.key, oneStatement)
+	switch p.object("CREATE", at) {
+	case "TABLE":
+		return p.createTable(at)
+	case "VIEW":
+		return p.createView(at)
+	case "FUNCTION":
+		return p.createFunction(at)
+	case "MODEL":
+		return p.createModel(at)
+	case "CONNECTION":
+		n := &CreateConnection{Pos: at, IfNotExists: p.ifNotExists(), Name: p.name()}
+		n.Comment, n.Options = p.comment(), p.with()
+		return n
+	case "MATERIALIZED TABLE":
+		return p.createMaterialized(at)
 	}
-	for _, w := range []string{"VIEW", "FUNCTION", "MODEL", "CONNECTION", "CATALOG", "DATABASE", "MATERIALIZED TABLE", "AGENT", "TOOL"} {
-		p.want(w)
+	p.refuse(at, "CREATE "+p.tokens[p.at-1].key, "")
+	return nil
+}
+
+func (p *parser) ifNotExists() bool { return p.acceptWords("IF", "NOT", "EXISTS") }
+
+// comment reads COMMENT '…' where it stands.
+func (p *parser) comment() *Text {
+	if !p.accept("COMMENT") {
+		return nil
 	}
-	p.expect("TABLE")
-	n := &CreateTable{Pos: at, IfNotExists: p.acceptWords("IF", "NOT", "EXISTS"), Name: p.name()}
+	t := p.text()
+	return &t
+}
+
+// with reads WITH (…) where it stands.
+func (p *parser) with() []Option {
+	if !p.accept("WITH") {
+		return nil
+	}
+	p.expect("(")
+	out := p.options(")")
+	p.expect(")")
+	return out
+}
+
+func (p *parser) createTable(at Pos) Statement {
+	n := &CreateTable{Pos: at, IfNotExists: p.ifNotExists(), Name: p.name()}
 	if p.accept("(") {
-		p.elements(n)
+		var e TableElements
+		p.elements(&e)
+		n.Columns, n.Watermark, n.PrimaryKey = e.Columns, e.Watermark, e.PrimaryKey
 	}
-	if p.accept("COMMENT") {
-		c := p.text()
-		n.Comment = &c
+	n.Comment = p.comment()
+	n.Distribution = p.distributed()
+	n.Options = p.with()
+	if t := p.peek(); p.accept("LIKE") {
+		n.Like = p.like(t.Pos)
 	}
-	if p.isWords("PARTITIONED", "BY") {
-		p.refuse(p.peek().Pos, "PARTITIONED BY", "write DISTRIBUTED BY (columns) INTO n BUCKETS")
+	if p.accept("AS") {
+		n.Query = p.query()
 	}
-	if p.is("DISTRIBUTED") {
-		n.Distribution = p.distribution()
+	if n.Query == nil {
+		p.typed(n.Columns)
 	}
-	if p.accept("WITH") {
-		p.expect("(")
-		n.Options = p.options(")")
-		p.expect(")")
-	}
-	switch t := p.peek(); t.key {
-	case "AS":
-		p.refuse(t.Pos, "CREATE TABLE … AS SELECT", "write CREATE TABLE with its columns and an INSERT INTO")
-	case "LIKE":
-		p.refuse(t.Pos, "CREATE TABLE … LIKE", "write the columns out")
-	}
-	if len(n.Columns) == 0 {
+	if len(n.Columns) == 0 && n.Query == nil && n.Like == nil {
 		p.want("(")
 		p.unexpected()
 	}
 	return n
 }
 
-// elements reads the columns and constraints of CREATE TABLE, to the closing parenthesis.
-func (p *parser) elements(n *CreateTable) {
-	for {
-		t := p.peek()
-		switch {
-		case p.isWords("WATERMARK", "FOR"):
-			w := p.watermark()
-			if n.Watermark != nil {
-				p.fail(t.Pos, "", "a second watermark; a table has one")
+// typed refuses columns without a data type, which only a query can give them.
+func (p *parser) typed(columns []*ColumnDef) {
+	for _, c := range columns {
+		if c.Type == nil && c.Kind != Computed {
+			p.fail(c.Pos, "write the type: "+quoteName(clip(c.Name.Name))+" STRING", "column %s has no data type", quoteName(clip(c.Name.Name)))
+		}
+	}
+}
+
+func (p *parser) like(at Pos) *LikeClause {
+	l := &LikeClause{Pos: at, Table: p.name()}
+	if !p.accept("(") {
+		return l
+	}
+	for !p.accept(")") {
+		o := LikeOption{Merge: p.word("INCLUDING", "EXCLUDING", "OVERWRITING")}
+		o.What = p.word("ALL", "CONSTRAINTS", "DISTRIBUTION", "GENERATED", "METADATA", "OPTIONS", "PARTITIONS", "WATERMARKS")
+		l.Options = append(l.Options, o)
+		p.accept(",")
+	}
+	return l
+}
+
+// word reads one of these keywords.
+func (p *parser) word(words ...string) string {
+	for _, w := range words {
+		if p.accept(w) {
+			return w
+		}
+	}
+	p.unexpected()
+	return ""
+}
+
+func (p *parser) createView(at Pos) Statement {
+	n := &CreateView{Pos: at, IfNotExists: p.ifNotExists(), Name: p.name()}
+	if p.is("(") {
+		n.Columns = p.names()
+	}
+	n.Comment = p.comment()
+	p.expect("AS")
+	n.Query = p.query()
+	return n
+}
+
+func (p *parser) createFunction(at Pos) Statement {
+	n := &CreateFunction{Pos: at, IfNotExists: p.ifNotExists(), Name: p.name()}
+	p.expect("AS")
+	n.Class = p.text()
+	if p.accept("LANGUAGE") {
+		n.Language = p.word("JAVA", "PYTHON", "SCALA", "SQL")
+	}
+	for p.accept("USING") {
+		if p.accept("CONNECTIONS") {
+			p.expect("(")
+			n.Connections = []Name{p.name()}
+			for p.accept(",") {
+				n.Connections = append(n.Connections, p.name())
 			}
-			n.Watermark = w
-		case p.is("CONSTRAINT"), p.isWords("PRIMARY", "KEY"):
-			p.setKey(n, p.primaryKey())
-		case t.key == "UNIQUE":
-			p.fail(t.Pos, "declare a PRIMARY KEY … NOT ENFORCED", "Flink SQL has no UNIQUE constraint")
-		case t.key == "PERIOD" && p.ahead(1).key == "FOR":
-			p.refuse(t.Pos, "PERIOD FOR", "leave it out")
-		default:
-			c := p.column()
-			n.Columns = append(n.Columns, c)
-			if c.PrimaryKey {
-				p.setKey(n, &PrimaryKeyDef{Pos: c.Name.Pos, Columns: []Ident{c.Name}, Inline: true})
+			p.expect(")")
+			continue
+		}
+		for {
+			r := Resource{Pos: p.peek().Pos, Kind: p.word("JAR", "FILE", "ARTIFACT")}
+			r.URI = p.text().Value
+			if n.Resources = append(n.Resources, r); !p.accept(",") {
+				break
 			}
 		}
+	}
+	n.Options = p.with()
+	return n
+}
+
+func (p *parser) createModel(at Pos) Statement {
+	n := &CreateModel{Pos: at, IfNotExists: p.ifNotExists(), Name: p.name()}
+	for _, side := range []struct {
+		word string
+		to   *[]*ColumnDef
+	}{{"INPUT", &n.Input}, {"OUTPUT", &n.Output}} {
+		if p.accept(side.word) {
+			var e TableElements
+			at := p.expect("(").Pos
+			p.elements(&e)
+			if e.Watermark != nil || e.PrimaryKey != nil {
+				p.fail(at, "", "%s of a model has columns and nothing else", side.word)
+			}
+			p.typed(e.Columns)
+			*side.to = e.Columns
+		}
+	}
+	n.Comment = p.comment()
+	n.Options = p.with()
+	return n
+}
+
+func (p *parser) createMaterialized(at Pos) *CreateMaterialized {
+	n := &CreateMaterialized{Pos: at, IfNotExists: p.ifNotExists(), Name: p.name()}
+	if p.accept("(") {
+		p.elements(&n.Elements)
+	}
+	n.Comment = p.comment()
+	n.Distribution = p.distributed()
+	n.Options = p.with()
+	for !p.is("AS") {
+		switch {
+		case p.accept("START_MODE"):
+			p.expect("=")
+			n.StartMode = p.ident().Name
+			if p.accept("(") {
+				n.StartArg = p.intervalArg("what START_MODE takes")
+				p.expect(")")
+			}
+		case p.accept("FRESHNESS"):
+			p.expect("=")
+			n.Freshness = p.intervalArg("FRESHNESS")
+		case p.accept("REFRESH_MODE"):
+			p.expect("=")
+			n.RefreshMode = p.word("CONTINUOUS", "FULL")
+		default:
+			p.unexpected()
+		}
+	}
+	p.expect("AS")
+	n.Query = p.query()
+	return n
+}
+
+// elements reads the columns and constraints of a table, to the closing parenthesis.
+func (p *parser) elements(e *TableElements) {
+	for {
+		p.element(e)
 		if !p.accept(",") {
 			p.expect(")")
 			return
@@ -80,7 +218,31 @@ func (p *parser) elements(n *CreateTable) {
 	}
 }
 
-func (p *parser) setKey(n *CreateTable, k *PrimaryKeyDef) {
+func (p *parser) element(n *TableElements) {
+	t := p.peek()
+	switch {
+	case p.isWords("WATERMARK", "FOR"):
+		w := p.watermark()
+		if n.Watermark != nil {
+			p.fail(t.Pos, "", "a second watermark; a table has one")
+		}
+		n.Watermark = w
+	case p.is("CONSTRAINT"), p.isWords("PRIMARY", "KEY"):
+		p.setKey(n, p.primaryKey())
+	case t.key == "UNIQUE":
+		p.fail(t.Pos, "declare a PRIMARY KEY … NOT ENFORCED", "Flink SQL has no UNIQUE constraint")
+	case t.key == "PERIOD" && p.ahead(1).key == "FOR":
+		p.refuse(t.Pos, "PERIOD FOR", "leave it out")
+	default:
+		c := p.column()
+		n.Columns = append(n.Columns, c)
+		if c.PrimaryKey {
+			p.setKey(n, &PrimaryKeyDef{Pos: c.Name.Pos, Columns: []Ident{c.Name}, Inline: true})
+		}
+	}
+}
+
+func (p *parser) setKey(n *TableElements, k *PrimaryKeyDef) {
 	if n.PrimaryKey != nil {
 		p.fail(k.Pos, "list all its columns in one PRIMARY KEY (…) NOT ENFORCED", "a second primary key; a table has one")
 	}
@@ -92,10 +254,7 @@ func (p *parser) column() *ColumnDef {
 	c := &ColumnDef{Pos: name.Pos, Name: name}
 	if p.accept("AS") {
 		c.Kind, c.Expr = Computed, p.expr()
-	} else {
-		if k := p.peek().key; k == "," || k == ")" {
-			p.fail(p.peek().Pos, "write the type: "+quoteName(clip(name.Name))+" STRING", "column %s has no data type", quoteName(clip(name.Name)))
-		}
+	} else if k := p.peek().key; k != "," && k != ")" {
 		c.Type = p.typeName()
 		if p.accept("METADATA") {
 			c.Kind = Metadata
@@ -151,8 +310,23 @@ func (p *parser) notEnforced(at Pos) {
 // maxBuckets bounds the partitions of a table; no cluster takes more.
 const maxBuckets = 100_000
 
+// distributed reads how a table is distributed where that stands.
+func (p *parser) distributed() *Distribution {
+	if p.is("DISTRIBUTED") || p.isWords("PARTITIONED", "BY") {
+		return p.distribution()
+	}
+	return nil
+}
+
 func (p *parser) distribution() *Distribution {
-	d := &Distribution{Pos: p.expect("DISTRIBUTED").Pos}
+	d := &Distribution{Pos: p.peek().Pos}
+	if p.acceptWords("PARTITIONED", "BY") {
+		d.Partitioned, d.Columns = true, p.names()
+		return d
+	}
+	if !p.accept("DISTRIBUTION") {
+		p.expect("DISTRIBUTED")
+	}
 	if p.accept("BY") {
 		if p.is("RANGE") {
 			p.refuse(p.peek().Pos, "DISTRIBUTED BY RANGE", "write DISTRIBUTED BY (columns)")

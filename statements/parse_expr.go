@@ -13,13 +13,16 @@ const (
 	bindAdd
 	bindMul // *, /, %, ||
 	bindSign
+	bindZone  // AT TIME ZONE
+	bindClose // [ ], a field, whatever has no operator
 )
 
 var binaryOps = map[string]struct {
 	op    Operator
 	power int
 }{
-	"OR": {OpOr, bindOr}, "AND": {OpAnd, bindAnd},
+	"OVERLAPS": {OpOverlaps, bindCompare},
+	"OR":       {OpOr, bindOr}, "AND": {OpAnd, bindAnd},
 	"=": {OpEq, bindCompare}, "<>": {OpNe, bindCompare}, "<": {OpLt, bindCompare}, "<=": {OpLe, bindCompare}, ">": {OpGt, bindCompare}, ">=": {OpGe, bindCompare},
 	"+": {OpAdd, bindAdd}, "-": {OpSub, bindAdd},
 	"*": {OpMul, bindMul}, "/": {OpDiv, bindMul}, "%": {OpMod, bindMul}, "||": {OpConcat, bindMul},
@@ -38,10 +41,13 @@ func (p *parser) binary(power int) Expr {
 				return x
 			}
 			p.at++
-			if q := p.peek(); q.key == "ANY" || q.key == "ALL" || q.key == "SOME" {
-				p.refuse(q.Pos, q.key, oneTable)
+			n := &Binary{Pos: t.Pos, Op: o.op, X: x}
+			if q := p.peek(); o.power == bindCompare && (q.key == "ANY" || q.key == "ALL" || q.key == "SOME") && p.ahead(1).key == "(" {
+				n.Y = p.quantified(q)
+			} else {
+				n.Y = p.binary(o.power + 1)
 			}
-			x = &Binary{Pos: t.Pos, Op: o.op, X: x, Y: p.binary(o.power + 1)}
+			x = n
 			continue
 		}
 		y := p.postfix(x, power)
@@ -63,7 +69,50 @@ func (p *parser) prefix(power int) Expr {
 		p.at++
 		return &Unary{Pos: t.Pos, Op: Operator(t.key), X: p.binary(bindSign)}
 	}
-	return p.operand()
+	return p.suffixes(p.operand(), true)
+}
+
+// suffixes reads what binds closest behind an operand: [index], .field and, with zones, AT TIME ZONE.
+func (p *parser) suffixes(x Expr, zones bool) Expr {
+	for {
+		t := p.peek()
+		switch {
+		case t.key == "[":
+			p.at++
+			n := &Item{Pos: t.Pos, X: x, Index: p.expr()}
+			p.expect("]")
+			x = n
+		case t.key == "." && p.ahead(1).key == "*":
+			p.at += 2
+			x = &FieldOf{Pos: t.Pos, X: x, Star: true}
+		case t.key == "." && (p.ahead(1).kind == tokWord || p.ahead(1).kind == tokQuoted):
+			p.at++
+			name := p.take()
+			x = &FieldOf{Pos: t.Pos, X: x, Name: Ident{Pos: name.Pos, Name: name.text}}
+		case zones && t.key == "AT" && p.ahead(1).key == "TIME" && t.kind == tokWord:
+			p.at++
+			p.expect("TIME", "ZONE")
+			x = &AtTimeZone{Pos: t.Pos, X: x, Zone: p.suffixes(p.operand(), false)}
+		case zones && t.key == "AT" && p.ahead(1).key == "LOCAL" && t.kind == tokWord:
+			p.at += 2
+			x = &AtTimeZone{Pos: t.Pos, X: x}
+		default:
+			return x
+		}
+	}
+}
+
+// quantified reads ANY, SOME or ALL with what is in its parentheses.
+func (p *parser) quantified(t token) Expr {
+	q := &Quantified{Pos: t.Pos, Word: t.key}
+	p.at += 2
+	if p.isQuery() {
+		q.Query = p.query()
+	} else {
+		q.List = p.exprs()
+	}
+	p.expect(")")
+	return q
 }
 
 // postfix reads IS …, BETWEEN, IN, LIKE and SIMILAR TO behind x, and returns nil where none of them follows or binds close enough.
@@ -80,14 +129,8 @@ func (p *parser) postfix(x Expr, power int) Expr {
 		p.fail(t.Pos, "write <>", "Flink SQL has no !=")
 	case "::":
 		p.fail(t.Pos, "write CAST(x AS type)", "Flink SQL has no ::")
-	case "[":
-		p.refuse(t.Pos, "element access with [ ]", "")
-	case "OVERLAPS", "CONTAINS", "EQUALS", "PRECEDES", "SUCCEEDS", "MEMBER", "SUBMULTISET", "COLLATE":
+	case "CONTAINS", "EQUALS", "PRECEDES", "SUCCEEDS", "MEMBER", "SUBMULTISET", "COLLATE":
 		p.refuse(t.Pos, t.key, "")
-	case "AT":
-		if p.ahead(1).key == "TIME" || p.ahead(1).key == "LOCAL" {
-			p.refuse(t.Pos, "AT TIME ZONE", "")
-		}
 	}
 	if power > bindRange {
 		return nil
@@ -139,8 +182,17 @@ func (p *parser) isTest(x Expr, at Pos) Expr {
 			return &Is{Pos: at, X: x, Not: not, Op: op}
 		}
 	}
+	if p.accept("JSON") {
+		n := &IsJSON{Pos: at, X: x, Not: not}
+		for _, w := range []string{"VALUE", "SCALAR", "ARRAY", "OBJECT"} {
+			if n.What == "" && p.accept(w) {
+				n.What = w
+			}
+		}
+		return n
+	}
 	switch t := p.peek(); t.key {
-	case "JSON", "A", "NORMALIZED", "EMPTY", "OF":
+	case "A", "NORMALIZED", "EMPTY", "OF":
 		p.refuse(t.Pos, "IS "+t.key, "")
 	}
 	p.unexpected()
@@ -160,20 +212,14 @@ func (p *parser) between(x Expr, at Pos, not bool) Expr {
 
 func (p *parser) inList(x Expr, at Pos, not bool) Expr {
 	p.expect("(")
-	p.refuseSubquery()
-	n := &In{Pos: at, X: x, Not: not, List: []Expr{p.expr()}}
-	for p.accept(",") {
-		n.List = append(n.List, p.expr())
+	n := &In{Pos: at, X: x, Not: not}
+	if beginsQuery[p.peek().key] {
+		n.Query = p.query()
+	} else {
+		n.List = p.exprs()
 	}
 	p.expect(")")
 	return n
-}
-
-func (p *parser) refuseSubquery() {
-	switch t := p.peek(); t.key {
-	case "SELECT", "WITH", "VALUES":
-		p.refuse(t.Pos, "a query as an expression", oneTable)
-	}
 }
 
 // operand reads what operators stand between.
@@ -213,10 +259,17 @@ func (p *parser) operand() Expr {
 
 func (p *parser) group() Expr {
 	at := p.expect("(").Pos
-	p.refuseSubquery()
+	if beginsQuery[p.peek().key] {
+		q := p.query()
+		p.expect(")")
+		return &Subquery{Pos: at, Query: q}
+	}
 	x := p.expr()
 	if p.is(",") {
-		p.refuse(at, "a row of several values", "compare the values one by one")
+		p.at++
+		r := &Row{Pos: at, Items: append([]Expr{x}, p.exprs()...)}
+		p.expect(")")
+		return r
 	}
 	p.expect(")")
 	return x
@@ -242,15 +295,29 @@ func (p *parser) wordOperand(t token) Expr {
 		if t.key == "TIMESTAMP" && next.key == "WITH" {
 			p.refuse(t.Pos, "a TIMESTAMP literal with a time zone", "use TO_TIMESTAMP_LTZ")
 		}
-	case "EXISTS", "UNIQUE":
-		p.refuse(t.Pos, t.key, oneTable)
-	case "ARRAY", "MAP", "MULTISET", "CURSOR":
+	case "EXISTS":
+		p.at++
+		p.expect("(")
+		n := &Exists{Pos: t.Pos, Query: p.query()}
+		p.expect(")")
+		return n
+	case "ARRAY", "MAP", "MULTISET":
 		if next.key == "[" || next.key == "(" {
-			p.refuse(t.Pos, "the constructor "+t.key, "")
+			return p.collection(t)
 		}
-	case "ROW", "PERIOD":
+	case "ROW":
 		if next.key == "(" {
-			p.refuse(t.Pos, "the constructor "+t.key, "")
+			p.at += 2
+			r := &Row{Pos: t.Pos, Word: true}
+			if !p.is(")") {
+				r.Items = p.exprs()
+			}
+			p.expect(")")
+			return r
+		}
+	case "UNIQUE", "CURSOR", "PERIOD":
+		if next.key == "(" {
+			p.refuse(t.Pos, t.key, "")
 		}
 	case "NEXT", "CURRENT":
 		if next.key == "VALUE" {
@@ -264,6 +331,26 @@ func (p *parser) wordOperand(t token) Expr {
 	return p.columnOrCall()
 }
 
+// collection reads ARRAY[…], MAP[…], MULTISET[…], and the same made of a query in parentheses.
+func (p *parser) collection(t token) Expr {
+	p.at++
+	if p.accept("(") {
+		n := &Subquery{Pos: t.Pos, Make: t.key, Query: p.query()}
+		p.expect(")")
+		return n
+	}
+	p.expect("[")
+	n := &Collection{Pos: t.Pos, Kind: t.key}
+	if !p.is("]") {
+		n.Items = p.exprs()
+	}
+	end := p.expect("]")
+	if n.Kind == "MAP" && len(n.Items)%2 != 0 {
+		p.fail(end.Pos, "write MAP[key, value, …]", "the last key of the MAP has no value")
+	}
+	return n
+}
+
 // columnOrCall reads a column or, where a parenthesis follows, a call. Functions may have reserved names.
 func (p *parser) columnOrCall() Expr {
 	t := p.peek()
@@ -274,8 +361,8 @@ func (p *parser) columnOrCall() Expr {
 		p.wantExpr(t)
 	}
 	n := p.name()
-	if p.peek().key == "(" {
-		p.refuse(n.Pos, "the user-defined function "+clip(n.SQL()), "")
+	if last := len(n.Parts) - 1; p.peek().key == "(" {
+		return p.callOf(&Call{Pos: n.Pos, Of: n.Parts[:last], Func: strings.ToUpper(n.Parts[last].Name)})
 	}
 	return &ColumnName{n}
 }

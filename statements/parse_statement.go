@@ -2,7 +2,7 @@ package statements
 
 import "strings"
 
-// topLevel reads a statement and refuses the kinds that are not supported by their names.
+// topLevel reads a statement.
 func (p *parser) topLevel() Statement {
 	t := p.peek()
 	switch {
@@ -10,6 +10,34 @@ func (p *parser) topLevel() Statement {
 		return p.create(t.Pos)
 	case p.accept("INSERT"):
 		return p.insert(t.Pos)
+	case p.isQuery():
+		return &QueryStatement{Pos: t.Pos, Query: p.query()}
+	case p.accept("ALTER"):
+		return p.alter(t.Pos)
+	case p.accept("DROP"):
+		return p.drop(t.Pos)
+	case opensSet(p.tokens[p.at:]):
+		return p.statementSet()
+	case p.accept("SET"):
+		return p.set(t.Pos)
+	case p.accept("RESET"):
+		r := &Reset{Pos: t.Pos}
+		if p.peek().kind == tokString {
+			k := p.text()
+			r.Key = &k
+		}
+		return r
+	case p.accept("USE"):
+		if w := p.peek(); w.key == "MODULES" {
+			p.refuse(t.Pos, "USE MODULES", "the dialect has no modules")
+		}
+		return &Use{Pos: t.Pos, Catalog: p.accept("CATALOG"), Name: p.name()}
+	case p.accept("SHOW"):
+		return p.show(t.Pos)
+	case p.accept("DESCRIBE"), p.accept("DESC"):
+		return p.describe(t.Pos)
+	case p.accept("EXPLAIN"):
+		return p.explain(t.Pos)
 	}
 	p.refuseStatement(t)
 	for _, w := range statementWords {
@@ -19,31 +47,16 @@ func (p *parser) topLevel() Statement {
 	return nil
 }
 
-const oneStatement = "lifeboat takes CREATE TABLE and INSERT INTO … SELECT"
-
-// refuseStatement refuses what begins another kind of statement.
+// refuseStatement refuses what begins a statement that the dialect has not.
 func (p *parser) refuseStatement(t token) {
 	next := p.ahead(1).key
 	switch t.key {
-	case "SELECT", "WITH", "VALUES", "(":
-		p.refuse(t.Pos, "a query without INSERT INTO", "write INSERT INTO table SELECT …")
-	case "EXECUTE", "BEGIN", "STATEMENT":
-		if opensSet(p.tokens) {
-			p.refuse(t.Pos, "a statement set", "write its INSERT INTO statements one by one")
+	case "EXECUTE":
+		if next != "" {
+			p.refuse(t.Pos, "EXECUTE "+next, "write the statement without EXECUTE")
 		}
-		if t.key == "EXECUTE" && next != "" {
-			p.refuse(t.Pos, "EXECUTE "+next, oneStatement)
-		}
-	case "SET", "RESET", "USE":
-		p.refuse(t.Pos, t.key, "declare properties in lifeboat.yaml, under the pipeline")
-	case "ALTER", "DROP", "SHOW":
-		if next == "" {
-			return
-		}
-		p.refuse(t.Pos, t.key+" "+next, oneStatement)
-	case "DESCRIBE", "DESC", "EXPLAIN", "DELETE", "UPDATE", "TRUNCATE", "ANALYZE", "CALL", "LOAD", "UNLOAD", "ADD", "REMOVE", "COMPILE", "STOP",
-		"MERGE", "UPSERT", "REPLACE":
-		p.refuse(t.Pos, t.key, oneStatement)
+	case "DELETE", "UPDATE", "TRUNCATE", "ANALYZE", "CALL", "LOAD", "UNLOAD", "ADD", "REMOVE", "COMPILE", "STOP", "MERGE", "UPSERT", "REPLACE":
+		p.refuse(t.Pos, t.key, "the dialect has no such statement")
 	}
 }
 
@@ -62,18 +75,160 @@ func opensSet(tokens []token) bool {
 	return false
 }
 
-// skipSet skips the statements of a set to its END, which belong to the refused statement.
-func skipSet(lx *lexer, set *Parsed) (more bool) {
+// restOfSet appends the statements of a set up to its END to its first tokens, with the semicolons as symbols. more is false at the end of
+// the text.
+func restOfSet(lx *lexer, tokens []token) (all []token, bad *problem, more bool) {
 	for more = true; more; {
-		var tokens []token
-		if tokens, _, more = lx.statement(); len(tokens) == 0 {
-			continue
+		last := &tokens[len(tokens)-1]
+		if last.kind == tokEnd {
+			if last.text == "" {
+				return tokens, bad, false
+			}
+			last.kind, last.key = tokSymbol, ";"
 		}
-		p := &parser{tokens: tokens}
-		set.Text = lx.text[set.Offset:p.lastEnd()]
-		if tokens[0].key == "END" {
-			return more
+		next, p, m := lx.statement()
+		if more = m; bad == nil {
+			bad = p
+		}
+		if len(next) == 0 {
+			return tokens, bad, more
+		}
+		tokens = append(tokens, next...)
+		if next[0].key == "END" {
+			return tokens, bad, more
 		}
 	}
-	return false
+	return tokens, bad, more
+}
+
+// statementSet reads EXECUTE STATEMENT SET BEGIN … END, the same without EXECUTE, and the old BEGIN STATEMENT SET; … END.
+func (p *parser) statementSet() *StatementSet {
+	s := &StatementSet{Pos: p.peek().Pos}
+	if p.is("COMPILE") {
+		p.refuse(s.Pos, "COMPILE AND EXECUTE", "write EXECUTE STATEMENT SET BEGIN …; END")
+	}
+	if p.acceptWords("BEGIN", "STATEMENT", "SET") {
+		s.Execute = true
+		p.expect(";")
+	} else {
+		s.Execute = p.accept("EXECUTE")
+		p.expect("STATEMENT", "SET", "BEGIN")
+	}
+	for {
+		at := p.peek().Pos
+		p.expect("INSERT")
+		s.Inserts = append(s.Inserts, p.insert(at))
+		p.expect(";")
+		if p.accept("END") {
+			return s
+		}
+	}
+}
+
+func (p *parser) set(at Pos) *Set {
+	s := &Set{Pos: at}
+	if p.peek().kind == tokEnd {
+		return s
+	}
+	if t := p.peek(); t.kind == tokWord {
+		p.fail(t.Pos, "write SET 'key' = 'value'", "a property's key and value are strings")
+	}
+	k := p.text()
+	p.expect("=")
+	v := p.text()
+	s.Key, s.Value = &k, &v
+	return s
+}
+
+// shown is what SHOW lists, and where a name belongs to it.
+var shown = []struct {
+	what string
+	name bool
+}{
+	{"CREATE TABLE", true}, {"CREATE VIEW", true}, {"CREATE MODEL", true}, {"CREATE FUNCTION", true}, {"CREATE CONNECTION", true},
+	{"CREATE MATERIALIZED TABLE", true}, {"CREATE CATALOG", true}, {"PARTITIONS", true}, {"CURRENT CATALOG", false}, {"CURRENT DATABASE", false},
+	{"USER FUNCTIONS", false}, {"FUNCTIONS", false}, {"CATALOGS", false}, {"DATABASES", false}, {"MATERIALIZED TABLES", false}, {"TABLES", false},
+	{"VIEWS", false}, {"COLUMNS", false}, {"MODELS", false}, {"CONNECTIONS", false}, {"JOBS", false}, {"JARS", false}, {"FULL MODULES", false},
+	{"MODULES", false}, {"PROCEDURES", false}, {"AGENTS", false}, {"TOOLS", false}, {"SECRETS", false},
+}
+
+func (p *parser) show(at Pos) *Show {
+	s := &Show{Pos: at}
+	for _, w := range shown {
+		if p.acceptWords(strings.Fields(w.what)...) {
+			s.What = w.what
+			if w.name {
+				n := p.name()
+				s.Name = &n
+			}
+			break
+		}
+	}
+	if s.What == "" {
+		p.unexpected()
+	}
+	if s.Name == nil && (p.accept("FROM") || p.accept("IN")) {
+		n := p.name()
+		s.Name, s.From = &n, true
+	}
+	s.Not = p.accept("NOT")
+	if s.ILike = p.accept("ILIKE"); s.ILike || s.Not || p.is("LIKE") {
+		if !s.ILike {
+			p.expect("LIKE")
+		}
+		t := p.text()
+		s.Like = &t
+	}
+	return s
+}
+
+func (p *parser) describe(at Pos) *Describe {
+	d := &Describe{Pos: at}
+	for _, w := range []string{"FUNCTION", "MODEL", "CATALOG", "DATABASE", "CONNECTION", "JOB", "TABLE"} {
+		// The word may be the name of a table.
+		if k := p.ahead(1); p.is(w) && (k.kind == tokWord || k.kind == tokQuoted || k.kind == tokString) {
+			p.at++
+			d.What = w
+			break
+		}
+	}
+	if k := p.ahead(1); p.is("EXTENDED") && (k.kind == tokWord || k.kind == tokQuoted) {
+		p.at++
+		d.Extended = true
+	}
+	if p.peek().kind == tokString && d.What == "JOB" {
+		t := p.take()
+		d.Name = Name{Pos: t.Pos, Parts: []Ident{{Pos: t.Pos, Name: t.text}}}
+		return d
+	}
+	d.Name = p.name()
+	return d
+}
+
+func (p *parser) explain(at Pos) *Explain {
+	e := &Explain{Pos: at, PlanFor: p.acceptWords("PLAN", "FOR")}
+	for _, w := range []string{"ESTIMATED_COST", "CHANGELOG_MODE", "JSON_EXECUTION_PLAN", "PLAN_ADVICE"} {
+		p.want(w)
+	}
+	for !e.PlanFor && p.peek().kind == tokWord && strings.Contains("ESTIMATED_COST CHANGELOG_MODE JSON_EXECUTION_PLAN PLAN_ADVICE", p.peek().key) {
+		e.Details = append(e.Details, p.take().key)
+		if !p.accept(",") {
+			break
+		}
+	}
+	t := p.peek()
+	switch {
+	case opensSet(p.tokens[p.at:]):
+		e.Statement = p.statementSet()
+	case p.isQuery():
+		e.Statement = &QueryStatement{Pos: t.Pos, Query: p.query()}
+	case p.accept("INSERT"):
+		e.Statement = p.insert(t.Pos)
+	case p.accept("CREATE"):
+		e.Statement = p.create(t.Pos)
+	default:
+		p.want("SELECT")
+		p.unexpected()
+	}
+	return e
 }

@@ -13,7 +13,8 @@ func (p *parser) typeName() *TypeName {
 		switch {
 		case p.acceptWords("NOT", "NULL"):
 			t.Nullable = false
-		case p.accept("NULL"):
+		case p.is("NULL") && p.ahead(1).key != "ON": // NULL ON EMPTY is the JSON function's
+			p.at++
 			t.Nullable = true
 		}
 		k := KindArray

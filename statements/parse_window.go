@@ -1,7 +1,6 @@
 package statements
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 )
@@ -19,25 +18,6 @@ var windowFunctions = map[WindowKind]struct {
 
 // windowLengths names the parameters that are lengths of time in messages.
 var windowLengths = map[string]string{"SIZE": "the window's size", "SLIDE": "the slide", "STEP": "the step", "GAP": "the gap", "OFFSET": "the window's offset"}
-
-// tableFunction reads a windowing table function and refuses the other table functions by their names.
-func (p *parser) tableFunction() *WindowTable {
-	t := p.peek()
-	if t.kind != tokWord && t.kind != tokQuoted {
-		p.want(wantName)
-		p.unexpected()
-	}
-	w := &WindowTable{Pos: t.Pos, Kind: WindowKind(t.key)}
-	if _, ok := windowFunctions[w.Kind]; !ok {
-		p.refuse(t.Pos, "the table function "+clip(t.text), onlyTumble)
-	}
-	p.at++
-	p.expect("(")
-	p.windowArgs(w)
-	p.expect(")")
-	p.wholeSteps(w)
-	return w
-}
 
 func (p *parser) windowArgs(w *WindowTable) {
 	params := windowFunctions[w.Kind].params
@@ -83,14 +63,16 @@ func (p *parser) windowArgs(w *WindowTable) {
 }
 
 func (p *parser) windowArg(w *WindowTable, param string) {
-	t := p.peek()
 	switch param {
 	case "DATA":
-		if p.is("(") || p.isWords("TABLE", "(") {
-			p.refuse(t.Pos, fmt.Sprintf("a query as the input of %s", w.Kind), "write its result to a table first, or window a table by its name")
-		}
 		p.accept("TABLE")
-		w.Table = p.tableRef()
+		if p.is("(") {
+			p.at++
+			w.Query = p.query()
+			p.expect(")")
+		} else {
+			w.Table = p.tableRef()
+		}
 		p.windowPartition(w)
 	case "TIMECOL":
 		p.expect("DESCRIPTOR", "(")

@@ -34,6 +34,9 @@ func ParseAt(file string, line int, sql string) (*Script, []report.Finding) {
 		if len(tokens) < 2 && bad == nil {
 			continue // nothing but the semicolon or the end
 		}
+		if bad == nil && more && opensSet(tokens) {
+			tokens, bad, more = restOfSet(lx, tokens)
+		}
 		p := &parser{src: src, tokens: tokens}
 		parsed := &Parsed{src: src}
 		if len(tokens) > 0 {
@@ -45,9 +48,6 @@ func ParseAt(file string, line int, sql string) (*Script, []report.Finding) {
 		}
 		if bad != nil {
 			findings = append(findings, src.problem(bad))
-			if bad.rule != RuleLimit && opensSet(tokens) {
-				more = skipSet(lx, parsed)
-			}
 		}
 		script.Statements = append(script.Statements, parsed)
 	}

@@ -68,37 +68,20 @@ func (n *CreateTable) write(p *printer) {
 		p.WriteString("IF NOT EXISTS ")
 	}
 	n.Name.write(p)
-	var parts []Node
-	for _, c := range n.Columns {
-		parts = append(parts, c)
-	}
-	if n.Watermark != nil {
-		parts = append(parts, n.Watermark)
-	}
-	if n.PrimaryKey != nil && !n.PrimaryKey.Inline {
-		parts = append(parts, n.PrimaryKey)
-	}
-	if len(parts) > 0 {
-		p.WriteString(" (\n  ")
-		for i, part := range parts {
-			if i > 0 {
-				p.WriteString(",\n  ")
-			}
-			part.write(p)
-		}
-		p.WriteString("\n)")
-	}
-	if n.Comment != nil {
-		p.words(" COMMENT ", quoteString(n.Comment.Value))
-	}
+	p.elements(n.Columns, n.Watermark, n.PrimaryKey)
+	p.comment(n.Comment)
 	if n.Distribution != nil {
 		p.WriteByte(' ')
 		n.Distribution.write(p)
 	}
-	if len(n.Options) > 0 {
-		p.WriteString(" WITH (")
-		p.options(n.Options)
-		p.WriteByte(')')
+	p.with(n.Options)
+	if n.Like != nil {
+		p.WriteByte('\n')
+		n.Like.write(p)
+	}
+	if n.Query != nil {
+		p.WriteString("\nAS ")
+		n.Query.write(p)
 	}
 }
 
@@ -111,7 +94,7 @@ func (n *ColumnDef) write(p *printer) {
 	if n.Kind == Computed {
 		p.WriteString(" AS ")
 		p.expr(n.Expr)
-	} else {
+	} else if n.Type != nil {
 		p.WriteByte(' ')
 		n.Type.write(p)
 	}
@@ -151,6 +134,11 @@ func (n *PrimaryKeyDef) write(p *printer) {
 }
 
 func (n *Distribution) write(p *printer) {
+	if n.Partitioned {
+		p.WriteString("PARTITIONED BY ")
+		p.names(n.Columns)
+		return
+	}
 	p.WriteString("DISTRIBUTED")
 	if len(n.Columns) > 0 {
 		p.WriteString(" BY ")
@@ -165,13 +153,31 @@ func (n *Distribution) write(p *printer) {
 }
 
 func (n *Insert) write(p *printer) {
-	p.WriteString("INSERT INTO ")
+	word := "INTO "
+	if n.Overwrite {
+		word = "OVERWRITE "
+	}
+	p.words("INSERT ", word)
 	n.Table.write(p)
 	p.hints(n.Hints)
+	if len(n.Partition) > 0 {
+		p.WriteString(" PARTITION (")
+		list(p, n.Partition, func(a Assignment) {
+			p.name(a.Column)
+			if a.Value != nil {
+				p.WriteString(" = ")
+				p.expr(a.Value)
+			}
+		})
+		p.WriteByte(')')
+	}
 	if len(n.Columns) > 0 {
 		p.WriteByte(' ')
 		p.names(n.Columns)
 	}
 	p.WriteByte('\n')
 	n.Query.write(p)
+	if n.OnConflict != "" {
+		p.words("\nON CONFLICT DO ", n.OnConflict)
+	}
 }

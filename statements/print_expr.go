@@ -37,10 +37,14 @@ func power(e Expr) int {
 		return bindIs // IS [NOT] DISTINCT FROM
 	case *Is:
 		return bindIs
+	case *IsJSON:
+		return bindIs
+	case *AtTimeZone:
+		return bindZone
 	case *Between, *In, *Like:
 		return bindRange
 	}
-	return bindSign + 1
+	return bindClose
 }
 
 // operand writes an operand that must bind at least as close as least, else it stands in parentheses.
@@ -108,7 +112,7 @@ func (n *Unary) write(p *printer) {
 		p.operand(n.X, bindNot)
 		return
 	}
-	p.operand(n.X, bindSign+1) // -(-x): two signs side by side would begin a comment
+	p.operand(n.X, bindZone) // -(-x): two signs side by side would begin a comment
 }
 
 // write goes down the left side of a chain of operators in a loop: a chain may be as long as a statement.
@@ -158,8 +162,13 @@ func (n *Between) write(p *printer) {
 func (n *In) write(p *printer) {
 	p.operand(n.X, bindRange)
 	p.not(n.Not)
-	p.WriteString(" IN (")
-	list(p, n.List, p.expr)
+	p.WriteString(" IN ")
+	if n.Query != nil {
+		p.nested(n.Query)
+		return
+	}
+	p.WriteByte('(')
+	p.exprs(n.List)
 	p.WriteByte(')')
 }
 
@@ -209,6 +218,10 @@ func (n *Cast) write(p *printer) {
 }
 
 func (n *Call) write(p *printer) {
+	for _, part := range n.Of {
+		p.name(part)
+		p.WriteByte('.')
+	}
 	if isWord(n.Func) {
 		p.WriteString(n.Func)
 	} else {
@@ -229,14 +242,23 @@ func (n *Call) write(p *printer) {
 		if n.Distinct {
 			p.WriteString("DISTINCT ")
 		}
-		list(p, n.Args, p.expr)
+		p.exprs(n.Args)
+		if len(n.OrderBy) > 0 && !n.Within {
+			p.WriteString(" ORDER BY ")
+			list(p, n.OrderBy, func(o *OrderItem) { o.write(p) })
+		}
 	}
 	p.WriteByte(')')
-	if n.Filter != nil {
-		p.WriteString(" FILTER (WHERE ")
-		p.expr(n.Filter)
+	if n.Nulls != "" {
+		p.words(" ", n.Nulls)
+	}
+	if n.Within {
+		p.WriteString(" WITHIN GROUP (ORDER BY ")
+		list(p, n.OrderBy, func(o *OrderItem) { o.write(p) })
 		p.WriteByte(')')
 	}
+	p.filter(n.Filter)
+	p.over(n.Over)
 }
 
 func (n *Extract) write(p *printer) {

@@ -23,6 +23,14 @@ func (p *printer) hints(hs []Hint) {
 }
 
 func (n *Query) write(p *printer) {
+	if len(n.With) > 0 {
+		p.WriteString("WITH ")
+		if n.Recursive {
+			p.WriteString("RECURSIVE ")
+		}
+		list(p, n.With, func(c *CommonTable) { c.write(p) })
+		p.WriteByte('\n')
+	}
 	n.Body.write(p)
 	if len(n.OrderBy) > 0 {
 		p.WriteString("\nORDER BY ")
@@ -78,6 +86,18 @@ func (n *Select) write(p *printer) {
 		p.WriteString("\nHAVING ")
 		p.expr(n.Having)
 	}
+	if len(n.Windows) > 0 {
+		p.WriteString("\nWINDOW ")
+		list(p, n.Windows, func(w *WindowDef) {
+			p.name(w.Name)
+			p.WriteString(" AS ")
+			w.Spec.write(p)
+		})
+	}
+	if n.Qualify != nil {
+		p.WriteString("\nQUALIFY ")
+		p.expr(n.Qualify)
+	}
 }
 
 func (n *SelectItem) write(p *printer) {
@@ -103,12 +123,20 @@ func (p *printer) alias(a *Alias) {
 func (n *TableRef) write(p *printer) {
 	n.Name.write(p)
 	p.hints(n.Hints)
+	if n.AsOf != nil {
+		p.WriteString(" FOR SYSTEM_TIME AS OF ")
+		p.expr(n.AsOf)
+	}
 	p.alias(n.Alias)
 }
 
 func (n *WindowTable) write(p *printer) {
 	p.words("TABLE(", string(n.Kind), "(TABLE ")
-	n.Table.write(p)
+	if n.Query != nil {
+		p.nested(n.Query)
+	} else {
+		n.Table.write(p)
+	}
 	if len(n.PartitionBy) > 0 {
 		p.WriteString(" PARTITION BY ")
 		p.names(n.PartitionBy)
@@ -130,6 +158,9 @@ func (n *WindowTable) write(p *printer) {
 }
 
 func (n *Derived) write(p *printer) {
+	if n.Lateral {
+		p.WriteString("LATERAL ")
+	}
 	p.WriteByte('(')
 	n.Query.write(p)
 	p.WriteByte(')')

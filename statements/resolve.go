@@ -12,12 +12,16 @@ func Resolve(p *Parsed, cat Catalog) (*Resolved, []report.Finding) {
 	bad := caught(func() {
 		switch n := p.Statement.(type) {
 		case *CreateTable:
+			supported(n)
 			out.Table = tableOf(n)
 		case *Insert:
+			supported(n)
 			r := &resolver{cat: cat}
 			out.Write = r.write(n)
-		default:
+		case nil:
 			panic(&problem{Pos: p.Pos, rule: RuleSyntax, message: "the statement was not understood"})
+		default:
+			supported(n)
 		}
 	})
 	if bad != nil {

@@ -36,17 +36,16 @@ func isCall(e Expr, name string) bool {
 	return ok && c.Func == name
 }
 
-// windows are the windowing table functions of the statement.
+// windows are the windowing table functions over tables in the statement.
 func (in *judged) windows() []*WindowTable {
-	n := in.insert()
-	if n == nil {
-		return nil
-	}
 	var out []*WindowTable
-	for _, s := range selects(n.Query) {
-		if w, ok := s.From.(*WindowTable); ok {
+	v := queryVisitor{table: func(t TableExpr) {
+		if w, ok := t.(*WindowTable); ok && w.Table != nil {
 			out = append(out, w)
 		}
+	}}
+	for _, q := range queriesOf(in.stmt) {
+		v.walkQuery(q, nil)
 	}
 	return out
 }

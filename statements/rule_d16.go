@@ -13,25 +13,19 @@ var d16 = Rule{
 }
 
 func checkD16(in *judged) []hit {
-	n := in.insert()
-	if n == nil {
-		return nil
-	}
 	var out []hit
-	for q := n.Query; q != nil; {
-		if q.LimitAt.Line > 0 && q.Limit != nil && len(q.OrderBy) == 0 {
-			word := "LIMIT"
-			if q.Fetch {
-				word = "FETCH"
-			}
-			out = append(out, hit{at: q.LimitAt, message: word + " keeps the rows that happen to come first"})
+	v := queryVisitor{query: func(q *Query) {
+		if q.Limit == nil || len(q.OrderBy) > 0 {
+			return
 		}
-		s, ok := q.Body.(*Select)
-		if q = nil; ok {
-			if d, ok := s.From.(*Derived); ok {
-				q = d.Query
-			}
+		word := "LIMIT"
+		if q.Fetch {
+			word = "FETCH"
 		}
+		out = append(out, hit{at: q.LimitAt, message: word + " keeps the rows that happen to come first"})
+	}}
+	for _, q := range queriesOf(in.stmt) {
+		v.walkQuery(q, nil)
 	}
 	return out
 }

@@ -106,6 +106,9 @@ func Weakest(a, b Judgement) Judgement {
 
 // shape is the verdict that the kind of query allows, before any rule.
 func (in *judged) shape() Judgement {
+	if bad := caught(func() { understood(in.stmt) }); bad != nil && len(queriesOf(in.stmt)) > 0 {
+		return Judgement{NonDeterministic, "how far it is deterministic is not known: " + bad.message}
+	}
 	n, ok := in.stmt.(*Insert)
 	if !ok {
 		return Judgement{DeterministicChangelog, "nothing is computed"}

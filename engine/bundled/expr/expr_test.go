@@ -63,10 +63,7 @@ func declared(t testing.TB) *statements.Table {
 // scalar resolves an expression over the row.
 func scalar(t testing.TB, sql string) statements.Scalar {
 	t.Helper()
-	u, findings := statements.ParseOne("e.sql", "SELECT "+sql+" FROM t")
-	if len(findings) > 0 {
-		u, findings = statements.ParseOne("e.sql", "INSERT INTO s SELECT "+sql+" FROM t")
-	}
+	u, findings := statements.ParseOne("e.sql", "INSERT INTO s SELECT "+sql+" FROM t")
 	if len(findings) > 0 {
 		t.Fatalf("%s: %v", sql, findings)
 	}
