@@ -93,7 +93,39 @@ func observeTopics(ctx context.Context, r *linking.Region, state *plans.RegionSt
 			state.Topics[c.Name].Configs[kv.Key] = kv.MaybeValue()
 		}
 	}
-	return observeOffsets(ctx, r, state, names)
+	if err := observeOffsets(ctx, r, state, names); err != nil {
+		return err
+	}
+	observeSizes(ctx, r, state)
+	return nil
+}
+
+// observeSizes asks how many bytes the partitions hold whose retention counts in bytes: with their times that is the rate at which they
+// fill. Brokers that do not tell leave it unknown.
+func observeSizes(ctx context.Context, r *linking.Region, state *plans.RegionState) {
+	asked := kadm.TopicsSet{}
+	for name, t := range state.Topics {
+		if bytes := t.Configs["retention.bytes"]; bytes == "" || strings.HasPrefix(bytes, "-") {
+			continue
+		}
+		for p := range t.Partitions {
+			asked.Add(name, int32(p))
+		}
+	}
+	if len(asked) == 0 {
+		return
+	}
+	dirs, err := r.Admin.DescribeAllLogDirs(ctx, asked)
+	if err != nil && len(dirs) == 0 {
+		return
+	}
+	dirs.Each(func(d kadm.DescribedLogDir) {
+		d.Topics.Each(func(p kadm.DescribedLogDirPartition) {
+			if t := state.Topics[p.Topic]; t != nil && !p.IsFuture && int(p.Partition) < len(t.Partitions) {
+				t.Partitions[p.Partition].Bytes = max(t.Partitions[p.Partition].Bytes, p.Size)
+			}
+		})
+	})
 }
 
 // observeOffsets reads the log ends and times of every partition. Times are what ListOffsets answers: a marker counts with its own

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -64,7 +63,7 @@ func (c *computation) statements() {
 			sp.Properties = map[string]string{}
 		}
 		own := horizons[s.Name]
-		facts.History = c.retention(&sp, own)
+		facts.History = c.retention(&sp, own, p)
 		if sp.Kind == kindInsert {
 			c.strategy(&sp, p, horizons)
 		} else {
@@ -152,73 +151,6 @@ func (c *computation) pipeline(name string) *Pipeline {
 		return &Pipeline{Name: name}
 	}
 	return c.decl.Topology.Pipelines[i]
-}
-
-// retention judges the history of every mirrored topic that the statement depends on.
-func (c *computation) retention(sp *StatementPlan, horizons map[string]statements.Horizon) map[string]statements.RetentionVerdict {
-	history := map[string]statements.RetentionVerdict{}
-	var formulas []string
-	for _, topic := range slices.Sorted(maps.Keys(horizons)) {
-		h := horizons[topic]
-		if len(h.Windows) == 0 && h.Unknown == "" && h.Duration() == 0 {
-			continue
-		}
-		text := h.String()
-		if len(horizons) > 1 {
-			text = topic + ": " + text
-		}
-		formulas = append(formulas, text)
-		logs := statements.LogFacts{Topic: topic, Now: c.seen.At}
-		if t := c.to.Topics[topic]; t != nil {
-			// What will be in force after promotion decides, not what holds while the topic is a mirror.
-			logs.Configs = maps.Clone(t.Configs)
-			if i := slices.IndexFunc(c.plan.Topics, func(p TopicPlan) bool { return p.Name == topic }); i >= 0 {
-				if logs.Configs == nil {
-					logs.Configs = map[string]string{}
-				}
-				maps.Copy(logs.Configs, c.plan.Topics[i].Configs)
-			}
-			for i, p := range t.Partitions {
-				logs.Partitions = append(logs.Partitions, statements.PartitionLog{Partition: int32(i), Start: int64(p.Start), End: int64(p.End), Oldest: fromMillis(p.Oldest)})
-			}
-		}
-		need := h.Duration()
-		if h.Unbounded {
-			need = statements.Unlimited
-		}
-		v := statements.JudgeRetention(logs, need)
-		if c.to.Topics[topic] == nil && v.Verdict == statements.UnknownReach {
-			v.Detail = fmt.Sprintf("topic %s does not exist in %s", topic, c.link.To)
-		}
-		if h.Unknown != "" && !h.Unbounded && v.Verdict == statements.Proven {
-			v.Verdict, v.Detail = statements.UnknownReach, h.Unknown
-		}
-		history[topic] = v
-		sp.Retention = append(sp.Retention, RetentionVerdict{Topic: topic, Verdict: string(v.Verdict), Need: Duration(v.Need), Have: Duration(v.Have),
-			Missing: Duration(v.Missing), Detail: v.Detail})
-	}
-	sp.Horizon = strings.Join(formulas, "; ")
-	return history
-}
-
-func fromMillis(ms int64) time.Time {
-	if ms < 0 {
-		return time.Time{}
-	}
-	return time.UnixMilli(ms).UTC()
-}
-
-// mendable gives a finding about history the setting that would mend it.
-func (c *computation) mendable(f *report.Finding, sp *StatementPlan) {
-	if f.Rule != "D35" {
-		return
-	}
-	for _, v := range sp.Retention {
-		if v.Verdict == string(statements.Insufficient) && strings.Contains(f.Message, v.Topic) {
-			f.Remedy = fmt.Sprintf("keep %s longer in %s: topics: {configs: {retention.ms: %[4]q}} of link %[3]s", v.Topic, c.link.To, c.link.Name,
-				strconv.FormatInt(time.Duration(v.Need+Duration(startMargin)).Milliseconds(), 10))
-		}
-	}
 }
 
 // strategy decides how an INSERT is brought up, and from where.

@@ -117,23 +117,24 @@ func (p *Plan) Validate() error {
 
 // StatementPlan is how one statement is brought up in the destination.
 type StatementPlan struct {
-	Name       string             `json:"name"`
-	Pipeline   string             `json:"pipeline"`
-	File       string             `json:"file"`
-	SQL        string             `json:"sql"`
-	Kind       string             `json:"kind"` // CREATE_TABLE, INSERT_INTO
-	Strategy   Strategy           `json:"strategy"`
-	Reason     string             `json:"reason"`
-	Needs      []string           `json:"needs,omitempty"` // statement names that must be started before
-	Reads      []string           `json:"reads,omitempty"`
-	Writes     []string           `json:"writes,omitempty"`
-	Start      Positions          `json:"start,omitempty"` // explicit, for mirrored inputs
-	Properties map[string]string  `json:"properties,omitempty"`
-	Horizon    string             `json:"horizon,omitempty"` // "1h (TUMBLE) + 180ms (watermark) = 1h0m0.18s"
-	Retention  []RetentionVerdict `json:"retention,omitempty"`
-	Verdict    string             `json:"verdict,omitempty"`
-	VerdictWhy string             `json:"verdictWhy,omitempty"`
-	Rebuild    string             `json:"rebuild,omitempty"` // "27,004 rows ÷ 50,000 rows/s = 0.5 s of RTO 5m0s"
+	Name            string             `json:"name"`
+	Pipeline        string             `json:"pipeline"`
+	File            string             `json:"file"`
+	SQL             string             `json:"sql"`
+	Kind            string             `json:"kind"` // CREATE_TABLE, INSERT_INTO
+	Strategy        Strategy           `json:"strategy"`
+	Reason          string             `json:"reason"`
+	Needs           []string           `json:"needs,omitempty"` // statement names that must be started before
+	Reads           []string           `json:"reads,omitempty"`
+	Writes          []string           `json:"writes,omitempty"`
+	Start           Positions          `json:"start,omitempty"` // explicit, for mirrored inputs
+	Properties      map[string]string  `json:"properties,omitempty"`
+	Horizon         string             `json:"horizon,omitempty"` // "1h (TUMBLE) + 180ms (watermark) = 1h0m0.18s"
+	Retention       []RetentionVerdict `json:"retention,omitempty"`
+	SourceRetention []RetentionVerdict `json:"sourceRetention,omitempty"` // the same of the source's topics, where it was seen
+	Verdict         string             `json:"verdict,omitempty"`
+	VerdictWhy      string             `json:"verdictWhy,omitempty"`
+	Rebuild         string             `json:"rebuild,omitempty"` // "27,004 rows ÷ 50,000 rows/s = 0.5 s of RTO 5m0s"
 }
 
 // RetentionVerdict says whether a region's topic holds enough history.
@@ -144,6 +145,7 @@ type RetentionVerdict struct {
 	Have    Duration `json:"have"`
 	Missing Duration `json:"missing,omitempty"`
 	Detail  string   `json:"detail"`
+	Mend    []string `json:"mend,omitempty"` // configs that would mend it, as key=value
 }
 
 // TopicPlan is one mirrored topic.

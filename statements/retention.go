@@ -26,7 +26,13 @@ type RetentionVerdict struct {
 	Have    time.Duration // what is proven; Unlimited where nothing is ever deleted
 	Missing time.Duration // Need minus Have, where Insufficient
 	Detail  string
+	Mend    []Setting // the configs of the topic that would mend it, where it is not Proven and configs can
 }
+
+// Setting is a topic's config with the value that it needs.
+type Setting struct{ Key, Value string }
+
+func (s Setting) String() string { return s.Key + "=" + s.Value }
 
 // LogFacts is what is known of a topic's log in the region where the statement starts.
 type LogFacts struct {
@@ -35,6 +41,12 @@ type LogFacts struct {
 	Configs        map[string]string // retention.ms, retention.bytes, cleanup.policy, min.compaction.lag.ms as the broker tells them
 	Partitions     []PartitionLog
 	BytesPerSecond float64 // measured, of the busiest partition; 0 = not measured
+
+	// Upsert: the input is read as one, so that of each key only the last record counts, and compaction takes nothing that does.
+	Upsert bool
+	// CatchUp is how long re-reading the log takes, 0 where that is not known: a tombstone must outlive it, or a key that was deleted
+	// while the log is read stays.
+	CatchUp time.Duration
 }
 
 // PartitionLog is one partition's log.
@@ -57,7 +69,7 @@ func JudgeRetention(f LogFacts, need time.Duration) RetentionVerdict {
 		return v
 	}
 	var details []string
-	for _, limit := range []limit{f.byCleanup(need), f.byTime(), f.bySize(), f.byLog(need)} {
+	for _, limit := range []limit{f.byCleanup(need), f.byTombstones(), f.byTime(), f.bySize(), f.byLog(need)} {
 		if limit.detail != "" {
 			details = append(details, limit.detail)
 		}
@@ -65,12 +77,14 @@ func JudgeRetention(f LogFacts, need time.Duration) RetentionVerdict {
 			if v.Verdict == Proven {
 				v.Verdict = UnknownReach
 			}
+			v.Mend = append(v.Mend, limit.mend(need)...)
 			continue
 		}
 		v.Have = min(v.Have, limit.reach)
 		if limit.reach < need {
 			v.Verdict = Insufficient
 			v.Missing = max(v.Missing, need-limit.reach)
+			v.Mend = append(v.Mend, limit.mend(need)...)
 		}
 	}
 	v.Detail = strings.Join(details, "; ")
@@ -82,6 +96,28 @@ type limit struct {
 	reach   time.Duration
 	unknown bool
 	detail  string
+	config  string                          // the config that sets it, "" where none does
+	value   func(need time.Duration) string // what it must be; nil: the need in milliseconds
+}
+
+// mend is the config that would lift the limit.
+func (l limit) mend(need time.Duration) []Setting {
+	switch {
+	case l.config == "":
+		return nil
+	case l.value != nil:
+		return []Setting{{l.config, l.value(need)}}
+	case need == Unlimited:
+		return []Setting{{l.config, "-1"}}
+	}
+	return []Setting{{l.config, strconv.FormatInt((need + mendMargin).Milliseconds(), 10)}}
+}
+
+// mendMargin is how much more than the need a mended retention keeps: a start position reaches back as much further than the horizon.
+const mendMargin = time.Minute
+
+func settingOf(value string) func(time.Duration) string {
+	return func(time.Duration) string { return value }
 }
 
 func free() limit { return limit{reach: Unlimited} }
@@ -106,15 +142,35 @@ func (f LogFacts) byCleanup(need time.Duration) limit {
 		return limit{unknown: true, detail: "cleanup.policy is not known"}
 	case !strings.Contains(policy, "compact"):
 		return free()
+	case f.Upsert:
+		return limit{reach: Unlimited, detail: "the topic is compacted, and of each key only the last record counts"}
 	}
 	lag, ok := f.number("min.compaction.lag.ms")
 	if !ok {
 		return limit{unknown: true, detail: "the topic is compacted, and min.compaction.lag.ms is not known"}
 	}
 	if d := millis(lag); d < need {
-		return limit{reach: d, detail: fmt.Sprintf("the topic is compacted: records older than min.compaction.lag.ms = %s may be gone", days(d))}
+		keep := limit{reach: d, detail: fmt.Sprintf("the topic is compacted: records older than min.compaction.lag.ms = %s may be gone", days(d)), config: "min.compaction.lag.ms"}
+		if need == Unlimited {
+			keep.config, keep.value = "cleanup.policy", settingOf("delete")
+		}
+		return keep
 	}
 	return free()
+}
+
+// byTombstones: a tombstone goes delete.retention.ms after it was compacted. Who has read the record before it and comes to the tombstone
+// later than that keeps the key.
+func (f LogFacts) byTombstones() limit {
+	if !f.Upsert || !strings.Contains(f.Configs["cleanup.policy"], "compact") || f.CatchUp <= 0 {
+		return free()
+	}
+	ms, ok := f.number("delete.retention.ms")
+	if !ok || millis(ms) >= f.CatchUp {
+		return free()
+	}
+	return limit{unknown: true, config: "delete.retention.ms", value: settingOf(strconv.FormatInt((2 * f.CatchUp).Milliseconds(), 10)),
+		detail: fmt.Sprintf("tombstones go after delete.retention.ms = %s, and re-reading takes %s: keys that are deleted meanwhile may stay", days(millis(ms)), short(f.CatchUp.Round(time.Second)))}
 }
 
 // byTime: retention.ms counts only with cleanup.policy delete.
@@ -129,7 +185,7 @@ func (f LogFacts) byTime() limit {
 	case ms < 0:
 		return limit{reach: Unlimited, detail: "retention.ms is unlimited"}
 	}
-	return limit{reach: millis(ms), detail: "retention.ms is " + days(millis(ms))}
+	return limit{reach: millis(ms), detail: "retention.ms is " + days(millis(ms)), config: "retention.ms"}
 }
 
 // bySize: retention.bytes holds a time only at a known rate.
@@ -151,8 +207,17 @@ func (f LogFacts) bySize() limit {
 	if seconds < Unlimited.Seconds() {
 		reach = time.Duration(seconds * float64(time.Second))
 	}
-	return limit{reach: reach, detail: fmt.Sprintf("retention.bytes is %d a partition, %s at %.0f bytes a second", bytes, days(reach), f.BytesPerSecond)}
+	return limit{reach: reach, detail: fmt.Sprintf("retention.bytes is %d a partition, %s at %.0f bytes a second", bytes, days(reach), f.BytesPerSecond), config: "retention.bytes",
+		value: func(need time.Duration) string {
+			if bytes := need.Seconds() * f.BytesPerSecond * sizeMargin; need != Unlimited && bytes < math.MaxInt64 {
+				return strconv.FormatInt(int64(bytes), 10)
+			}
+			return "-1"
+		}}
 }
+
+// sizeMargin is how much faster than measured a partition may fill in a mended retention.bytes.
+const sizeMargin = 1.5
 
 // byLog: what is in the partitions now.
 func (f LogFacts) byLog(need time.Duration) limit {

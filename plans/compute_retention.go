@@ -1,0 +1,134 @@
+package plans
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/statements"
+)
+
+// retention judges the history of every mirrored topic that the statement depends on, in the destination, where it decides, and in the
+// source, from which the destination could be filled again and where a failback would rebuild.
+func (c *computation) retention(sp *StatementPlan, horizons map[string]statements.Horizon, p *Pipeline) map[string]statements.RetentionVerdict {
+	history := map[string]statements.RetentionVerdict{}
+	var formulas []string
+	for _, topic := range slices.Sorted(maps.Keys(horizons)) {
+		h := horizons[topic]
+		if len(h.Windows) == 0 && h.Unknown == "" && h.Duration() == 0 {
+			continue
+		}
+		text := h.String()
+		if len(horizons) > 1 {
+			text = topic + ": " + text
+		}
+		formulas = append(formulas, text)
+		// What will be in force after promotion decides, not what holds while the topic is a mirror.
+		configs := map[string]string{}
+		if i := slices.IndexFunc(c.plan.Topics, func(p TopicPlan) bool { return p.Name == topic }); i >= 0 {
+			configs = c.plan.Topics[i].Configs
+		}
+		v := c.judgeLog(topic, c.to, configs, h, p)
+		if c.to.Topics[topic] == nil && v.Verdict == statements.UnknownReach {
+			v.Detail = fmt.Sprintf("topic %s does not exist in %s", topic, c.link.To)
+		}
+		history[topic] = v
+		sp.Retention = append(sp.Retention, retentionLine(v))
+		if c.from.Topics[topic] != nil {
+			sp.SourceRetention = append(sp.SourceRetention, retentionLine(c.judgeLog(topic, c.from, nil, h, p)))
+		}
+	}
+	sp.Horizon = strings.Join(formulas, "; ")
+	return history
+}
+
+// judgeLog says whether a topic of a region reaches back to a horizon. configs are those that will be in force instead of what was seen.
+func (c *computation) judgeLog(topic string, region *RegionState, configs map[string]string, h statements.Horizon, p *Pipeline) statements.RetentionVerdict {
+	logs := statements.LogFacts{Topic: topic, Now: c.seen.At}
+	if t, ok := c.analysis.tables.Table(topic); ok {
+		logs.Upsert = h.Unbounded && t.Mode() == statements.Upsert // the last row of a key is all that counts where all of the input does
+	}
+	if t := region.Topics[topic]; t != nil {
+		logs.Configs = map[string]string{}
+		maps.Copy(logs.Configs, t.Configs)
+		maps.Copy(logs.Configs, configs)
+		var rows int64
+		for i, part := range t.Partitions {
+			logs.Partitions = append(logs.Partitions, statements.PartitionLog{Partition: int32(i), Start: int64(part.Start), End: int64(part.End), Oldest: fromMillis(part.Oldest)})
+			logs.BytesPerSecond = max(logs.BytesPerSecond, part.bytesPerSecond())
+			rows += max(0, int64(part.End-part.Start))
+		}
+		rate := p.Rate
+		if rate == 0 {
+			rate = defaultRate
+		}
+		logs.CatchUp = time.Duration(float64(rows) / rate * float64(time.Second))
+	}
+	need := h.Duration()
+	if h.Unbounded {
+		need = statements.Unlimited
+	}
+	v := statements.JudgeRetention(logs, need)
+	if h.Unknown != "" && !h.Unbounded && v.Verdict == statements.Proven {
+		v.Verdict, v.Detail = statements.UnknownReach, h.Unknown
+	}
+	return v
+}
+
+// leastSpan is over how much time a partition's rate is measured at least: less says nothing of a day.
+const leastSpan = time.Minute
+
+// bytesPerSecond is the rate at which a partition filled, 0 where it was not measured.
+func (p PartitionState) bytesPerSecond() float64 {
+	span := time.Duration(p.Newest-p.Oldest) * time.Millisecond
+	if p.Bytes <= 0 || p.Oldest < 0 || span < leastSpan {
+		return 0
+	}
+	return float64(p.Bytes) / span.Seconds()
+}
+
+func retentionLine(v statements.RetentionVerdict) RetentionVerdict {
+	line := RetentionVerdict{Topic: v.Topic, Verdict: string(v.Verdict), Need: Duration(v.Need), Have: Duration(v.Have), Missing: Duration(v.Missing), Detail: v.Detail}
+	for _, m := range v.Mend {
+		line.Mend = append(line.Mend, m.String())
+	}
+	return line
+}
+
+func fromMillis(ms int64) time.Time {
+	if ms < 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(ms).UTC()
+}
+
+// mendable gives a finding about history the setting that would mend it.
+func (c *computation) mendable(f *report.Finding, sp *StatementPlan) {
+	if f.Rule != "D35" {
+		return
+	}
+	for _, v := range sp.Retention {
+		if v.Verdict == string(statements.Insufficient) && strings.Contains(f.Message, v.Topic) {
+			f.Remedy = v.Remedy(c.link.To, c.link.Name)
+		}
+	}
+}
+
+// Remedy says how a topic would be made to reach back far enough in a region that a link mirrors into.
+func (v RetentionVerdict) Remedy(region, link string) string {
+	if len(v.Mend) == 0 {
+		if v.Verdict == string(statements.Insufficient) {
+			return fmt.Sprintf("wait %s until %s holds enough in %s, or mirror it again from where older records are still there", v.Missing, v.Topic, region)
+		}
+		return ""
+	}
+	var settings []string
+	for _, m := range v.Mend {
+		key, value, _ := strings.Cut(m, "=")
+		settings = append(settings, fmt.Sprintf("%s: %q", key, value))
+	}
+	return fmt.Sprintf("keep %s longer in %s: topics: {configs: {%s}} of link %s", v.Topic, region, strings.Join(settings, ", "), link)
+}
