@@ -38,6 +38,7 @@ var checks = []check{
 	{"link-configs", checkConfigs, true},
 	{"transactions", checkTransactions, true},
 	{"group-idle", checkGroups, false},
+	{"grants", checkGrants, true},
 	{"access", checkAccess, true},
 	{"registry", checkRegistry, false},
 	{"engine", checkEngine, false},

@@ -74,7 +74,9 @@ func TestLinkRunsWithJustItsGrants(t *testing.T) {
 			setQuota(t, east, "app", "producer_byte_rate", 1<<20)
 
 			p := &pair{t: t, env: env, east: openAs(t, env.East, "link"), west: openAs(t, env.West, "link"), decl: decl}
+			p.tried("before it has run", 5)
 			must(t, p.once())
+			p.tried("after it has run", 10)
 			if diff := cmp.Diff(consume(t, east, topic), consume(t, west, topic)); diff != "" {
 				t.Errorf("(-east +west):\n%s", diff)
 			}
@@ -101,10 +103,38 @@ func TestLinkRunsWithJustItsGrants(t *testing.T) {
 			if err := stop(); !errors.Is(err, context.Canceled) {
 				t.Errorf("the run ended with %v", err)
 			}
+			// A repair, which deletes the topic and makes it again.
+			put(t, west, topic, 1, 2)
+			mirrorErrors(t, p.once())
+			_, err = p.repair(t.Context())
+			must(t, err)
+			must(t, p.once())
+			// A right that is taken away is named.
+			_, err = west.Admin.DeleteACLs(t.Context(), kadm.NewACLs().Topics(prefix+"-").ResourcePatternType(kadm.ACLPatternPrefixed).Allow("User:link").AllowHosts("*").Operations(kadm.OpDelete))
+			must(t, err)
+			comesTo(t, "the missing right", "west: DELETE", func() string {
+				trial, err := p.link().TryGrants(t.Context())
+				must(t, err)
+				var words []string
+				for _, g := range trial.Missing {
+					words = append(words, g.Region+": "+g.ACL.Operation.String())
+				}
+				return strings.Join(words, ", ")
+			})
 			_, err = p.link().Promote(t.Context(), linking.PromoteOptions{})
 			must(t, err)
 			comesTo(t, "the application's rights after promotion", "WRITE", func() string { return allowed(t, west, "User:app", topic) })
 		})
+	}
+}
+
+// tried wants the brokers to say of some grants at least that none is missing.
+func (p *pair) tried(when string, least int) {
+	p.t.Helper()
+	trial, err := p.link().TryGrants(p.t.Context())
+	must(p.t, err)
+	if len(trial.Missing) > 0 || trial.Tried < least {
+		p.t.Errorf("%s: %d grants tried, missing: %v", when, trial.Tried, trial.Missing)
 	}
 }
 
