@@ -13,9 +13,9 @@ func checkTopics(_ context.Context, c *checkup) []report.Check {
 	if !from.Reachable || !to.Reachable {
 		return []report.Check{{Name: "mirrored topics are the same in both regions", Outcome: report.Unknown, Detail: "a region does not answer"}}
 	}
-	mirrored := map[string]bool{}
+	mirrored, translated := map[string]bool{}, map[string]int{}
 	for _, m := range c.seen.Mirrors[c.decl.Name] {
-		mirrored[m.Topic] = true
+		mirrored[m.Topic], translated[m.Topic] = true, len(m.Translated)
 	}
 	var out []report.Check
 	for _, name := range sortedKeys(from.Topics) {
@@ -38,6 +38,8 @@ func checkTopics(_ context.Context, c *checkup) []report.Check {
 			line.Outcome, line.Detail = report.Failed, fmt.Sprintf("a topic of that name is in %s, and link %s has never mirrored into it", c.decl.To, c.decl.Name)
 			line.Why = "what it holds is not what " + c.decl.From + " holds, at other offsets"
 			line.Remedy = fmt.Sprintf("lifeboat link run; where that refuses it, delete topic %q in %s or exclude it from the link", name, c.decl.To)
+		case translated[name] > 0:
+			line.Detail += fmt.Sprintf(", %d with other offsets than in %s", translated[name], c.decl.From)
 		}
 		out = append(out, line)
 	}

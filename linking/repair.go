@@ -220,6 +220,8 @@ func (l *Link) judge(rep *Repair, rec *topicRecord, from, to map[partitionKey]sp
 		}
 		if t := rec.Translated[k.partition]; t != nil && rep.Kind != RepairAnew { // nothing is filled, and nothing removed
 			dest.start, dest.end = int64(t.Source), int64(t.Source)
+		} else if t != nil {
+			src.start, src.end = dest.start, int64(t.Dest) // what came from the source, where it is in the mirror
 		}
 		rep.Parts = append(rep.Parts, RepairPart{k.partition, dest.start, dest.end, src.start, src.end, code == CodeForeignWriter && rep.Kind == RepairBehind})
 	}

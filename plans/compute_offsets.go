@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
 )
 
 // PartitionOffsets is how one partition's mirror gets its offsets, and what that takes.
@@ -113,6 +115,27 @@ func (c *computation) offsets(t TopicPlan) []PartitionOffsets {
 		list = append(list, o)
 	}
 	return list
+}
+
+// otherOffsets reports topics whose mirrors have not the source's offsets: whoever keeps positions of them by himself has to know.
+func (c *computation) otherOffsets() {
+	for _, t := range c.plan.Topics {
+		n := len(c.mirrors[t.Name].Translated)
+		if c.plan.Operation == OpLink {
+			n = 0
+			for _, o := range c.offsets(t) {
+				if o.Mode == OffsetsTranslated {
+					n++
+				}
+			}
+		}
+		if n == 0 {
+			continue
+		}
+		c.find(report.Medium, "link/translated", t.Name, fmt.Sprintf("%s of topic %s in %s: offsets are not those of %s", counted(int64(n), "partition"), t.Name, c.link.To, c.link.From),
+			"a position that is kept anywhere but in the link's groups means another record there",
+			"have such readers look their positions up by time, or mirror the topic with the source's offsets")
+	}
 }
 
 // costs climbs the ladder for a partition with the source's offsets.

@@ -6,6 +6,24 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
+func TestOtherOffsetsAreToldByEveryPlan(t *testing.T) {
+	o := observed()
+	for i := range o.Mirrors["east-west"] {
+		o.Mirrors["east-west"][i].Translated = map[int32]Translation{0: {Why: WhyDeclared, First: 3, Source: 10, Dest: 20}}
+	}
+	for _, op := range []Operation{OpFailover, OpLink} {
+		found := 0
+		for _, f := range compute(t, op, Options{}, declared(t), o).Findings {
+			if f.Rule == "link/translated" {
+				found++
+			}
+		}
+		if found == 0 {
+			t.Errorf("the plan for %s does not tell", op)
+		}
+	}
+}
+
 func TestOffsetsOfALinksPartitions(t *testing.T) {
 	log := func(start, end int64, g *Gaps) PartitionState {
 		return PartitionState{Start: Offset(start), End: Offset(end), Stable: Offset(end), Oldest: -1, Newest: -1, Gaps: g}

@@ -60,6 +60,7 @@ func (c *computation) topics() {
 
 // sameTopics reports what makes a topic's mirror another topic than its source.
 func (c *computation) sameTopics() {
+	c.otherOffsets()
 	for _, t := range c.plan.Topics {
 		src, dst := c.from.Topics[t.Name], c.to.Topics[t.Name]
 		m, mirrored := c.mirrors[t.Name]
