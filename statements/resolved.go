@@ -9,7 +9,8 @@ type Resolved struct {
 	Write     *Write // INSERT INTO
 }
 
-// Rel is a node of a resolved query: *Scan, *Windowing, *Filter, *Aggregation, *Projection or *Write. Its expressions
+// Rel is a node of a resolved query: *Scan, *Windowing, *Filter, *Aggregation, *Projection or *Write, and in a query that was
+// related for the analysis one of those in relations.go. Its expressions
 // count columns in the row of its input; Columns is the row that it gives.
 type Rel interface {
 	At() Pos
@@ -23,6 +24,7 @@ type Column struct {
 	Name   string
 	Type   Type
 	Time   bool          // an event-time attribute: watermarks hold for it
+	Clock  bool          // a processing-time attribute: the wall clock when the row is read
 	Hidden bool          // left out of SELECT *
 	Window *WindowColumn // set where the column is a bound of a window that this row was assigned to
 }
@@ -62,6 +64,8 @@ type Windowing struct {
 	Kind         WindowKind
 	Time         int // the time attribute's column
 	Size, Offset time.Duration
+	Step         time.Duration // HOP's slide, CUMULATE's step; 0 for the others
+	Partition    []int         // SESSION: the columns of its keys
 	Row          []Column
 }
 
@@ -79,7 +83,9 @@ type Aggregation struct {
 	In         Rel
 	Window     *Windowing
 	Keys       []Scalar
+	Sets       int // grouping sets; 0 for a plain GROUP BY
 	Aggregates []*Aggregate
+	TTL        time.Duration // of a STATE_TTL hint; 0 = none
 	Row        []Column
 }
 
