@@ -235,7 +235,43 @@ func (r *runner) followGroups(ctx context.Context) error {
 		return nil
 	}
 	return r.follow(ctx, groupsEvery, groupsEvery, "copying group positions", func(ctx context.Context, topics map[string]*topicRecord) error {
-		_, err := r.groups.pass(ctx, topics)
-		return err
+		return r.syncGroups(ctx, topics)
 	})
+}
+
+// syncGroups makes a pass over the groups with what is mirrored now.
+func (r *runner) syncGroups(ctx context.Context, topics map[string]*topicRecord) error {
+	topics, err := r.withOthers(ctx, topics)
+	if err == nil {
+		_, err = r.groups.pass(ctx, topics)
+	}
+	return err
+}
+
+// withOthers gives topics the maps of partitions that are other tasks', as these have recorded them: positions go through them.
+func (r *runner) withOthers(ctx context.Context, topics map[string]*topicRecord) (map[string]*topicRecord, error) {
+	if r.task.of <= 1 || r.l.decl.Offsets == "" || r.l.decl.Offsets == plans.OffsetsIdentical {
+		return topics, nil
+	}
+	now, err := remember(ctx, r.l.to, r.l.decl.Name)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]*topicRecord{}
+	for name, rec := range topics {
+		all[name] = rec
+		other := now.topics[name]
+		if other == nil {
+			continue
+		}
+		rec = rec.copy()
+		rec.Translated, rec.Offsets = maps.Clone(other.Translated), maps.Clone(other.Offsets)
+		for p, t := range topics[name].Translated {
+			if r.task.mine(partitionKey{name, p}) {
+				rec.Translated[p], rec.Offsets[p] = t, topics[name].Offsets[p]
+			}
+		}
+		all[name] = rec
+	}
+	return all, nil
 }

@@ -163,7 +163,7 @@ func (r *runner) checkOnce(ctx context.Context) error {
 	r.closing = true
 	topics := r.topicsWithMaps()
 	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
-		_, err := r.groups.pass(ctx, topics)
+		err := r.syncGroups(ctx, topics)
 		if err == nil {
 			_, err = r.access.pass(ctx, topics)
 		}

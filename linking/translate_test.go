@@ -253,10 +253,16 @@ func TestTranslatedLinkThatWakesUpLateDoesNoHarm(t *testing.T) {
 
 // TestPositionsOfATranslatedMirror copies a group's positions, looks at status and verification, and promotes.
 func TestPositionsOfATranslatedMirror(t *testing.T) {
+	for _, tasks := range []int{1, 3} {
+		t.Run(fmt.Sprintf("%d tasks", tasks), func(t *testing.T) { positionsOfATranslatedMirror(t, tasks) })
+	}
+}
+
+func positionsOfATranslatedMirror(t *testing.T, tasks int) {
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic, group := each.Name(t, "t"), each.Name(t, "g")
 		p := newPair(t, env, topic)
-		p.decl.Offsets = plans.OffsetsTranslated
+		p.decl.Offsets, p.decl.Tasks = plans.OffsetsTranslated, tasks
 		p.decl.Groups = plans.Rule{Include: []string{group}}
 		each.Topic(t, env.East, topic, 3)
 		before := p.occupied(topic, 3, 5)
@@ -265,6 +271,11 @@ func TestPositionsOfATranslatedMirror(t *testing.T) {
 		read := map[int32]int64{0: ends[0] / 2, 1: ends[1]}
 		for n, at := range read {
 			must(t, p.east.Admin.CommitAllOffsets(t.Context(), group, kadm.Offsets{topic: {n: {Topic: topic, Partition: n, At: at, LeaderEpoch: -1}}}))
+		}
+		if tasks > 1 {
+			stop := p.sharing(2) // cuts the link
+			p.await(topic)
+			stop()
 		}
 		must(t, p.once())
 		p.translated(topic, before)
