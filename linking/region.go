@@ -1,6 +1,7 @@
 // Package linking mirrors one region into another from outside the brokers: topics with the same offsets, timestamps and headers,
 // consumer group offsets, and schemas with the same ids. A mirrored partition's own log end is its resume position, so position and
-// data cannot disagree.
+// data cannot disagree. Where the source's offsets can not be had and the topology allows it, a partition is translated: it has the destination's
+// own, and a map that is written ahead of its records.
 //
 // Which topics belong to a link is declared in package plans; when mirrors are promoted is package dr's to say. Record batches as bytes
 // are package batch's, reading them is package fetch's.
