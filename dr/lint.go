@@ -27,6 +27,9 @@ func Lint(title string, declared []*plans.Declared, found []report.Finding, fail
 			files[s.File] = true
 		}
 	}
+	for _, f := range found {
+		files[f.Place.File] = true
+	}
 	rep.Findings = all.Findings
 	byPlace(rep.Findings)
 	rep.Checks = studyChecks(all, rep.Fails, allOfStudy...)

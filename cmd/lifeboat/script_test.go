@@ -44,12 +44,14 @@ import (
 //	hold REGION TOPIC                    lets the next creation of a topic hang
 //	held                                 waits until it does
 //	release                              lets it go on
+//	spoil FILE TEXT [N TEXT N …]         writes texts, each N times; \xNN, \r and \n are bytes, as in Go
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"regions": cmd(0, (*stage).start), "topology": cmd(0, (*stage).topology), "edit": cmd(3, (*stage).edit), "engine": cmd(1, (*stage).serve),
 	"crash": cmd(1, (*stage).crash), "revive": cmd(1, (*stage).revive), "topic": cmd(3, (*stage).topic), "orders": cmd(3, (*stage).orders),
 	"produce": cmd(3, (*stage).produce), "consume": cmd(4, (*stage).consume), "register": cmd(3, (*stage).register),
 	"registry": cmd(2, (*stage).registry), "holds": cmd(3, (*stage).holds), "hold": cmd(2, (*stage).hold),
 	"held": cmd(0, (*stage).held), "answers": cmd(1, (*stage).answers), "shows": cmd(2, (*stage).shows), "tells": cmd(2, (*stage).tells), "terminate": cmd(0, (*stage).terminate), "readonly": cmd(1, (*stage).readonly), "release": cmd(0, (*stage).release),
+	"spoil": cmd(2, (*stage).spoil),
 }
 
 type stageKey struct{}
@@ -102,6 +104,24 @@ func (s *stage) start(args []string) (err error) {
 		s.ts.Setenv(name+"_ENGINE", "http://"+s.engines[r.Name])
 	}
 	return nil
+}
+
+func (s *stage) spoil(args []string) error {
+	var text strings.Builder
+	for i := 1; i < len(args); i += 2 {
+		part, err := strconv.Unquote(`"` + strings.ReplaceAll(args[i], `"`, `\"`) + `"`)
+		if err != nil {
+			return fmt.Errorf("%s: %w", args[i], err)
+		}
+		n := 1
+		if i+1 < len(args) {
+			if n, err = strconv.Atoi(args[i+1]); err != nil {
+				return err
+			}
+		}
+		text.WriteString(strings.Repeat(part, n))
+	}
+	return os.WriteFile(s.ts.MkAbs(args[0]), []byte(text.String()), 0o644)
 }
 
 func (s *stage) topology([]string) error {
