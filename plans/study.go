@@ -101,6 +101,16 @@ func StudyOf(d *Declared) *Study {
 	return st
 }
 
+// Plan is the operators of a statement, none where its tables are not declared or it computes nothing.
+func (st *Study) Plan(name string) []statements.PlanNode {
+	u := st.analysis.parsed[name]
+	if u == nil {
+		return nil
+	}
+	r, _ := statements.Resolve(u, st.analysis.tables)
+	return statements.PlanOf(r)
+}
+
 // Unbacked says which tables are read that neither a topic of a region nor a statement gives rows. A region that was not seen tells nothing.
 func (st *Study) Unbacked(name string, r *RegionState) []report.Finding {
 	if r == nil || !r.Reachable {

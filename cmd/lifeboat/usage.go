@@ -14,7 +14,8 @@ import (
 var notYet = map[string]string{
 	"init": "write lifeboat.yaml by hand for now: `lifeboat schema` describes it", "failback": "", "migrate": "", "drill": "", "schedule": "",
 	"runbook": "`lifeboat plan failover --unplanned` prints the steps", "status": "lifeboat link status", "serve": "",
-	"statement": "", "sql": "",
+	"sql": "", "statement create": "", "statement list": "", "statement describe": "", "statement stop": "", "statement resume": "",
+	"statement delete": "", "statement exceptions": "",
 	"plan failback": "", "plan migrate": "", "plan drill": "",
 }
 

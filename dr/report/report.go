@@ -156,22 +156,33 @@ type Group struct {
 
 // Statement is one statement's part in a move.
 type Statement struct {
-	Name      string   `json:"name"`
-	Region    string   `json:"region,omitempty"`
-	Strategy  string   `json:"strategy,omitempty"` // parallel, restore, rebuild, resume, fresh
-	Reason    string   `json:"reason,omitempty"`
-	Phase     string   `json:"phase,omitempty"` // as the backend says: RUNNING, STOPPED …
-	Detail    string   `json:"detail,omitempty"`
-	Start     string   `json:"start,omitempty"`   // the start position, human form
-	Horizon   string   `json:"horizon,omitempty"` // formula and duration
-	Retention string   `json:"retention,omitempty"`
-	Changelog string   `json:"changelog,omitempty"` // the mode of what it writes
-	Verdict   string   `json:"verdict,omitempty"`   // determinism verdict
-	Reads     []string `json:"reads,omitempty"`
-	Writes    []string `json:"writes,omitempty"`
-	Watermark string   `json:"watermark,omitempty"`
-	Digest    string   `json:"digest,omitempty"` // of its output, where it was compared
-	Rows      int64    `json:"rows,omitempty"`
+	Name      string     `json:"name"`
+	Region    string     `json:"region,omitempty"`
+	Strategy  string     `json:"strategy,omitempty"` // parallel, restore, rebuild, resume, fresh
+	Reason    string     `json:"reason,omitempty"`
+	Phase     string     `json:"phase,omitempty"` // as the backend says: RUNNING, STOPPED …
+	Detail    string     `json:"detail,omitempty"`
+	Start     string     `json:"start,omitempty"`   // the start position, human form
+	Horizon   string     `json:"horizon,omitempty"` // formula and duration
+	Retention string     `json:"retention,omitempty"`
+	Changelog string     `json:"changelog,omitempty"` // the mode of what it writes
+	Verdict   string     `json:"verdict,omitempty"`   // determinism verdict
+	Reads     []string   `json:"reads,omitempty"`
+	Writes    []string   `json:"writes,omitempty"`
+	Watermark string     `json:"watermark,omitempty"`
+	Digest    string     `json:"digest,omitempty"` // of its output, where it was compared
+	Plan      []Operator `json:"plan,omitempty"`   // in the order in which it is drawn
+	Rows      int64      `json:"rows,omitempty"`
+}
+
+// Operator is one node of a statement's plan.
+type Operator struct {
+	Depth     int    `json:"depth"` // 0 is what writes; an input is one deeper than what reads it
+	Name      string `json:"name"`
+	Detail    string `json:"detail,omitempty"`
+	Changelog string `json:"changelog,omitempty"` // of the rows that it gives
+	State     string `json:"state,omitempty"`     // what it keeps between rows
+	Place     Place  `json:"place,omitzero"`
 }
 
 // Mirror is one partition of a link, as `link status` shows it.

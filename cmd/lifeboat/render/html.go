@@ -24,6 +24,7 @@ var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 	"mark":      func(o report.Outcome) string { return string(o) },
 	"partition": func(topic string, p int32) string { return fmt.Sprintf("%s-%d", topic, p) },
 	"state":     mirrorState,
+	"operator":  func(op report.Operator) string { return strings.Repeat("  ", op.Depth) + operatorLine(op) },
 	"center":    graphFuncs["center"],
 }).Parse(graphShapes + pageTemplate))
 

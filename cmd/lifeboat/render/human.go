@@ -197,7 +197,29 @@ func (p *page) statements(list []report.Statement) {
 		for _, f := range statementFields(s) {
 			p.hanging(fmt.Sprintf("      %-10s ", f.Name), f.Value)
 		}
+		for i, op := range s.Plan {
+			name := ""
+			if i == 0 {
+				name = "plan"
+			}
+			p.hanging(fmt.Sprintf("      %-10s %s", name, strings.Repeat("  ", op.Depth)), operatorLine(op))
+		}
 	}
+}
+
+// operatorLine tells an operator of a plan in one line.
+func operatorLine(op report.Operator) string {
+	s := op.Name
+	if op.Detail != "" {
+		s += " " + op.Detail
+	}
+	if op.Changelog != "" {
+		s += " [" + op.Changelog + "]"
+	}
+	if op.State != "" {
+		s += " keeps " + op.State
+	}
+	return s
 }
 
 // field is one named part of a statement.

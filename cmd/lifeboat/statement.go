@@ -1,0 +1,81 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/lifeboat-dr/lifeboat/dr"
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+func (a *app) statementCommand() *cli.Command {
+	return a.group(&cli.Command{
+		Name:  "statement",
+		Usage: "statements, one at a time",
+		Subcommands: []*cli.Command{
+			a.command(&cli.Command{
+				Name:      "explain",
+				Usage:     "the plan of a statement, its changelog modes, its state, and the history that rebuilds it; no region is needed",
+				ArgsUsage: "FILE|NAME",
+				Description: `Explains the statements of a SQL file, with the tables that the files beside it declare, or the statement of
+this name in the topology.
+
+   lifeboat statement explain sql/delays.sql
+   lifeboat statement explain delays-by-hour`,
+				Flags: []cli.Flag{a.topologyFlag(), formatFlag(), reportFlag()},
+			}, 1, a.explainStatement),
+		},
+	})
+}
+
+func (a *app) explainStatement(c *cli.Context) error {
+	if _, _, err := a.renderers(c); err != nil {
+		return err
+	}
+	arg := c.Args().First()
+	if arg == "" {
+		return usageError{withHint{errors.New("statement explain needs a SQL file or the name of a statement"), c.Command.HelpName + " --help"}}
+	}
+	var d *plans.Declared
+	var found []report.Finding
+	var err error
+	wanted := func(s plans.Statement) bool { return s.Name == arg }
+	if info, statErr := os.Stat(arg); statErr == nil && !info.IsDir() {
+		path := filepath.Clean(arg)
+		beside, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "*.sql")) // the pattern is well formed
+		if !slices.Contains(beside, path) {
+			beside = append(beside, path)
+		}
+		d, found, err = plans.LoadSQL(os.ReadFile, "", beside...)
+		found = slices.DeleteFunc(found, func(f report.Finding) bool { return f.Place.File != path })
+		wanted = func(s plans.Statement) bool { return s.File == path }
+	} else {
+		d, found, err = plans.Load(os.ReadFile, c.String("file"), time.Now())
+	}
+	if err != nil {
+		return withHint{err, "lifeboat statement explain FILE.sql, or NAME with -f lifeboat.yaml"}
+	}
+	if !slices.ContainsFunc(d.Statements, wanted) && len(found) == 0 {
+		var names []string
+		for _, s := range d.Statements {
+			names = append(names, s.Name)
+		}
+		hint := "lifeboat lint " + c.String("file")
+		if meant := plans.Nearest(arg, names); meant != "" {
+			hint = "lifeboat statement explain " + meant
+		}
+		return withHint{fmt.Errorf("there is no statement %q in %s", arg, c.String("file")), hint}
+	}
+	rep := dr.ExplainStatements("explanation of "+arg, d, found, wanted)
+	if err := a.emit(c, rep); err != nil {
+		return err
+	}
+	return outcome(rep)
+}
