@@ -25,6 +25,7 @@ type writer struct {
 	txns       []*kgo.Client
 	clients    []*kgo.Client // all of them
 	written    int
+	draw       func(*kgo.Record) // changes a record before it is written; nil: none
 }
 
 func newWriter(t *testing.T, r *linking.Region, topic string, seed uint64) *writer {
@@ -83,7 +84,7 @@ func workload(t *testing.T, r *linking.Region, topic string, seed uint64, steps 
 }
 
 func (w *writer) step(ctx context.Context) error {
-	if w.rnd.IntN(3) > 0 {
+	if w.rnd.IntN(3) > 0 || len(w.txns) == 0 {
 		return w.plain[w.rnd.IntN(len(w.plain))].ProduceSync(ctx, w.records()...).FirstErr()
 	}
 	return w.transaction(ctx, w.txns[w.rnd.IntN(len(w.txns))])
@@ -112,6 +113,9 @@ func (w *writer) records() []*kgo.Record {
 			rec.Value = nil
 		case 2:
 			rec.Headers = []kgo.RecordHeader{{Key: "h", Value: []byte("x")}, {Key: "null", Value: nil}, {Key: "h", Value: []byte{}}}
+		}
+		if w.draw != nil {
+			w.draw(rec)
 		}
 		list[i] = rec
 	}
