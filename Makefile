@@ -2,7 +2,7 @@
 GO ?= go
 PKGS = ./...
 
-.PHONY: demo build test test-short lint bench fuzz storm
+.PHONY: demo build test test-short lint bench fuzz storm corpus
 
 build:            ## bin/lifeboat
 	$(GO) build -o bin/lifeboat ./cmd/lifeboat
@@ -26,6 +26,9 @@ bench:            ## mirror, engine and failover on real Kafka, ratios measured 
 
 fuzz:             ## every fuzz target for FUZZTIME (default 20s) each
 	FUZZTIME=$(or $(FUZZTIME),20s) scripts/fuzz.sh
+
+corpus:           ## how much of Flink's own test programs and functions the SQL front end understands; needs ../shared
+	LIFEBOAT_REQUIRE=shared $(GO) test -count=1 -run '^TestCorpus' -v ./statements
 
 storm:            ## link processes and brokers of Apache Kafka are killed, stopped and woken up at random for STORM (default 5m)
 	LIFEBOAT_REQUIRE=kafka LIFEBOAT_STORM=$(or $(STORM),5m) $(GO) test -count=1 -timeout 2h -run '^TestStorm$$' -v ./linking

@@ -37,9 +37,17 @@ func (s *source) excerpt(p Pos) string {
 	if p.Line == 0 || p.Offset > len(s.text) {
 		return ""
 	}
-	begin := strings.LastIndexByte(s.text[:p.Offset], '\n') + 1
-	end := len(s.text)
-	if i := strings.IndexByte(s.text[p.Offset:], '\n'); i >= 0 {
+	// No more is looked at than may be shown: a script may be one line.
+	const most = 4 * (excerptLead + excerptWidth)
+	from, to := max(0, p.Offset-most), min(len(s.text), p.Offset+most)
+	for from < p.Offset && !utf8.RuneStart(s.text[from]) {
+		from++
+	}
+	begin, end := from, to
+	if i := strings.LastIndexByte(s.text[from:p.Offset], '\n'); i >= 0 {
+		begin = from + i + 1
+	}
+	if i := strings.IndexByte(s.text[p.Offset:to], '\n'); i >= 0 {
 		end = p.Offset + i
 	}
 	line := strings.TrimSuffix(s.text[begin:end], "\r")
