@@ -14,6 +14,7 @@ type Horizon struct {
 	Windows   []Windowed // the windows on the path, from the statement to the input
 	Unbounded bool       // all of the input counts; Unknown says why
 	Unknown   string     // why no horizon can be told; Terms are then a lower bound
+	Data      bool       // with Unbounded: the data alone tell how far back it goes
 }
 
 // Term is one summand of a horizon.
@@ -45,6 +46,14 @@ const DefaultDelay = 180 * time.Millisecond
 func HorizonOf(s Statement, cat Catalog) map[string]Horizon {
 	out := map[string]Horizon{}
 	if bad := caught(func() { understood(s) }); bad != nil {
+		if writes, err := relateStatement(s, cat); err == nil && len(writes) > 0 {
+			for _, w := range writes {
+				for _, path := range PathsOf(w, 0) {
+					out[path.Topic] = longer(out, path.Topic, path.Horizon)
+				}
+			}
+			return out
+		}
 		for _, topic := range Reads(s) {
 			out[topic] = Horizon{Unknown: "how far back the state reaches is not known: " + bad.message}
 		}
@@ -193,6 +202,8 @@ func (h Horizon) Duration() time.Duration {
 // String is the formula with its result: "1h (TUMBLE) + 180ms (default watermark) = 1h0m0.18s".
 func (h Horizon) String() string {
 	switch {
+	case h.Unbounded && h.Data:
+		return "depends on the data: " + h.Unknown
 	case h.Unbounded:
 		return "unbounded: " + h.Unknown
 	case len(h.Terms) == 0 && h.Unknown == "":

@@ -18,9 +18,19 @@ type Views interface {
 // and correlated subqueries expanded. Unlike Resolve it takes the whole dialect, and it does not insist on types: where the type
 // of an expression is not known its Kind is KindInvalid. It fails where a table or a column is not known.
 func Relate(p *Parsed, cat Catalog) ([]*Write, []report.Finding) {
-	var out []*Write
-	bad := caught(func() {
-		switch n := p.Statement.(type) {
+	out, bad := relateStatement(p.Statement, cat)
+	if bad != nil {
+		return nil, []report.Finding{p.finding(bad)}
+	}
+	return out, nil
+}
+
+func relateStatement(s Statement, cat Catalog) (out []*Write, bad *problem) {
+	if cat == nil {
+		cat = Tables{}
+	}
+	bad = caught(func() {
+		switch n := s.(type) {
 		case *Insert:
 			out = append(out, newRelater(cat).insert(n))
 		case *StatementSet:
@@ -36,10 +46,7 @@ func Relate(p *Parsed, cat Catalog) ([]*Write, []report.Finding) {
 				PrimaryKey: n.Elements.PrimaryKey, Watermark: n.Elements.Watermark, Options: n.Options, Query: n.Query}))
 		}
 	})
-	if bad != nil {
-		return nil, []report.Finding{p.finding(bad)}
-	}
-	return out, nil
+	return out, bad
 }
 
 // relater builds relational trees. What it can not type it still relates.

@@ -160,6 +160,13 @@ func (r *relater) grouped(n *Select, in Rel, s *relScope, orders []Expr) (Rel, *
 	if a.Window = groupWindow(in.Columns(), a.Keys); a.Window != nil && a.Window.Kind == Session && len(a.Keys) != len(a.Window.Partition)+2 {
 		a.Window = nil // the sessions are not those of the groups: Flink runs it as an aggregation without a window
 	}
+	for i, k := range a.Keys { // the bounds stay those of the window, for what groups or ranks by them again
+		if ref, ok := k.(*ColumnRef); ok && a.Window != nil {
+			if w := in.Columns()[ref.Index].Window; w != nil && w.Of == a.Window {
+				a.Row[i].Window, above.columns[i].Window = w, w
+			}
+		}
+	}
 	for _, e := range r.aggregates(n, orders) {
 		if i, ok := above.texts[e.SQL()]; ok {
 			above.made[e] = i

@@ -47,6 +47,9 @@ type TimeBounds struct {
 	Lower, Upper        time.Duration
 }
 
+// reach is how far apart the times of two rows that join can be.
+func (b *TimeBounds) reach() time.Duration { return max(-b.Lower, b.Upper, 0) }
+
 // Combining is UNION, INTERSECT or EXCEPT.
 type Combining struct {
 	Pos
