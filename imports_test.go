@@ -31,7 +31,7 @@ var allowed = []struct {
 	{"cmd/lifeboat/demo", []string{"dr/...", "statements/...", "plans/...", "linking/...", "engine/...", "testenv/...", "examples/...", "cmd/lifeboat/render"}},
 	{"cmd/...", []string{"dr/...", "statements/...", "plans/...", "linking/...", "engine/...", "cmd/..."}},
 	{"examples/...", nil},
-	{"bench/...", []string{"dr/...", "statements/...", "plans/...", "linking/...", "engine/...", "testenv/...", "bench/..."}},
+	{"bench/...", []string{"dr/...", "statements/...", "plans/...", "linking/...", "engine/...", "testenv/...", "bench/...", "cmd/lifeboat/render"}},
 }
 
 func matches(pattern, pkg string) bool {
