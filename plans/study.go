@@ -58,9 +58,24 @@ func StudyOf(d *Declared) *Study {
 		s := Studied{Name: name, File: declared[name].File, Line: declared[name].Line, Kind: u.Statement.Kind(),
 			Reads: statements.Reads(u.Statement), Writes: statements.Writes(u.Statement), Horizons: map[string]string{}}
 		unknown := statements.Undeclared(u, a.tables)
-		if len(unknown) == 0 && !slices.ContainsFunc(a.findings, func(f report.Finding) bool { return f.Subject == name && f.Severity == report.Block }) {
+		if len(unknown) == 0 && !slices.ContainsFunc(a.findings, func(f report.Finding) bool {
+			return f.Subject == name && f.Severity == report.Block && f.Rule != statements.RuleUnsupported
+		}) {
 			_, mistakes := statements.Resolve(u, a.tables)
 			unknown, s.Resolved = mistakes, len(mistakes) == 0
+			if !s.Resolved && mistakes[0].Rule == statements.RuleUnsupported {
+				// What the bundled engine does not run has names all the same.
+				_, more := statements.Relate(u, a.tables)
+				if refused := slices.ContainsFunc(a.findings, func(f report.Finding) bool { return f.Subject == name && f.Rule == statements.RuleUnsupported }); refused {
+					unknown = nil // told already
+				}
+				for i := range more {
+					if strings.HasPrefix(more[i].Message, "there is no table ") { // made by a statement whose columns are not known here
+						more[i].Rule, more[i].Severity = statements.RuleUndeclared, report.Low
+					}
+				}
+				unknown, s.Resolved = append(unknown, more...), len(more) == 0
+			}
 		}
 		unknown = slices.DeleteFunc(unknown, func(f report.Finding) bool {
 			again := f.Rule == statements.RuleUndeclared && told[f.Message]
@@ -107,8 +122,11 @@ func (st *Study) Plan(name string) []statements.PlanNode {
 	if u == nil {
 		return nil
 	}
-	r, _ := statements.Resolve(u, st.analysis.tables)
-	return statements.PlanOf(r)
+	if r, _ := statements.Resolve(u, st.analysis.tables); r != nil && r.Write != nil {
+		return statements.PlanOf(r.Write)
+	}
+	writes, _ := statements.Relate(u, st.analysis.tables)
+	return statements.PlanOf(writes...)
 }
 
 // Unbacked says which tables are read that neither a topic of a region nor a statement gives rows. A region that was not seen tells nothing.

@@ -3,7 +3,6 @@ package statements
 import (
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 )
 
@@ -17,47 +16,74 @@ type PlanNode struct {
 	At     Pos
 }
 
-// PlanOf lists the operators of a resolved INSERT, what writes first. It is empty for other statements.
-func PlanOf(r *Resolved) []PlanNode {
-	if r == nil || r.Write == nil {
-		return nil
-	}
-	var nodes []Rel
-	for n := Rel(r.Write); n != nil; n = n.Input() {
-		nodes = append(nodes, n)
-	}
-	out := make([]PlanNode, len(nodes))
-	mode := Append
-	for i, n := range slices.Backward(nodes) {
-		op := PlanNode{Depth: i, At: n.At()}
-		switch n := n.(type) {
-		case *Scan:
-			mode = n.Table.Mode()
-			op.Name, op.Detail = "scan", n.Table.Name+", watermark on "+n.Table.TimeColumn()
-		case *Windowing:
-			op.Name, op.Detail = "window", fmt.Sprintf("%s of %s over %s", n.Kind, short(n.Size), columnAt(n.In, n.Time))
-		case *Filter:
-			op.Name = "filter"
-		case *Aggregation:
-			op.Name, op.Detail, op.State = aggregation(n)
-			if n.Window == nil {
-				mode = Upsert
-			}
-		case *Projection:
-			op.Name, op.Detail = "project", strings.Join(columnNames(n.Row), ", ")
-		case *Write:
-			mode = n.Mode
-			op.Name, op.Detail = "write", n.Table.Name
-			if len(n.Table.PrimaryKey) > 0 {
-				op.Detail += ", key " + strings.Join(n.Table.PrimaryKey, ", ")
-			}
-		default:
-			op.Name, op.Detail = strings.ToLower(reflect.TypeOf(n).Elem().Name()), strings.Join(columnNames(n.Columns()), ", ")
-		}
-		op.Mode = mode
-		out[i] = op
+// PlanOf lists the operators of what statements write, each writer first and every input behind what reads it.
+func PlanOf(writes ...*Write) []PlanNode {
+	var out []PlanNode
+	for _, w := range writes {
+		out = append(out, planBelow(w, 0)...)
 	}
 	return out
+}
+
+// planBelow is a node and what is below it. The first of the result is the node.
+func planBelow(r Rel, depth int) []PlanNode {
+	op := PlanNode{Depth: depth, At: r.At(), Mode: Append}
+	var below []PlanNode
+	for i, in := range Inputs(r) {
+		nodes := planBelow(in, depth+1)
+		if i == 0 || nodes[0].Mode != Append {
+			op.Mode = nodes[0].Mode
+		}
+		below = append(below, nodes...)
+	}
+	switch n := r.(type) {
+	case *Scan:
+		op.Mode = n.Table.Mode()
+		op.Name, op.Detail = "scan", n.Table.Name+", watermark on "+n.Table.TimeColumn()
+	case *Windowing:
+		op.Name, op.Detail = "window", fmt.Sprintf("%s of %s over %s", n.Kind, short(n.Size), columnAt(n.In, n.Time))
+	case *Filter:
+		op.Name = "filter"
+	case *Aggregation:
+		op.Name, op.Detail, op.State = aggregation(n)
+		if n.Window == nil {
+			op.Mode = Upsert
+		}
+	case *Projection:
+		op.Name, op.Detail = "project", strings.Join(columnNames(n.Row), ", ")
+	case *Joining:
+		op.Name, op.Detail = "join", fmt.Sprintf("%s, %s", strings.ToLower(string(n.Kind)), n.Form)
+		op.State = joinState(n)
+		if n.Form == RegularJoin && n.Kind != InnerJoin {
+			op.Mode = Retract
+		}
+	case *Write:
+		op.Mode = n.Mode
+		op.Name, op.Detail = "write", n.Table.Name
+		if len(n.Table.PrimaryKey) > 0 {
+			op.Detail += ", key " + strings.Join(n.Table.PrimaryKey, ", ")
+		}
+	default:
+		op.Name, op.Detail = strings.ToLower(reflect.TypeOf(n).Elem().Name()), strings.Join(columnNames(n.Columns()), ", ")
+	}
+	return append([]PlanNode{op}, below...)
+}
+
+// joinState is what a join of each form keeps.
+func joinState(n *Joining) string {
+	switch n.Form {
+	case RegularJoin:
+		return "all rows of both sides"
+	case IntervalJoin:
+		if n.Bounds != nil {
+			return fmt.Sprintf("rows of both sides for %s", short(max(-n.Bounds.Lower, n.Bounds.Upper, 0)))
+		}
+	case TemporalJoin:
+		return "the versions of the right side, and rows of the left until the watermark passes them"
+	case WindowJoin:
+		return "the rows of both sides' open windows"
+	}
+	return ""
 }
 
 // aggregation describes what an aggregation computes and keeps.
