@@ -41,7 +41,7 @@ type judged struct {
 }
 
 // rules in the order of their ids.
-var rules = []Rule{d01, d02, d03, d04, d06, d16, d17, d33, d35, d37, d39}
+var rules = []Rule{d01, d02, d03, d04, d05, d06, d16, d17, d33, d35, d37, d39}
 
 // Rules returns all rules, in the order of their ids.
 func Rules() []Rule { return slices.Clone(rules) }
