@@ -35,6 +35,15 @@ type identity struct {
 	ProducerID int64 `json:"producer_id"` // data batches; of the transactional id lifeboat.LINK.data
 	Epoch      int16 `json:"epoch"`
 	BulkID     int64 `json:"bulk_id"` // bulk markers; of no transactional id
+	Since      int64 `json:"since"`   // Unix time in ns: a transactional id that expires gets another producer id
+}
+
+// newer says whether id is of a later InitProducerId than other.
+func (id identity) newer(other identity) bool {
+	if id.ProducerID == other.ProducerID {
+		return id.Epoch > other.Epoch
+	}
+	return id.Since > other.Since
 }
 
 // ownerRecord says which process serves a link.
@@ -158,12 +167,21 @@ type tasksRecord struct {
 	Tasks int `json:"tasks"`
 }
 
-// identity is what a task writes as: its own, or, until it had to renew that, the head's.
+// identity is what a task writes data as: the newest that any of them has, because there are brokers that take an epoch for the producer's rather
+// than the partition's (kfake). Markers in bulk are written as its own.
 func (m *memory) identity(t task) *identity {
-	if id := m.identities[t.n]; id != nil {
-		return id
+	var newest *identity
+	for _, n := range slices.Sorted(maps.Keys(m.identities)) {
+		if id := m.identities[n]; newest == nil || id.newer(*newest) {
+			newest = id
+		}
 	}
-	return m.identities[0]
+	if own := m.identities[t.n]; own != nil && newest != own {
+		id := *newest
+		id.BulkID = own.BulkID
+		return &id
+	}
+	return newest
 }
 
 // served says whether a process serves a task of the link, as far as is recorded.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/lifeboat-dr/lifeboat/linking/batch"
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
@@ -146,7 +147,7 @@ func (l *Link) stop(ctx context.Context, s *store, topics []*topicRecord) error 
 	if err := t.init(ctx); err != nil {
 		return err
 	}
-	id := identity{ProducerID: t.pid, Epoch: t.epoch}
+	id := identity{ProducerID: t.pid, Epoch: t.epoch, Since: time.Now().UnixNano()}
 	if old := s.memory.identity(s.task); old != nil {
 		id.BulkID = old.BulkID
 	} else if id.BulkID, _, err = initProducer(ctx, t.cl, ""); err != nil {

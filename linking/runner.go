@@ -251,11 +251,20 @@ func (r *runner) destination(err error) {
 
 // identify gets the identity that data is written under, and remembers it before it is used. A new epoch of it begins sequences at 0.
 func (r *runner) identify(ctx context.Context, old *identity) (identity, error) {
+	if old != nil && r.task.of > 1 { // another task may have renewed it
+		now, err := remember(ctx, r.l.to, r.l.decl.Name)
+		if err != nil {
+			return identity{}, err
+		}
+		if id := now.identity(r.task); id != nil && id.newer(*old) {
+			return *id, r.s.saveIdentity(ctx, *id)
+		}
+	}
 	pid, epoch, err := initProducer(ctx, r.gaps.t.cl, dataID(r.l.decl.Name))
 	if err != nil {
 		return identity{}, fmt.Errorf("%s: link %s: producer id for data: %w", r.l.to.Name, r.l.decl.Name, err)
 	}
-	id := identity{ProducerID: pid, Epoch: epoch}
+	id := identity{ProducerID: pid, Epoch: epoch, Since: time.Now().UnixNano()}
 	if old != nil {
 		id.BulkID = old.BulkID
 	} else if id.BulkID, _, err = initProducer(ctx, r.gaps.t.cl, ""); err != nil {
