@@ -19,7 +19,7 @@ func ExplainStatements(title string, d *plans.Declared, found []report.Finding, 
 		}
 		line := studiedLine(s)
 		for _, op := range st.Plan(s.Name) {
-			line.Plan = append(line.Plan, report.Operator{Depth: op.Depth, Name: op.Name, Detail: op.Detail, Changelog: string(op.Mode), State: op.State,
+			line.Plan = append(line.Plan, report.Operator{Depth: op.Depth, Name: op.Name, Detail: op.Detail, Changelog: op.Changelog, State: op.State, Note: op.Note,
 				Place: report.Place{File: s.File, Line: op.At.Line, Column: op.At.Column}})
 		}
 		if len(line.Plan) == 0 && !s.Resolved && len(s.Writes) > 0 {

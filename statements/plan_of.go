@@ -8,37 +8,39 @@ import (
 
 // PlanNode is one node of a statement's plan, for people.
 type PlanNode struct {
-	Depth  int // 0 is what writes; an input is one deeper than what reads it
-	Name   string
-	Detail string
-	Mode   ChangelogMode // of the rows that it gives
-	State  string        // what it keeps between rows, "" where it keeps nothing
-	At     Pos
+	Depth     int // 0 is what writes; an input is one deeper than what reads it
+	Name      string
+	Detail    string
+	Changelog string // of the rows that it gives: append, or the kinds of change
+	State     string // what it keeps between rows, "" where it keeps nothing
+	Note      string // that a sink keeps all rows of a key, or why Flink refuses the plan
+	At        Pos
 }
 
 // PlanOf lists the operators of what statements write, each writer first and every input behind what reads it.
 func PlanOf(writes ...*Write) []PlanNode {
 	var out []PlanNode
 	for _, w := range writes {
-		out = append(out, planBelow(w, 0)...)
+		out = append(out, planBelow(w, OperatorsOf(w, 0), 0)...)
 	}
 	return out
 }
 
 // planBelow is a node and what is below it. The first of the result is the node.
-func planBelow(r Rel, depth int) []PlanNode {
-	op := PlanNode{Depth: depth, At: r.At(), Mode: Append}
+func planBelow(r Rel, o *OperatorNode, depth int) []PlanNode {
+	op := PlanNode{Depth: depth, At: r.At(), Changelog: o.Changelog, Note: o.Note}
+	if o.State != "none" && o.Note == "" {
+		op.State = o.Horizon
+	}
+	if op.Changelog == Inserts.String() {
+		op.Changelog = string(Append)
+	}
 	var below []PlanNode
 	for i, in := range Inputs(r) {
-		nodes := planBelow(in, depth+1)
-		if i == 0 || nodes[0].Mode != Append {
-			op.Mode = nodes[0].Mode
-		}
-		below = append(below, nodes...)
+		below = append(below, planBelow(in, o.Inputs[i], depth+1)...)
 	}
 	switch n := r.(type) {
 	case *Scan:
-		op.Mode = n.Table.Mode()
 		op.Name, op.Detail = "scan", n.Table.Name+", watermark on "+n.Table.TimeColumn()
 	case *Windowing:
 		op.Name, op.Detail = "window", fmt.Sprintf("%s of %s over %s", n.Kind, short(n.Size), columnAt(n.In, n.Time))
@@ -46,19 +48,12 @@ func planBelow(r Rel, depth int) []PlanNode {
 		op.Name = "filter"
 	case *Aggregation:
 		op.Name, op.Detail, op.State = aggregation(n)
-		if n.Window == nil {
-			op.Mode = Upsert
-		}
 	case *Projection:
 		op.Name, op.Detail = "project", strings.Join(columnNames(n.Row), ", ")
 	case *Joining:
 		op.Name, op.Detail = "join", fmt.Sprintf("%s, %s", strings.ToLower(string(n.Kind)), n.Form)
 		op.State = joinState(n)
-		if n.Form == RegularJoin && n.Kind != InnerJoin {
-			op.Mode = Retract
-		}
 	case *Write:
-		op.Mode = n.Mode
 		op.Name, op.Detail = "write", n.Table.Name
 		if len(n.Table.PrimaryKey) > 0 {
 			op.Detail += ", key " + strings.Join(n.Table.PrimaryKey, ", ")

@@ -182,6 +182,7 @@ type Operator struct {
 	Detail    string `json:"detail,omitempty"`
 	Changelog string `json:"changelog,omitempty"` // of the rows that it gives
 	State     string `json:"state,omitempty"`     // what it keeps between rows
+	Note      string `json:"note,omitempty"`      // that a sink keeps all rows of a key, or why Flink refuses the plan
 	Place     Place  `json:"place,omitzero"`
 }
 

@@ -219,6 +219,9 @@ func operatorLine(op report.Operator) string {
 	if op.State != "" {
 		s += " keeps " + op.State
 	}
+	if op.Note != "" {
+		s += "; " + op.Note
+	}
 	return s
 }
 
