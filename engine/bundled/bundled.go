@@ -64,6 +64,7 @@ type Engine struct {
 
 	mu         sync.Mutex
 	statements map[string]*statement
+	creating   map[string]chan struct{} // by name; closed when that is over
 	closed     bool
 }
 
@@ -84,7 +85,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{opts: o, log: o.Log.With("region", o.Region), statements: map[string]*statement{}}
+	e := &Engine{opts: o, log: o.Log.With("region", o.Region), statements: map[string]*statement{}, creating: map[string]chan struct{}{}}
 	registry, err := catalog.OpenRegistry(o.RegistryURL, o.RegistryUser, o.RegistryPassword, o.RegistryTransport)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Region, err)

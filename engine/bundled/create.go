@@ -33,16 +33,28 @@ func (e *Engine) Create(ctx context.Context, spec engine.Spec) (engine.Statement
 	if err := checkProperties(spec.Properties); err != nil {
 		return engine.Statement{}, err
 	}
-	e.mu.Lock()
-	_, exists := e.statements[spec.Name]
-	closed := e.closed
-	e.mu.Unlock()
-	switch {
-	case closed:
-		return engine.Statement{}, fmt.Errorf("%s: the engine is closed", e.opts.Region)
-	case exists:
-		return engine.Statement{}, fmt.Errorf("%s: %w: %q", e.opts.Region, engine.ErrExists, spec.Name)
+	release, err := e.claim(ctx, spec.Name)
+	if err != nil {
+		return engine.Statement{}, err
 	}
+	defer release()
+	// What is begun is ended, though whoever asked for it may have gone: half of it would be in the way of who asks again.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createWithin)
+	defer cancel()
+	defer context.AfterFunc(e.ctx, cancel)()
+	st, err := e.create(ctx, spec)
+	switch {
+	case err == nil || ctx.Err() == nil:
+		return st, err
+	case e.ctx.Err() != nil:
+		return st, fmt.Errorf("%s: creating statement %q: %w", e.opts.Region, spec.Name, context.Cause(e.ctx))
+	default:
+		return st, fmt.Errorf("%s: statement %q was not created within %s: %w", e.opts.Region, spec.Name, createWithin, err)
+	}
+}
+
+// create does what Create says, for the one who has claimed the name.
+func (e *Engine) create(ctx context.Context, spec engine.Spec) (st engine.Statement, err error) {
 	parsed, findings := statements.ParseOne(spec.Name, spec.SQL)
 	if len(findings) > 0 {
 		return engine.Statement{}, catalog.Refusal(findings)
@@ -54,11 +66,10 @@ func (e *Engine) Create(ctx context.Context, spec engine.Spec) (engine.Statement
 	}
 	dry := strings.EqualFold(spec.Properties["sql.dry-run"], "true")
 	var job *run.Job
-	var err error
 	switch parsed.Statement.(type) {
 	case *statements.CreateTable:
 		r.Phase, r.Bounded = engine.Completed, true
-		r.Detail, err = e.catalog.Create(ctx, parsed, dry)
+		r.Detail, err = e.catalog.Create(ctx, spec.Name, parsed, dry)
 	case *statements.Insert:
 		r.Phase = engine.Pending
 		job, err = e.compile(ctx, parsed, &r)
@@ -90,6 +101,42 @@ func (e *Engine) Create(ctx context.Context, spec engine.Spec) (engine.Statement
 		s.start(func(context.Context) (*run.Job, error) { return job, nil })
 	}
 	return shown, nil
+}
+
+// createWithin bounds the creation of a statement.
+const createWithin = time.Minute
+
+// claim takes a statement's name, and waits for another who is creating one of that name. It is refused where there is one.
+func (e *Engine) claim(ctx context.Context, name string) (release func(), err error) {
+	for {
+		e.mu.Lock()
+		_, exists := e.statements[name]
+		over, busy := e.creating[name]
+		if !busy && !exists && !e.closed {
+			mine := make(chan struct{})
+			e.creating[name] = mine
+			e.mu.Unlock()
+			return func() {
+				e.mu.Lock()
+				defer e.mu.Unlock()
+				delete(e.creating, name)
+				close(mine)
+			}, nil
+		}
+		closed := e.closed
+		e.mu.Unlock()
+		switch {
+		case closed:
+			return nil, fmt.Errorf("%s: the engine is closed", e.opts.Region)
+		case exists:
+			return nil, fmt.Errorf("%s: %w: %q", e.opts.Region, engine.ErrExists, name)
+		}
+		select {
+		case <-over:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("%s: waiting for another statement %q to be created: %w", e.opts.Region, name, context.Cause(ctx))
+		}
+	}
 }
 
 // add records a new statement. Its name is taken first, so that of two at once one is refused.

@@ -37,6 +37,7 @@ type Catalog struct {
 
 	mu       sync.RWMutex
 	declared map[string]*statements.Table
+	records  map[string]record
 	creating map[string]chan struct{} // by table: closed when its CREATE TABLE is over
 }
 
@@ -52,12 +53,13 @@ type Entry struct {
 type record struct {
 	SQL     string    `json:"sql"`
 	Created time.Time `json:"created"`
+	By      string    `json:"by,omitempty"` // the statement that created it
 }
 
 // New makes a catalog from what the catalog topic holds. An entry that cannot be read is an error: a table that is silently not there
 // would be inferred instead, and mean something else.
 func New(client *kgo.Client, registry *Registry, put Put, records map[string][]byte) (*Catalog, error) {
-	c := &Catalog{client: client, admin: kadm.NewClient(client), registry: registry, put: put, declared: map[string]*statements.Table{}, creating: map[string]chan struct{}{}}
+	c := &Catalog{client: client, admin: kadm.NewClient(client), registry: registry, put: put, declared: map[string]*statements.Table{}, records: map[string]record{}, creating: map[string]chan struct{}{}}
 	for _, name := range slices.Sorted(maps.Keys(records)) {
 		var r record
 		if err := json.Unmarshal(records[name], &r); err != nil {
@@ -71,7 +73,7 @@ func New(client *kgo.Client, registry *Registry, put Put, records map[string][]b
 		if len(findings) > 0 {
 			return nil, fmt.Errorf("catalog: table %q: %s", name, findings[0].Message)
 		}
-		c.declared[name] = table
+		c.declared[name], c.records[name] = table, r
 	}
 	return c, nil
 }

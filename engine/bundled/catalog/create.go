@@ -20,8 +20,9 @@ import (
 // declaration. It says what it did. Each part is done only where it is not done yet, so that a Create that was cut short can be repeated.
 //
 // On an existing topic the declaration is laid over what is there: partitions, and the columns against the registered schemas, must
-// agree. With dryRun nothing is changed. Refusals are *engine.InvalidError.
-func (c *Catalog) Create(ctx context.Context, parsed *statements.Parsed, dryRun bool) (detail string, err error) {
+// agree. A table that is there is refused, unless the same statement has declared it so: then it was cut short before it was recorded. With dryRun
+// nothing is changed. Refusals are *engine.InvalidError.
+func (c *Catalog) Create(ctx context.Context, by string, parsed *statements.Parsed, dryRun bool) (detail string, err error) {
 	create, ok := parsed.Statement.(*statements.CreateTable)
 	if !ok {
 		return "", fmt.Errorf("%s is not CREATE TABLE", parsed.Statement.Kind())
@@ -52,8 +53,10 @@ func (c *Catalog) Create(ctx context.Context, parsed *statements.Parsed, dryRun 
 	defer release()
 	c.mu.RLock()
 	_, declared := c.declared[name]
+	record := record{SQL: create.SQL(), Created: time.Now().UTC(), By: by}
+	again := c.records[name].By == by && c.records[name].SQL == record.SQL
 	c.mu.RUnlock()
-	if declared && !create.IfNotExists {
+	if declared && !create.IfNotExists && !again {
 		return "", invalidAt(at, "CREATE TABLE IF NOT EXISTS passes over a table that is there", "table %q exists", name)
 	}
 	topics, err := c.partitions(ctx, name)
@@ -101,7 +104,7 @@ func (c *Catalog) Create(ctx context.Context, parsed *statements.Parsed, dryRun 
 	if declared {
 		return detail, nil // only its topic was missing
 	}
-	body, err := json.Marshal(record{SQL: create.SQL(), Created: time.Now().UTC()})
+	body, err := json.Marshal(record)
 	if err != nil {
 		return "", err
 	}
@@ -109,7 +112,7 @@ func (c *Catalog) Create(ctx context.Context, parsed *statements.Parsed, dryRun 
 		return "", fmt.Errorf("table %q: recording its declaration: %w", name, err)
 	}
 	c.mu.Lock()
-	c.declared[name] = table
+	c.declared[name], c.records[name] = table, record
 	c.mu.Unlock()
 	return detail, nil
 }
