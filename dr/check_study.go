@@ -14,7 +14,7 @@ import (
 type study func(st *plans.Study, fails func(report.Finding) bool) []report.Check
 
 // allOfStudy are the questions that need no region.
-var allOfStudy = []study{studySyntax, studyNames, studyLineage, studyDeterminism, studyHorizon}
+var allOfStudy = []study{studySyntax, studyDialect, studyNames, studyLineage, studyDeterminism, studyHorizon}
 
 // studyChecks asks: one line each where all is well, a line per statement where it is not.
 func studyChecks(st *plans.Study, fails func(report.Finding) bool, questions ...study) []report.Check {
@@ -52,6 +52,14 @@ func byRule(st *plans.Study, fails func(report.Finding) bool, c report.Check, ru
 func studySyntax(st *plans.Study, fails func(report.Finding) bool) []report.Check {
 	return []report.Check{byRule(st, fails, report.Check{ID: "syntax", Name: "every statement can be read", Detail: counted(len(st.Statements), "statement")},
 		statements.RuleSyntax, statements.RuleUnsupported, statements.RuleLimit, statements.RuleText, "sql/empty", "topology/duplicate-name")}
+}
+
+func studyDialect(st *plans.Study, fails func(report.Finding) bool) []report.Check {
+	var names []string
+	for _, d := range st.Dialects {
+		names = append(names, d.String())
+	}
+	return []report.Check{byRule(st, fails, report.Check{ID: "dialect", Name: "its dialect takes every statement", Detail: strings.Join(names, ", ")}, statements.RuleDialect)}
 }
 
 func studyNames(st *plans.Study, fails func(report.Finding) bool) []report.Check {

@@ -21,6 +21,11 @@ func Lint(title string, declared []*plans.Declared, found []report.Finding, fail
 		st := plans.StudyOf(d)
 		all.Statements = append(all.Statements, st.Statements...)
 		all.Findings = append(all.Findings, st.Findings...)
+		for _, dialect := range st.Dialects {
+			if !slices.Contains(all.Dialects, dialect) {
+				all.Dialects = append(all.Dialects, dialect)
+			}
+		}
 		rep.Graph.Nodes = append(rep.Graph.Nodes, st.Graph.Nodes...)
 		rep.Graph.Edges = append(rep.Graph.Edges, st.Graph.Edges...)
 		for _, s := range d.Statements {
@@ -140,6 +145,9 @@ var frontRules = []report.Rule{
 	{ID: "sql/cycle", Title: "statements that read each other's output", Why: "no order of starting them, and no start position, gives the same result again",
 		Remedy: "read the input from before the loop, or write to another table",
 		Wrong:  "INSERT INTO a SELECT id FROM b;\nINSERT INTO b SELECT id FROM a;", Right: "INSERT INTO b SELECT id FROM a;"},
+	{ID: statements.RuleDialect, Title: "what the dialect of the statements does not take", Why: "the statement is refused in the region where it is started, on the day when it is needed",
+		Remedy: "write it another way, or say in lifeboat.yaml which dialect the statements are written in (dialect: flink-2.x, or --dialect)",
+		Wrong:  "CREATE TABLE t (id BIGINT, p AS PROCTIME());", Right: "CREATE TABLE t (id BIGINT);\nINSERT INTO u SELECT id, $rowtime FROM t;"},
 	{ID: "sql/empty", Title: "a file without a statement", Why: "somebody thinks that it does something", Remedy: "remove it, or write a statement"},
 	{ID: statements.RuleLimit, Title: "a statement longer or nested deeper than the dialect takes", Why: "the engine of the other region refuses it, on the day when it is needed",
 		Remedy: "split the statement"},

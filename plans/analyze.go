@@ -1,6 +1,8 @@
 package plans
 
 import (
+	"slices"
+
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/statements"
 )
@@ -35,11 +37,12 @@ func analyze(d *Declared) *analysis {
 			continue
 		}
 		a.parsed[s.Name] = u
-		unsupported := statements.Supported(u)
-		for i := range unsupported {
-			unsupported[i].Subject = s.Name
+		unfit := statements.Refused(u, d.Topology.Dialect)
+		unfit = append(unfit, notAt(unfit, statements.Supported(u))...)
+		for i := range unfit {
+			unfit[i].Subject = s.Name
 		}
-		a.findings = append(a.findings, unsupported...)
+		a.findings = append(a.findings, unfit...)
 		nodes = append(nodes, statements.Named{Name: s.Name, Parsed: u})
 		if u.Statement.Kind() == kindCreateTable {
 			t, found := statements.TableOf(u)
@@ -53,6 +56,13 @@ func analyze(d *Declared) *analysis {
 	a.graph, found = statements.NewGraph(nodes)
 	a.findings = append(a.findings, found...)
 	return a
+}
+
+// notAt are those of more that stand in no place of which something is told already.
+func notAt(told, more []report.Finding) []report.Finding {
+	return slices.DeleteFunc(more, func(f report.Finding) bool {
+		return slices.ContainsFunc(told, func(t report.Finding) bool { return t.Place == f.Place })
+	})
 }
 
 // Kinds of statement, in the words of the statements API.

@@ -7,6 +7,8 @@ import (
 	"reflect"
 
 	"github.com/invopop/jsonschema"
+
+	"github.com/lifeboat-dr/lifeboat/statements"
 )
 
 // Schema returns the JSON Schema (draft 2020-12) of lifeboat.yaml, for editors. It is made from the types of the topology and says
@@ -74,6 +76,8 @@ func schemaOfType(t reflect.Type) *jsonschema.Schema {
 		return enum(knownPatterns)
 	case reflect.TypeFor[Strategy]():
 		return enum(knownStrategies)
+	case reflect.TypeFor[statements.Dialect]():
+		return enum(knownDialects())
 	}
 	return nil
 }
@@ -87,6 +91,7 @@ var schemaComments = map[string]string{
 	"Topology.Name":        "a name for the topology, shown in plans and reports",
 	"Topology.Pattern":     "active-passive: one region is written and the other mirrors it; active-active: both are",
 	"Topology.Primary":     "the region that is written; active-passive only",
+	"Topology.Dialect":     "the SQL that the statements are written in: Confluent Cloud's of a month, or Apache Flink's; ccloud-2026-10 where not given",
 	"Topology.Regions":     "the regions by name; names become part of topic names",
 	"Topology.Links":       "what is mirrored from which region into which",
 	"Topology.Pipelines":   "sets of SQL statements that move together",

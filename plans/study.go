@@ -13,6 +13,7 @@ import (
 type Study struct {
 	Statements []Studied // those that parse, in the order in which they are started
 	Graph      *report.Graph
+	Dialects   []statements.Dialect // that the statements are written in
 	Findings   []report.Finding // the worst first, waived as the topology says
 
 	analysis *analysis
@@ -36,7 +37,7 @@ type Studied struct {
 // StudyOf judges the declared statements by the files alone. It looks at every statement that parses, whatever is wrong with others.
 func StudyOf(d *Declared) *Study {
 	a := analyze(d)
-	st := &Study{Findings: slices.Clone(a.findings), analysis: a}
+	st := &Study{Findings: slices.Clone(a.findings), analysis: a, Dialects: []statements.Dialect{d.Topology.Dialect}}
 	links := func(topic string) bool {
 		return slices.ContainsFunc(d.Topology.Links, func(l *Link) bool { return l.Topics.Match(topic) })
 	}
@@ -59,7 +60,7 @@ func StudyOf(d *Declared) *Study {
 			Reads: statements.Reads(u.Statement), Writes: statements.Writes(u.Statement), Horizons: map[string]string{}}
 		unknown := statements.Undeclared(u, a.tables)
 		if len(unknown) == 0 && !slices.ContainsFunc(a.findings, func(f report.Finding) bool {
-			return f.Subject == name && f.Severity == report.Block && f.Rule != statements.RuleUnsupported
+			return f.Subject == name && f.Severity == report.Block && f.Rule != statements.RuleUnsupported && f.Rule != statements.RuleDialect
 		}) {
 			_, mistakes := statements.Resolve(u, a.tables)
 			unknown, s.Resolved = mistakes, len(mistakes) == 0
@@ -77,6 +78,7 @@ func StudyOf(d *Declared) *Study {
 				unknown, s.Resolved = append(unknown, more...), len(more) == 0
 			}
 		}
+		unknown = notAt(a.findings, unknown)
 		unknown = slices.DeleteFunc(unknown, func(f report.Finding) bool {
 			again := f.Rule == statements.RuleUndeclared && told[f.Message]
 			told[f.Message] = true

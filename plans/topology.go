@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/statements"
 )
 
 // Topology is the content of lifeboat.yaml.
@@ -17,6 +18,7 @@ type Topology struct {
 	Name       string             `yaml:"name" json:"name"`
 	Pattern    Pattern            `yaml:"pattern" json:"pattern"`
 	Primary    string             `yaml:"primary,omitempty" json:"primary,omitempty"` // active-passive only
+	Dialect    statements.Dialect `yaml:"dialect,omitempty" json:"dialect,omitempty"` // that the statements are written in; "" = the newest of Confluent Cloud
 	Regions    map[string]*Region `yaml:"regions" json:"regions"`
 	Links      []*Link            `yaml:"links,omitempty" json:"links,omitempty"`
 	Pipelines  []*Pipeline        `yaml:"pipelines,omitempty" json:"pipelines,omitempty"`

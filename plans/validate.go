@@ -26,6 +26,15 @@ var (
 	knownGaps       = []string{"auto", "fenced", "markers", GapsFiller}
 )
 
+// knownDialects are the dialects that statements can be written in, the default first.
+func knownDialects() []string {
+	var out []string
+	for _, d := range statements.Dialects() {
+		out = append(out, d.Name())
+	}
+	return out
+}
+
 // namePattern holds for regions and links, whose names become part of topic names and transactional ids.
 var namePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$`)
 
@@ -38,6 +47,7 @@ func (d *decoder) validate(declared *Declared, asOf time.Time) {
 	d.name("name", t.Name)
 	d.required("pattern", string(t.Pattern))
 	d.oneOf("pattern", string(t.Pattern), knownPatterns)
+	d.oneOf("dialect", string(t.Dialect), knownDialects())
 	d.regions(t)
 	d.links(t)
 	d.pipelines(declared)

@@ -16,6 +16,8 @@ func (p *parser) topLevel() Statement {
 		return p.alter(t.Pos)
 	case p.accept("DROP"):
 		return p.drop(t.Pos)
+	case p.accept("EXPLAIN"):
+		return p.explain(t.Pos)
 	case opensSet(p.tokens[p.at:]):
 		return p.statementSet()
 	case p.accept("SET"):
@@ -36,8 +38,6 @@ func (p *parser) topLevel() Statement {
 		return p.show(t.Pos)
 	case p.accept("DESCRIBE"), p.accept("DESC"):
 		return p.describe(t.Pos)
-	case p.accept("EXPLAIN"):
-		return p.explain(t.Pos)
 	}
 	p.refuseStatement(t)
 	for _, w := range statementWords {

@@ -31,6 +31,7 @@ back far enough for every statement, would it compute the same. Exit status 3 wh
 			&cli.StringFlag{Name: "catalog", Usage: "with --offline: ask the snapshot in `FILE` what the regions hold", TakesFile: true},
 			&cli.StringFlag{Name: "save-catalog", Usage: "write a snapshot of what both regions hold to `FILE`: topics, configs, log bounds, groups, schemas; no records", TakesFile: true},
 			&cli.DurationFlag{Name: "max-age", Value: dr.SnapshotAge, Usage: "how old the snapshot may be before it is warned of, a `DURATION`"},
+			dialectFlag(),
 			&cli.StringFlag{Name: "link", Usage: "`NAME` of the link; default: the one from the primary"},
 		),
 	}, 0, func(c *cli.Context) error {

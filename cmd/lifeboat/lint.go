@@ -32,12 +32,14 @@ among the files are the catalogue. Exit status 3 where a finding is as severe as
 
    lifeboat lint sql/*.sql
    lifeboat lint --pattern active-active --fail-on high lifeboat.yaml
+   lifeboat lint --dialect ccloud-2025-09 sql
    lifeboat lint --format sarif sql > lifeboat.sarif            for code review
    lifeboat lint --graph dot sql | dot -Tsvg > pipeline.svg
    lifeboat lint --explain D06`,
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "fail-on", Value: "block", Usage: "the least `SEVERITY` that fails: block, high, medium, low, or never"},
 			&cli.StringFlag{Name: "pattern", Usage: "how the regions share the work: active-active or active-passive; default: as the topology says, or active-passive"},
+			dialectFlag(),
 			&cli.StringFlag{Name: "explain", Usage: "explain a `RULE`, such as D06, with a wrong and a right example; \"all\" lists the rules"},
 			&cli.StringFlag{Name: "graph", Usage: "write topics and statements as a graph instead of the report: `FORM` dot, mermaid or svg"},
 			formatFlag(), reportFlag(),
@@ -68,6 +70,9 @@ among the files are the catalogue. Exit status 3 where a finding is as severe as
 		}
 		declared, found, err := readForLint(c.Args().Slice(), pattern)
 		if err != nil {
+			return err
+		}
+		if err := inDialect(c, declared...); err != nil {
 			return err
 		}
 		rep := dr.Lint("lint of "+strings.Join(shortened(c.Args().Slice()), " "), declared, found, failOn)

@@ -29,7 +29,7 @@ this name in the topology.
 
    lifeboat statement explain sql/delays.sql
    lifeboat statement explain delays-by-hour`,
-				Flags: []cli.Flag{a.topologyFlag(), formatFlag(), reportFlag()},
+				Flags: []cli.Flag{a.topologyFlag(), dialectFlag(), formatFlag(), reportFlag()},
 			}, 1, a.explainStatement),
 		},
 	})
@@ -61,6 +61,9 @@ func (a *app) explainStatement(c *cli.Context) error {
 	}
 	if err != nil {
 		return withHint{err, "lifeboat statement explain FILE.sql, or NAME with -f lifeboat.yaml"}
+	}
+	if err := inDialect(c, d); err != nil {
+		return err
 	}
 	if !slices.ContainsFunc(d.Statements, wanted) && len(found) == 0 {
 		var names []string

@@ -32,7 +32,7 @@ func (a *app) load(c *cli.Context) (*plans.Declared, []report.Finding, error) {
 		}
 		return nil, nil, status(exitCheckFailed)
 	}
-	return declared, findings, nil
+	return declared, findings, inDialect(c, declared)
 }
 
 // mistakes counts what keeps a topology from being used.
