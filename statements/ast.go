@@ -65,6 +65,7 @@ type Hint struct {
 // CreateTable is CREATE TABLE, with LIKE and AS query where they stand.
 type CreateTable struct {
 	Pos
+	Temporary    bool
 	IfNotExists  bool
 	Name         Name
 	Columns      []*ColumnDef

@@ -23,6 +23,7 @@ type LikeOption struct {
 // CreateView is CREATE VIEW name [(columns)] [COMMENT '…'] AS query.
 type CreateView struct {
 	Pos
+	Temporary   bool
 	IfNotExists bool
 	Name        Name
 	Columns     []Ident // nil: the query's
@@ -33,6 +34,7 @@ type CreateView struct {
 // CreateFunction is CREATE FUNCTION name AS 'class' [LANGUAGE l] [USING JAR '…', …] [USING CONNECTIONS (…)].
 type CreateFunction struct {
 	Pos
+	Temporary   string // "", TEMPORARY or TEMPORARY SYSTEM
 	IfNotExists bool
 	Name        Name
 	Class       Text
@@ -52,6 +54,7 @@ type Resource struct {
 // CreateModel is CREATE MODEL name [INPUT (…)] [OUTPUT (…)] [COMMENT '…'] WITH (…).
 type CreateModel struct {
 	Pos
+	Temporary     bool
 	IfNotExists   bool
 	Name          Name
 	Input, Output []*ColumnDef
@@ -88,10 +91,11 @@ type CreateMaterialized struct {
 // Alter is ALTER TABLE, VIEW, MODEL, CONNECTION or MATERIALIZED TABLE name action.
 type Alter struct {
 	Pos
-	What     string // TABLE, VIEW, MODEL, CONNECTION, MATERIALIZED TABLE, FUNCTION
-	IfExists bool
-	Name     Name
-	Action   AlterAction
+	What      string // TABLE, VIEW, MODEL, CONNECTION, MATERIALIZED TABLE, FUNCTION
+	Temporary string // "", TEMPORARY or TEMPORARY SYSTEM
+	IfExists  bool
+	Name      Name
+	Action    AlterAction
 }
 
 // AlterAction is what ALTER does: *AddElements, *ModifyElements, *DropElements, *SetOptions, *ResetOptions, *Rename, *AsQuery or *Lifecycle.
@@ -156,9 +160,10 @@ type Lifecycle struct {
 // Drop is DROP TABLE, VIEW, FUNCTION, MODEL, CONNECTION or MATERIALIZED TABLE [IF EXISTS] name.
 type Drop struct {
 	Pos
-	What     string
-	IfExists bool
-	Name     Name
+	What      string
+	Temporary string // "", TEMPORARY or TEMPORARY SYSTEM
+	IfExists  bool
+	Name      Name
 }
 
 // StatementSet is EXECUTE STATEMENT SET BEGIN insert; … END, or the same without EXECUTE.
@@ -214,6 +219,14 @@ type Explain struct {
 	Statement Statement
 }
 
+// Verbatim is a statement of administration that is kept as it is written, since it says nothing of how rows are computed: DELETE FROM, UPDATE,
+// TRUNCATE TABLE, ANALYZE TABLE, CALL, modules, JARs, compiled plans, jobs, catalogs and databases, agents and tools.
+type Verbatim struct {
+	Pos
+	Verb string // its first words in upper case: DELETE FROM, CREATE CATALOG
+	Text string
+}
+
 // QueryStatement is a query without INSERT INTO: a SELECT whose rows the statements API hands out.
 type QueryStatement struct {
 	Pos
@@ -235,6 +248,7 @@ func (*Use) Kind() string                { return "USE" }
 func (*Show) Kind() string               { return "SHOW" }
 func (*Describe) Kind() string           { return "DESCRIBE" }
 func (*Explain) Kind() string            { return "EXPLAIN" }
+func (n *Verbatim) Kind() string         { return underscored(n.Verb) }
 func (*QueryStatement) Kind() string     { return "SELECT" }
 
 func (*AddElements) alterAction()    {}

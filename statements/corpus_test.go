@@ -57,6 +57,7 @@ func each[T any](t *testing.T, name string, visit func(T)) {
 // tally counts what becomes of the corpus' statements: parsed, or refused by name.
 type tally struct {
 	parsed, refused int
+	elsewhere       int // of the parsed ones, those that Confluent Cloud does not take
 	why             map[string]int
 }
 
@@ -84,6 +85,12 @@ func (c *tally) check(t *testing.T, id, sql string) {
 		}
 		c.parsed++
 		printsBack(t, id, p.Statement)
+		for _, f := range Refused(p, Flink2) { // these are Flink's own programs
+			t.Errorf("%s: %s\n%s", id, f.Message, f.Excerpt)
+		}
+		if len(Refused(p, CCloud2026)) > 0 {
+			c.elsewhere++
+		}
 	}
 }
 
@@ -102,7 +109,7 @@ func printsBack(t *testing.T, id string, s Statement) {
 
 func (c *tally) log(t *testing.T) {
 	t.Helper()
-	t.Logf("%d statements parsed, %d refused by name", c.parsed, c.refused)
+	t.Logf("%d statements parsed, %d refused by name; %d of the parsed are not in Confluent Cloud's dialect", c.parsed, c.refused, c.elsewhere)
 	for _, why := range sortedKeys(c.why) {
 		t.Logf("%5d %s", c.why[why], why)
 	}

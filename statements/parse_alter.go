@@ -1,36 +1,41 @@
 package statements
 
 // objects are what ALTER and DROP name, the longer before their beginnings.
-var objects = [][]string{{"MATERIALIZED", "TABLE"}, {"TABLE"}, {"VIEW"}, {"FUNCTION"}, {"MODEL"}, {"CONNECTION"}, {"AGENT"}, {"TOOL"}}
+var objects = [][]string{{"MATERIALIZED", "TABLE"}, {"TABLE"}, {"VIEW"}, {"FUNCTION"}, {"MODEL"}, {"CONNECTION"}}
 
-// object reads the kind of an object. Catalogs, databases and temporary objects are none of the dialect's.
-func (p *parser) object(verb string, at Pos) string {
-	switch t := p.peek(); t.key {
-	case "TEMPORARY":
-		p.refuse(at, verb+" TEMPORARY", "the dialect has no temporary objects: leave the word out")
-	case "CATALOG", "DATABASE":
-		p.refuse(at, verb+" "+t.key, "catalogs are environments and databases are clusters: they are made outside of SQL")
+// object reads the kind of an object, with TEMPORARY [SYSTEM] before it.
+func (p *parser) object() (what, temporary string) {
+	if p.accept("TEMPORARY") {
+		if temporary = "TEMPORARY"; p.accept("SYSTEM") {
+			temporary = "TEMPORARY SYSTEM"
+			p.expect("FUNCTION")
+			return "FUNCTION", temporary
+		}
 	}
 	for _, words := range objects {
 		if p.acceptWords(words...) {
 			if len(words) > 1 {
-				return words[0] + " " + words[1]
+				return words[0] + " " + words[1], temporary
 			}
-			return words[0]
+			return words[0], temporary
 		}
 	}
 	p.unexpected()
-	return ""
+	return "", ""
 }
 
 func (p *parser) drop(at Pos) *Drop {
-	d := &Drop{Pos: at, What: p.object("DROP", at), IfExists: p.acceptWords("IF", "EXISTS")}
+	d := &Drop{Pos: at}
+	d.What, d.Temporary = p.object()
+	d.IfExists = p.acceptWords("IF", "EXISTS")
 	d.Name = p.name()
 	return d
 }
 
 func (p *parser) alter(at Pos) *Alter {
-	a := &Alter{Pos: at, What: p.object("ALTER", at), IfExists: p.acceptWords("IF", "EXISTS")}
+	a := &Alter{Pos: at}
+	a.What, a.Temporary = p.object()
+	a.IfExists = p.acceptWords("IF", "EXISTS")
 	a.Name = p.name()
 	a.Action = p.alterAction()
 	return a

@@ -1,5 +1,7 @@
 package statements
 
+import "strings"
+
 // create reads what follows CREATE.
 func (p *parser) create(at Pos) Statement {
 	switch {
@@ -11,24 +13,35 @@ func (p *parser) create(at Pos) Statement {
 		n.OrAlter = true
 		return n
 	}
-	switch p.object("CREATE", at) {
+	kind := p.peek()
+	what, temporary := p.object()
+	switch what {
 	case "TABLE":
-		return p.createTable(at)
+		n := p.createTable(at)
+		n.Temporary = temporary != ""
+		return n
 	case "VIEW":
-		return p.createView(at)
+		n := p.createView(at)
+		n.Temporary = temporary != ""
+		return n
 	case "FUNCTION":
-		return p.createFunction(at)
+		n := p.createFunction(at)
+		n.Temporary = temporary
+		return n
 	case "MODEL":
-		return p.createModel(at)
-	case "CONNECTION":
+		n := p.createModel(at)
+		n.Temporary = temporary != ""
+		return n
+	}
+	if temporary != "" {
+		p.fail(kind.Pos, "leave TEMPORARY out", "there is no temporary %s", strings.ToLower(what))
+	}
+	if what == "CONNECTION" {
 		n := &CreateConnection{Pos: at, IfNotExists: p.ifNotExists(), Name: p.name()}
 		n.Comment, n.Options = p.comment(), p.with()
 		return n
-	case "MATERIALIZED TABLE":
-		return p.createMaterialized(at)
 	}
-	p.refuse(at, "CREATE "+p.tokens[p.at-1].key, "")
-	return nil
+	return p.createMaterialized(at)
 }
 
 func (p *parser) ifNotExists() bool { return p.acceptWords("IF", "NOT", "EXISTS") }
@@ -53,7 +66,7 @@ func (p *parser) with() []Option {
 	return out
 }
 
-func (p *parser) createTable(at Pos) Statement {
+func (p *parser) createTable(at Pos) *CreateTable {
 	n := &CreateTable{Pos: at, IfNotExists: p.ifNotExists(), Name: p.name()}
 	if p.accept("(") {
 		var e TableElements
@@ -113,7 +126,7 @@ func (p *parser) word(words ...string) string {
 	return ""
 }
 
-func (p *parser) createView(at Pos) Statement {
+func (p *parser) createView(at Pos) *CreateView {
 	n := &CreateView{Pos: at, IfNotExists: p.ifNotExists(), Name: p.name()}
 	if p.is("(") {
 		n.Columns = p.names()
@@ -124,7 +137,7 @@ func (p *parser) createView(at Pos) Statement {
 	return n
 }
 
-func (p *parser) createFunction(at Pos) Statement {
+func (p *parser) createFunction(at Pos) *CreateFunction {
 	n := &CreateFunction{Pos: at, IfNotExists: p.ifNotExists(), Name: p.name()}
 	p.expect("AS")
 	n.Class = p.text()
@@ -153,7 +166,7 @@ func (p *parser) createFunction(at Pos) Statement {
 	return n
 }
 
-func (p *parser) createModel(at Pos) Statement {
+func (p *parser) createModel(at Pos) *CreateModel {
 	n := &CreateModel{Pos: at, IfNotExists: p.ifNotExists(), Name: p.name()}
 	for _, side := range []struct {
 		word string

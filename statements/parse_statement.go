@@ -5,6 +5,9 @@ import "strings"
 // topLevel reads a statement.
 func (p *parser) topLevel() Statement {
 	t := p.peek()
+	if v := p.verbatim(); v != nil {
+		return v
+	}
 	switch {
 	case p.accept("CREATE"):
 		return p.create(t.Pos)
@@ -30,9 +33,6 @@ func (p *parser) topLevel() Statement {
 		}
 		return r
 	case p.accept("USE"):
-		if w := p.peek(); w.key == "MODULES" {
-			p.refuse(t.Pos, "USE MODULES", "the dialect has no modules")
-		}
 		return &Use{Pos: t.Pos, Catalog: p.accept("CATALOG"), Name: p.name()}
 	case p.accept("SHOW"):
 		return p.show(t.Pos)
@@ -47,6 +47,29 @@ func (p *parser) topLevel() Statement {
 	return nil
 }
 
+// verbatims are the first words of statements that are kept as they are written.
+var verbatims = [][]string{
+	{"DELETE", "FROM"}, {"UPDATE"}, {"TRUNCATE", "TABLE"}, {"ANALYZE", "TABLE"}, {"CALL"}, {"LOAD", "MODULE"}, {"UNLOAD", "MODULE"}, {"USE", "MODULES"},
+	{"ADD", "JAR"}, {"REMOVE", "JAR"}, {"COMPILE", "PLAN"}, {"EXECUTE", "PLAN"}, {"STOP", "JOB"},
+	{"CREATE", "CATALOG"}, {"ALTER", "CATALOG"}, {"DROP", "CATALOG"}, {"CREATE", "DATABASE"}, {"ALTER", "DATABASE"}, {"DROP", "DATABASE"},
+	{"CREATE", "AGENT"}, {"ALTER", "AGENT"}, {"DROP", "AGENT"}, {"CREATE", "TOOL"}, {"ALTER", "TOOL"}, {"DROP", "TOOL"},
+}
+
+// verbatim takes a statement that is kept as it is written, to its end; nil where none begins here, and where its first words are all there is.
+func (p *parser) verbatim() *Verbatim {
+	first := p.peek()
+	for _, words := range verbatims {
+		if !p.isWords(words...) || p.ahead(len(words)).kind == tokEnd {
+			continue
+		}
+		for p.peek().kind != tokEnd {
+			p.at++
+		}
+		return &Verbatim{Pos: first.Pos, Verb: strings.Join(words, " "), Text: p.src.text[first.Offset:p.lastEnd()]}
+	}
+	return nil
+}
+
 // refuseStatement refuses what begins a statement that the dialect has not.
 func (p *parser) refuseStatement(t token) {
 	next := p.ahead(1).key
@@ -55,8 +78,8 @@ func (p *parser) refuseStatement(t token) {
 		if next != "" {
 			p.refuse(t.Pos, "EXECUTE "+next, "write the statement without EXECUTE")
 		}
-	case "DELETE", "UPDATE", "TRUNCATE", "ANALYZE", "CALL", "LOAD", "UNLOAD", "ADD", "REMOVE", "COMPILE", "STOP", "MERGE", "UPSERT", "REPLACE":
-		p.refuse(t.Pos, t.key, "the dialect has no such statement")
+	case "MERGE", "UPSERT", "REPLACE":
+		p.refuse(t.Pos, t.key, "write INSERT INTO a table with a primary key")
 	}
 }
 

@@ -202,14 +202,14 @@ func TestParseRefusals(t *testing.T) {
 }
 
 func TestParseGoesOnAfterAMistake(t *testing.T) {
-	script, findings := ParseAt("p.sql", 11, "CREATE TABLE a (b INT);\n;;\n\tINSERT INTO a SELEC b FROM c;\n-- fine\nINSERT INTO a SELECT 'x;y' FROM c;\nDELETE FROM a")
+	script, findings := ParseAt("p.sql", 11, "CREATE TABLE a (b INT);\n;;\n\tINSERT INTO a SELEC b FROM c;\n-- fine\nINSERT INTO a SELECT 'x;y' FROM c;\nMERGE INTO a")
 	var got []string
 	for _, f := range findings {
 		got = append(got, fmt.Sprintf("%s:%d:%d %s\n%s", f.Place.File, f.Place.Line, f.Place.Column, f.Message, f.Excerpt))
 	}
 	want := []string{
 		"p.sql:13:16 unexpected \"SELEC\"; did you mean SELECT?\n\tINSERT INTO a SELEC b FROM c;\n\t              ^",
-		"p.sql:16:1 DELETE is not supported yet\nDELETE FROM a\n^",
+		"p.sql:16:1 MERGE is not supported yet\nMERGE INTO a\n^",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
@@ -218,7 +218,7 @@ func TestParseGoesOnAfterAMistake(t *testing.T) {
 	for _, p := range script.Statements {
 		texts = append(texts, fmt.Sprintf("%s %t %s", p.Pos, p.Statement != nil, p.Text))
 	}
-	if diff := cmp.Diff([]string{"1:1 true CREATE TABLE a (b INT)", "3:2 false INSERT INTO a SELEC b FROM c", "5:1 true INSERT INTO a SELECT 'x;y' FROM c", "6:1 false DELETE FROM a"}, texts); diff != "" {
+	if diff := cmp.Diff([]string{"1:1 true CREATE TABLE a (b INT)", "3:2 false INSERT INTO a SELEC b FROM c", "5:1 true INSERT INTO a SELECT 'x;y' FROM c", "6:1 false MERGE INTO a"}, texts); diff != "" {
 		t.Errorf("-want +got\n%s", diff)
 	}
 }

@@ -63,7 +63,9 @@ func (n Name) write(p *printer) {
 func (n *TypeName) write(p *printer) { n.Type.write(&p.Builder) }
 
 func (n *CreateTable) write(p *printer) {
-	p.WriteString("CREATE TABLE ")
+	p.WriteString("CREATE ")
+	p.temporary(n.Temporary)
+	p.WriteString("TABLE ")
 	if n.IfNotExists {
 		p.WriteString("IF NOT EXISTS ")
 	}

@@ -29,6 +29,16 @@ func (n *Show) SQL() string               { return printed(n) }
 func (n *Describe) SQL() string           { return printed(n) }
 func (n *Explain) SQL() string            { return printed(n) }
 func (n *QueryStatement) SQL() string     { return printed(n) }
+func (n *Verbatim) SQL() string           { return n.Text }
+
+func (n *Verbatim) write(p *printer) { p.WriteString(n.Text) }
+
+// temporary writes TEMPORARY where it stands.
+func (p *printer) temporary(is bool) {
+	if is {
+		p.WriteString("TEMPORARY ")
+	}
+}
 
 // object writes a name behind its IF [NOT] EXISTS.
 func (p *printer) object(condition bool, words string, name Name) {
@@ -93,7 +103,9 @@ func (n *LikeClause) write(p *printer) {
 }
 
 func (n *CreateView) write(p *printer) {
-	p.WriteString("CREATE VIEW ")
+	p.WriteString("CREATE ")
+	p.temporary(n.Temporary)
+	p.WriteString("VIEW ")
 	p.object(n.IfNotExists, "IF NOT EXISTS", n.Name)
 	if len(n.Columns) > 0 {
 		p.WriteByte(' ')
@@ -105,7 +117,11 @@ func (n *CreateView) write(p *printer) {
 }
 
 func (n *CreateFunction) write(p *printer) {
-	p.WriteString("CREATE FUNCTION ")
+	p.WriteString("CREATE ")
+	if n.Temporary != "" {
+		p.words(n.Temporary, " ")
+	}
+	p.WriteString("FUNCTION ")
 	p.object(n.IfNotExists, "IF NOT EXISTS", n.Name)
 	p.words(" AS ", quoteString(n.Class.Value))
 	if n.Language != "" {
@@ -124,7 +140,9 @@ func (n *CreateFunction) write(p *printer) {
 }
 
 func (n *CreateModel) write(p *printer) {
-	p.WriteString("CREATE MODEL ")
+	p.WriteString("CREATE ")
+	p.temporary(n.Temporary)
+	p.WriteString("MODEL ")
 	p.object(n.IfNotExists, "IF NOT EXISTS", n.Name)
 	for _, side := range []struct {
 		word    string
@@ -180,7 +198,11 @@ func (n *CreateMaterialized) write(p *printer) {
 }
 
 func (n *Alter) write(p *printer) {
-	p.words("ALTER ", n.What, " ")
+	p.WriteString("ALTER ")
+	if n.Temporary != "" {
+		p.words(n.Temporary, " ")
+	}
+	p.words(n.What, " ")
 	p.object(n.IfExists, "IF EXISTS", n.Name)
 	p.WriteByte(' ')
 	n.Action.write(p)
@@ -247,7 +269,11 @@ func (n *Lifecycle) write(p *printer) {
 }
 
 func (n *Drop) write(p *printer) {
-	p.words("DROP ", n.What, " ")
+	p.WriteString("DROP ")
+	if n.Temporary != "" {
+		p.words(n.Temporary, " ")
+	}
+	p.words(n.What, " ")
 	p.object(n.IfExists, "IF EXISTS", n.Name)
 }
 

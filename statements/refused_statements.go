@@ -1,9 +1,60 @@
 package statements
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // refusedStatements are statements and clauses of DDL. Confluent Cloud's lists are its pages "Flink SQL and Table API comparison" and "ALTER TABLE".
 var refusedStatements = []refusal{
+	{
+		what: "DELETE and UPDATE", in: ccloud, why: "rows of a topic are not changed in place", remedy: "write INSERT INTO a table with a primary key: the last row of a key counts, and a retraction deletes it",
+		find: verbatim("DELETE FROM", "UPDATE"),
+	},
+	{what: "TRUNCATE TABLE", in: ccloud, why: "a topic is not emptied by a statement", remedy: "create a new table, or delete records by Kafka's own tools", find: verbatim("TRUNCATE TABLE")},
+	{what: "ANALYZE TABLE", in: ccloud, why: "streams have no statistics", remedy: "leave it out", find: verbatim("ANALYZE TABLE")},
+	{what: "CALL", in: ccloud, why: "it has no procedures", remedy: "leave it out", find: verbatim("CALL")},
+	{what: "modules", in: ccloud, why: "the functions are those of the service", remedy: "leave it out", find: verbatim("LOAD MODULE", "UNLOAD MODULE", "USE MODULES")},
+	{
+		what: "JARs", in: ccloud, why: "code comes from an artifact that was uploaded to the environment", remedy: "write CREATE FUNCTION … USING JAR 'confluent-artifact://cfa-…'",
+		find: verbatim("ADD JAR", "REMOVE JAR"),
+	},
+	{
+		what: "compiled plans and jobs", in: ccloud, why: "statements are the unit of work, and users take no savepoints of them", remedy: "submit the statement itself; stop it by its name",
+		find: verbatim("COMPILE PLAN", "EXECUTE PLAN", "STOP JOB"),
+	},
+	{
+		what: "catalogs and databases", in: ccloud, why: "catalogs are environments and databases are clusters: they are made outside of SQL", remedy: "leave it out",
+		find: verbatim("CREATE CATALOG", "ALTER CATALOG", "DROP CATALOG", "CREATE DATABASE", "ALTER DATABASE", "DROP DATABASE"),
+	},
+	{
+		what: "agents and tools", in: not2026, why: "they came to Confluent Cloud in 2026", remedy: "leave it out",
+		find: verbatim("CREATE AGENT", "ALTER AGENT", "DROP AGENT", "CREATE TOOL", "ALTER TOOL", "DROP TOOL"),
+	},
+	{
+		what: "temporary objects", in: ccloud, why: "whatever is created is there for all statements", remedy: "leave TEMPORARY out",
+		find: func(n Node) (Pos, string) {
+			is := false
+			switch s := n.(type) {
+			case *CreateTable:
+				is = s.Temporary
+			case *CreateView:
+				is = s.Temporary
+			case *CreateModel:
+				is = s.Temporary
+			case *CreateFunction:
+				is = s.Temporary != ""
+			case *Alter:
+				is = s.Temporary != ""
+			case *Drop:
+				is = s.Temporary != ""
+			}
+			if is {
+				return n.At(), "TEMPORARY"
+			}
+			return Pos{}, ""
+		},
+	},
 	{
 		what: "INSERT OVERWRITE", in: ccloud, why: "a topic is only ever appended to", remedy: "write INSERT INTO",
 		find: on(func(n *Insert) (Pos, string) {
@@ -138,3 +189,13 @@ var refusedStatements = []refusal{
 }
 
 const artifactScheme = "confluent-artifact://"
+
+// verbatim makes a find for statements that begin so.
+func verbatim(verbs ...string) func(Node) (Pos, string) {
+	return on(func(n *Verbatim) (Pos, string) {
+		if slices.Contains(verbs, n.Verb) {
+			return n.Pos, n.Verb
+		}
+		return Pos{}, ""
+	})
+}

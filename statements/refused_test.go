@@ -16,6 +16,22 @@ func TestRefused(t *testing.T) {
 	tests := []struct {
 		what, sql, at, in, right string
 	}{
+		{"DELETE and UPDATE", "DELETE FROM a WHERE x = 1", "1:1", cc, ""},
+		{"DELETE and UPDATE", "UPDATE a SET x = 1", "1:1", cc, "INSERT INTO a VALUES (1)"},
+		{"TRUNCATE TABLE", "TRUNCATE TABLE a", "1:1", cc, ""},
+		{"ANALYZE TABLE", "ANALYZE TABLE a COMPUTE STATISTICS", "1:1", cc, ""},
+		{"CALL", "CALL sys.compact('a')", "1:1", cc, ""},
+		{"modules", "LOAD MODULE hive WITH ('v' = '3')", "1:1", cc, ""},
+		{"modules", "USE MODULES hive, core", "1:1", cc, "USE CATALOG hive"},
+		{"JARs", "ADD JAR '/x.jar'", "1:1", cc, ""},
+		{"compiled plans and jobs", "STOP JOB 'a' WITH SAVEPOINT", "1:1", cc, ""},
+		{"catalogs and databases", "CREATE CATALOG c WITH ('type' = 'jdbc')", "1:1", cc, "SHOW CATALOGS"},
+		{"catalogs and databases", "DROP DATABASE d", "1:1", cc, "DROP TABLE d"},
+		{"agents and tools", "CREATE AGENT a USING MODEL m", "1:1", "ccloud-2025-09 flink-2.x", ""},
+		{"temporary objects", "CREATE TEMPORARY TABLE a (x INT)", "1:1", cc, "CREATE TABLE a (x INT)"},
+		{"temporary objects", "CREATE TEMPORARY VIEW a AS SELECT x FROM t", "1:1", cc, "CREATE VIEW a AS SELECT x FROM t"},
+		{"temporary objects", "CREATE TEMPORARY SYSTEM FUNCTION f AS 'c'", "1:1", cc, "CREATE FUNCTION f AS 'c'"},
+		{"temporary objects", "DROP TEMPORARY VIEW v", "1:1", cc, "DROP VIEW v"},
 		{"INSERT OVERWRITE", "INSERT OVERWRITE a SELECT x FROM t", "1:1", cc, "INSERT INTO a SELECT x FROM t"},
 		{"PARTITION in INSERT INTO", "INSERT INTO a PARTITION (d = '1') SELECT x FROM t", "1:26", cc, "INSERT INTO a SELECT x, '1' FROM t"},
 		{"ON CONFLICT", "INSERT INTO a SELECT x FROM t ON CONFLICT DO NOTHING", "1:1", "ccloud-2025-09", "INSERT INTO a SELECT x FROM t"},

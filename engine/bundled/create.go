@@ -66,8 +66,11 @@ func (e *Engine) create(ctx context.Context, spec engine.Spec) (st engine.Statem
 	}
 	dry := strings.EqualFold(spec.Properties["sql.dry-run"], "true")
 	var job *run.Job
-	switch parsed.Statement.(type) {
+	switch n := parsed.Statement.(type) {
 	case *statements.CreateTable:
+		if n.Temporary {
+			return engine.Statement{}, invalid(parsed.At(), "leave TEMPORARY out", "this engine has no temporary tables")
+		}
 		r.Phase, r.Bounded = engine.Completed, true
 		r.Detail, err = e.catalog.Create(ctx, spec.Name, parsed, dry)
 	case *statements.Insert:
