@@ -14,6 +14,12 @@ var d17 = Rule{
 	ActiveActive: report.Medium, ActivePassive: report.Medium,
 	Leaves: NonDeterministic,
 	check:  checkD17,
+	Wrong: `CREATE TABLE orders (item STRING, price DOUBLE);
+CREATE TABLE sums (item STRING, total DOUBLE, PRIMARY KEY (item) NOT ENFORCED);
+INSERT INTO sums SELECT item, SUM(price) FROM orders GROUP BY item;`,
+	Right: `CREATE TABLE orders (item STRING, price DOUBLE);
+CREATE TABLE sums (item STRING, total DECIMAL(38, 2), PRIMARY KEY (item) NOT ENFORCED);
+INSERT INTO sums SELECT item, SUM(CAST(price AS DECIMAL(12, 2))) FROM orders GROUP BY item;`,
 }
 
 var summing = wordSet(`AVG STDDEV STDDEV_POP STDDEV_SAMP SUM VARIANCE VAR_POP VAR_SAMP`)
