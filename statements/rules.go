@@ -99,8 +99,18 @@ func Judge(name string, p *Parsed, f Facts) ([]report.Finding, Judgement) {
 	}
 	verdict := in.shape()
 	var out []report.Finding
+	type told struct {
+		rule, message string
+		at            Pos
+	}
+	once := map[told]bool{} // a common table expression that is read twice stands twice in the tree
 	for _, r := range rules {
 		for _, h := range r.check(in) {
+			this := told{r.ID, h.message, h.at}
+			if once[this] {
+				continue
+			}
+			once[this] = true
 			sev := r.severity(f.Pattern, h)
 			if sev == "" {
 				continue
