@@ -14,7 +14,7 @@ type Study struct {
 	Statements []Studied // those that parse, in the order in which they are started
 	Graph      *report.Graph
 	Dialects   []statements.Dialect // that the statements are written in
-	Findings   []report.Finding // the worst first, waived as the topology says
+	Findings   []report.Finding     // the worst first, waived as the topology says
 
 	analysis *analysis
 }
