@@ -3,11 +3,14 @@ package linking_test
 import (
 	"context"
 	"errors"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 
+	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/testenv"
 	"github.com/lifeboat-dr/lifeboat/testenv/each"
 )
@@ -53,6 +56,7 @@ func TestBrokersOfAClusterDieUnderLoad(t *testing.T) {
 		}
 	}
 	stop()
+	p.writtenTwice(topics)
 	for _, topic := range topics {
 		p.await(topic)
 	}
@@ -62,4 +66,28 @@ func TestBrokersOfAClusterDieUnderLoad(t *testing.T) {
 	for _, topic := range topics {
 		p.identical(topic)
 	}
+}
+
+// writtenTwice repairs mirrors of topics that have a marker too many. A broker that dies between replicating one and answering makes the
+// coordinator write it again, where the link could not write markers by itself in time: that ends in a named state, and not in a mirror that differs.
+func (p *pair) writtenTwice(topics []string) {
+	p.t.Helper()
+	mirrors, err := p.link().Status(p.t.Context())
+	must(p.t, err)
+	var failed []string
+	for _, m := range mirrors {
+		if m.State == linking.Failed && !slices.Contains(failed, m.Topic) {
+			if !strings.Contains(m.Error, linking.CodeMarkerTwice) {
+				p.t.Errorf("%s-%d has failed: %s", m.Topic, m.Partition, m.Error)
+			}
+			failed = append(failed, m.Topic)
+		}
+	}
+	if len(failed) == 0 {
+		return
+	}
+	p.t.Logf("a marker was written twice in %q", failed)
+	does, err := p.repair(p.t.Context(), failed...)
+	p.t.Log(does)
+	must(p.t, err)
 }

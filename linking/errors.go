@@ -16,6 +16,7 @@ const (
 	CodeOverrun             = "SOURCE_RETENTION_OVERRAN_MIRROR"
 	CodeDestinationGone     = "DESTINATION_TOPIC_DELETED"
 	CodeForeignWriter       = "FOREIGN_WRITER"
+	CodeMarkerTwice         = "MARKER_WRITTEN_TWICE"
 	CodeFormat              = "UNSUPPORTED_MESSAGE_FORMAT"
 	CodeCorrupt             = "CORRUPT_SOURCE_BATCH"
 	CodeAuthorization       = "AUTHORIZATION_ERROR"

@@ -20,8 +20,10 @@ import (
 // gapWriter reproduces offsets without a record as control markers, one offset each, that no consumer ever sees.
 //
 // Fenced markers are empty transactions of lifeboat.LINK.gaps: a process that takes the link over shuts this one out of them. Bulk
-// markers (WriteTxnMarkers) are many times faster, have no fence, and need Alter or ClusterAction on the cluster: they are for backlogs,
-// and only under the store's lease.
+// markers (WriteTxnMarkers) are many times faster, have no fence, and need Alter or ClusterAction on the cluster: they are written under the
+// store's lease only, for backlogs, and for partitions with several replicas. A coordinator writes a marker again when the partition's leader dies
+// between replicating and answering it (TransactionMarkerRequestCompletionHandler of Apache Kafka), and a second marker takes the offset of the next
+// record; what becomes of its own requests the link finds out before it sends another.
 //
 // Filler stands for many aborted records at once where bulk markers are not to be had: empty records in a transaction that is aborted,
 // fenced like markers. Who reads uncommitted sees aborted records at the source, and empty ones in their place here.
@@ -35,14 +37,19 @@ type gapWriter struct {
 	renew   func(context.Context) (time.Time, error)
 	yield   func(context.Context) error
 	lease   lease
+	pid     atomic.Int64 // of its transactional id, for who looks at logs
 	late    *atomic.Bool // an unfenced request has no answer: what it asked for may still come into the logs
 	request int          // markers in the next unfenced one
+
+	replicated map[string]bool // whether a topic has several replicas
+	slow       time.Time       // when a bulk request was last answered late, or not
 }
 
 const (
 	bulkFrom     = 20  // offsets of gaps in sight that make bulk markers worth having no fence
 	bulkMin      = 100 // markers in one request: as many as are answered well within bulkTimeout
 	bulkMax      = 10_000
+	bulkSlow     = 30 * time.Second       // after a bulk request that took long, in which only backlogs are worth another
 	bulkIdle     = 200 * time.Millisecond // without a gap after which the lease is given back
 	bulkTimeout  = bulkGrace - bulkLease  // of one bulk request
 	fillFrom     = 500                    // offsets of a gap, most of them aborted records, that make filler worth being seen
@@ -53,12 +60,13 @@ const (
 // openGaps takes the link's gap identity over. What another process had begun with it is in the logs when it returns.
 func openGaps(ctx context.Context, s *store, decl *plans.Link) (*gapWriter, error) {
 	g := &gapWriter{region: s.region, bulk: decl.Gaps != "fenced", filler: decl.Gaps != "markers", confirm: s.confirm, renew: s.lease, yield: s.yield, late: &s.late,
-		request: 10 * bulkMin}
+		request: 10 * bulkMin, replicated: map[string]bool{}}
 	var err error
 	if g.t, err = newTransactor(s.region, decl.Name, s.task.role("gaps"), g.lease.dialer(s.region.Client)); err != nil {
 		return nil, err
 	}
 	err = errors.Join(g.t.init(ctx), endGaps(ctx, s))
+	g.pid.Store(g.t.pid)
 	if err == nil && decl.Gaps == plans.GapsFiller {
 		g.keyed, err = keyedFrom(ctx, s.region)
 	}
@@ -86,6 +94,9 @@ func endGaps(ctx context.Context, s *store) error {
 }
 
 func (g *gapWriter) close() { g.t.close() }
+
+// wrote says whether a producer id is one that this link writes markers under.
+func (g *gapWriter) wrote(id, bulkID int64) bool { return id == g.pid.Load() || id == bulkID }
 
 // hole is one partition's gap to be written, [at, end). at is the partition's log end and moves on with it.
 type hole struct {
@@ -117,6 +128,7 @@ func (g *gapWriter) write(ctx context.Context, bulkID int64, holes []*hole, back
 		rerr := g.confirm(ctx)
 		if rerr == nil {
 			rerr = g.t.recover(ctx)
+			g.pid.Store(g.t.pid)
 		}
 		if rerr == nil && g.late.Load() {
 			if rerr = outwait(ctx, g.region, topicsOf(holes)); rerr == nil {
@@ -152,7 +164,7 @@ func (g *gapWriter) rounds(ctx context.Context, bulkID int64, holes []*hole, bac
 		switch {
 		case len(open)+len(fill) == 0:
 			return nil
-		case backlog >= bulkFrom && g.bulk && bulkID >= 0:
+		case g.bulk && bulkID >= 0 && (backlog >= bulkFrom || time.Since(g.slow) > bulkSlow && g.severalReplicas(ctx, open)):
 			err = g.bulkRound(ctx, bulkID, append(open, fill...))
 		case len(fill) > 0:
 			err = g.fillRound(ctx, fill)
@@ -163,6 +175,33 @@ func (g *gapWriter) rounds(ctx context.Context, bulkID int64, holes []*hole, bac
 			return err
 		}
 	}
+}
+
+// severalReplicas says whether any of the partitions has more replicas than its leader. What can not be told now is looked for again.
+func (g *gapWriter) severalReplicas(ctx context.Context, open []*hole) bool {
+	var unknown []string
+	for _, topic := range topicsOf(open) {
+		if several, known := g.replicated[topic]; several {
+			return true
+		} else if !known {
+			unknown = append(unknown, topic)
+		}
+	}
+	if len(unknown) == 0 {
+		return false
+	}
+	topics, err := g.region.Admin.ListTopics(ctx, unknown...)
+	if err != nil {
+		return false
+	}
+	several := false
+	for _, t := range topics {
+		if t.Err == nil && len(t.Partitions) > 0 {
+			g.replicated[t.Topic] = t.Partitions.NumReplicas() > 1
+			several = several || g.replicated[t.Topic]
+		}
+	}
+	return several
 }
 
 // fencedRound writes one marker on each partition.
@@ -291,7 +330,11 @@ func (g *gapWriter) ask(ctx context.Context, leader int32, req *kmsg.WriteTxnMar
 	if _, answered := errors.AsType[*kerr.Error](err); err == nil || answered || errors.Is(err, errLeaseOver) {
 		g.late.Store(false)
 	}
-	switch took := time.Since(begun); {
+	took := time.Since(begun)
+	if g.late.Load() || took > bulkTimeout/2 {
+		g.slow = time.Now()
+	}
+	switch {
 	case g.late.Load():
 		g.request = max(bulkMin, g.request/4)
 	case took > bulkTimeout/2:
@@ -406,7 +449,7 @@ func (r *runner) scheduleGaps(ctx context.Context, now time.Time) {
 		}
 		look, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
 		defer cancel()
-		bounds, lerr := listBounds(look, r.l.to, topicsOf(holes))
+		bounds, lerr := listSettled(look, r.l.to, topicsOf(holes))
 		if lerr != nil {
 			bounds = map[partitionKey]span{}
 		}

@@ -44,6 +44,7 @@ type RunOptions struct {
 	Metrics  *Metrics       // filled once a second
 	Owner    string         // who runs it, for the record; default user's pid
 	brief    bool           // it is a verb's: who served the link goes on afterwards
+	after    int64          // generation of the verb after which it goes on
 	hold     bool           // when it has ended, whoever runs it goes on to hold the link
 
 	headed  func()          // called when the link's topics are there and recorded; nil where nobody waits for that
@@ -125,15 +126,15 @@ func (l *Link) run(ctx context.Context, o RunOptions) error {
 			return errors.Join(append([]error{err}, failed...)...)
 		}
 		l.o.Log.Info("the link was taken over", "link", l.decl.Name, "error", err)
-		if verr := l.verbEnds(ctx, task{0, 1}); verr != nil {
-			return verr
+		if o.after, err = l.verbEnds(ctx, task{0, 1}); err != nil {
+			return err
 		}
 	}
 }
 
 // serve is a run of one task until another process takes it over. It returns the errors of the mirrors that failed, and why it ended.
 func (l *Link) serve(ctx context.Context, o RunOptions, t task) (failed []error, err error) {
-	s, err := openTask(ctx, l.to, l.decl.Name, t, ownerRecord{Owner: o.Owner, Brief: o.brief})
+	s, err := openTask(ctx, l.to, l.decl.Name, t, ownerRecord{Owner: o.Owner, Brief: o.brief, after: o.after})
 	if err != nil {
 		return nil, err
 	}

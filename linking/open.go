@@ -139,6 +139,11 @@ func (r *runner) opened(ctx context.Context, o *opening) error {
 				Detail: fmt.Sprintf("the log in %s ends at @%d, the mirror at @%d: the source was truncated, or somebody else wrote to the mirror", r.l.from.Name, from.end, to.end),
 				Hint:   "what only the mirror has is still there: lifeboat link failover keeps it, lifeboat link repair mirrors the topic again"})
 			continue
+		case differs != "" && o.have[k].mark && o.tails[k].mirrored() <= at && r.gaps.wrote(o.have[k].id.ProducerID, r.id.BulkID):
+			r.fail(m, &MirrorError{Code: CodeMarkerTwice, First: at, End: to.end,
+				Detail: fmt.Sprintf("a marker of this link stands where a record of %s belongs: %s wrote one twice, as a broker does with one that it has no answer for when another dies", r.l.from.Name, r.l.to.Name),
+				Hint:   "nothing of the mirror is lost, and it can not take the record: lifeboat link repair mirrors the topic again"})
+			continue
 		case differs != "":
 			r.fail(m, r.foreign(at, to.end, "the mirror's end is not the source's: "+differs+"; somebody else wrote to the mirror, or the source's log was replaced"))
 			continue

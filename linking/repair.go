@@ -33,7 +33,7 @@ var repairs = map[string]RepairKind{
 	CodeAuthorization: RepairAgain, CodeRefused: RepairAgain, CodeSchema: RepairAgain, CodeCorrupt: RepairAgain, CodeFormat: RepairAgain,
 	CodeDestinationGone: RepairAgain,
 	CodeOverrun:         RepairAlign,
-	CodeSourceRecreated: RepairAnew, CodeTruncated: RepairAnew, CodeForeignWriter: RepairAnew, CodePartitions: RepairAnew,
+	CodeSourceRecreated: RepairAnew, CodeTruncated: RepairAnew, CodeForeignWriter: RepairAnew, CodeMarkerTwice: RepairAnew, CodePartitions: RepairAnew,
 	CodePartitionsDecreased: RepairAnew,
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/lifeboat-dr/lifeboat/linking"
@@ -320,5 +321,50 @@ func TestSettleGroupsWithoutASource(t *testing.T) {
 		if o, _ := at.Lookup(topic, 0); o.At != 7 {
 			t.Errorf("the group stands at @%d, want @7", o.At)
 		}
+	})
+}
+
+// Brokers write a marker again that they have no answer for, though it may have arrived. The mirror that has one too many says so, and not that
+// somebody else wrote to it.
+func TestMarkerThatCameTwice(t *testing.T) {
+	t.Parallel()
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		topic := each.Name(t, "t")
+		p := newPair(t, env, topic)
+		each.Topic(t, env.East, topic, 1)
+		put(t, p.east, topic, 0, 5)
+		cl := each.Client(t, env.East, kgo.TransactionalID(topic), kgo.DefaultProduceTopic(topic))
+		must(t, cl.BeginTransaction())
+		must(t, cl.ProduceSync(t.Context(), kgo.StringRecord("committed")).FirstErr())
+		must(t, cl.EndTransaction(t.Context(), kgo.TryCommit))
+		must(t, p.once())
+
+		reader := each.Client(t, env.West, kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().At(6)}}), kgo.KeepControlRecords())
+		fetches := reader.PollFetches(t.Context())
+		must(t, fetches.Err())
+		marker := fetches.Records()[0]
+		if !marker.Attrs.IsControl() {
+			t.Fatalf("the mirror has no marker at @6 but %v", marker)
+		}
+		req := kmsg.NewPtrWriteTxnMarkersRequest()
+		m := kmsg.NewWriteTxnMarkersRequestMarker()
+		m.ProducerID, m.ProducerEpoch = marker.ProducerID, marker.ProducerEpoch
+		of := kmsg.NewWriteTxnMarkersRequestMarkerTopic()
+		of.Topic, of.Partitions = topic, []int32{0}
+		m.Topics = append(m.Topics, of)
+		req.Markers = append(req.Markers, m)
+		_, err := req.RequestWith(t.Context(), p.west.Client)
+		must(t, err)
+		p.eventually("the marker is there", func() bool { return p.end(p.west, topic, 0) == 8 })
+
+		put(t, p.east, topic, 0, 3)
+		var merr *linking.MirrorError
+		if err := p.once(); !errors.As(err, &merr) || merr.Code != linking.CodeMarkerTwice || merr.First != 7 {
+			t.Fatalf("the link ended with %v", err)
+		}
+		_, err = p.repair(t.Context())
+		must(t, err)
+		must(t, p.once())
+		p.identical(topic)
 	})
 }

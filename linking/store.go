@@ -110,6 +110,15 @@ func openTask(ctx context.Context, r *Region, link string, t task, owner ownerRe
 // come again.
 func (s *store) take(ctx context.Context, owner ownerRecord) error {
 	unfenced := false
+	if owner.after > 0 { // looked at once more below, when nobody else can take it
+		m, err := remember(ctx, s.region, s.link)
+		if err != nil {
+			return err
+		}
+		if last := m.owners[s.task.n]; owner.yields(last) {
+			return s.takenOver(last)
+		}
+	}
 	for attempt := 1; ; attempt++ {
 		if err := s.t.init(ctx); err != nil {
 			return err
@@ -117,6 +126,9 @@ func (s *store) take(ctx context.Context, owner ownerRecord) error {
 		m, err := remember(ctx, s.region, s.link)
 		if err == nil {
 			last := m.owners[s.task.n]
+			if owner.yields(last) {
+				return s.takenOver(last) // it finds its own record, and goes on
+			}
 			unfenced = unfenced || last.Bulk
 			s.memory = m
 			// The lease goes from hand to hand until it is over: this process may be taken over while it waits.
@@ -199,10 +211,10 @@ func (s *store) locked(ctx context.Context, records map[string]any) error {
 		return nil
 	}
 	s.up = false
-	if !errors.Is(err, ErrTakenOver) {
+	if !errors.Is(err, ErrTakenOver) && !errors.Is(err, kerr.InvalidTxnState) {
 		return fmt.Errorf("link %s: recording its state: %w", s.link, err)
 	}
-	// A coordinator that gave up waiting for this process bumps the epoch just as a successor does: the owner record tells them apart.
+	// A coordinator that gave up waiting for this process ends its transaction just as a successor does: the owner record tells them apart.
 	if err := wait(ctx, ownerDelay); err != nil {
 		return err
 	}
@@ -306,13 +318,17 @@ func (s *store) ready(ctx context.Context) error {
 		return err
 	}
 	if now := m.owners[s.task.n]; now.Generation != s.owner.Generation {
-		return fmt.Errorf("link %s: %w: %s, since %s", s.link, ErrTakenOver, now.Owner, now.Since.Format(time.RFC3339))
+		return s.takenOver(now)
 	}
 	if err := s.t.init(ctx); err != nil {
 		return err
 	}
 	s.up = true
 	return nil
+}
+
+func (s *store) takenOver(by ownerRecord) error {
+	return fmt.Errorf("link %s: %w: %s, since %s", s.link, ErrTakenOver, by.Owner, by.Since.Format(time.RFC3339))
 }
 
 // commit writes records in one transaction, and returns when a read_committed reader sees them: EndTxn is answered before.

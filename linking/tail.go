@@ -63,7 +63,8 @@ type standing struct {
 }
 
 // readStandings reads log bounds, producer states (DescribeProducers, KIP-664) and log ends again, until both ends of every partition
-// agree: what was read between them belongs together then.
+// agree: what was read between them belongs together then. A broker describes producers as of all that it has written, so a partition that is
+// not settled has an error.
 func readStandings(ctx context.Context, r *Region, parts []partitionKey, id identity) (map[partitionKey]standing, error) {
 	all := map[partitionKey]standing{}
 	for {
@@ -85,7 +86,7 @@ func readStandings(ctx context.Context, r *Region, parts []partitionKey, id iden
 		if err != nil {
 			return nil, fmt.Errorf("%s: describing producers: %w", r.Name, err)
 		}
-		after, err := listBounds(ctx, r, topics.Topics())
+		after, err := listSettled(ctx, r, topics.Topics())
 		if err != nil {
 			return nil, err
 		}
@@ -163,6 +164,7 @@ func deleteRecords(ctx context.Context, r *Region, k partitionKey, upTo int64) e
 type last struct {
 	found bool           // a batch covers the offset
 	data  bool           // with a record there
+	mark  bool           // it is a transaction's marker
 	id    batch.Identity // who wrote the batch, with the sequence behind it
 }
 
@@ -242,10 +244,10 @@ func recordAt(chunk []byte, offset int64) (last, error) {
 			continue
 		}
 		l := last{found: true}
-		if b.Control() {
+		l.id = batch.Identity{ProducerID: b.ProducerID(), Epoch: b.ProducerEpoch(), Sequence: -1}
+		if l.mark = b.Control(); l.mark {
 			return l, nil
 		}
-		l.id = batch.Identity{ProducerID: b.ProducerID(), Epoch: b.ProducerEpoch(), Sequence: -1}
 		if b.BaseSequence() >= 0 {
 			l.id.Sequence = batch.NextSequence(b.BaseSequence(), b.LastOffsetDelta()+1)
 		}

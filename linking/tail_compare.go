@@ -103,6 +103,14 @@ func (t *tail) failed() error {
 	return t.err
 }
 
+// mirrored is the offset behind the mirror's last record that was compared.
+func (t *tail) mirrored() int64 {
+	if n := len(t.records[destSide]); n > 0 {
+		return t.records[destSide][n-1].offset + 1
+	}
+	return t.from
+}
+
 // differs says where the mirror is not what the source is, and how; "" where it is. A source that is compacted may have less: the mirror,
 // which is not compacted while it is one, may not.
 func (t *tail) differs(compacted bool, from, to string) (at int64, how string) {

@@ -280,7 +280,7 @@ func (s *sharing) serve(ctx context.Context, t task) error {
 			return context.Cause(ctx)
 		}
 		s.l.o.Log.Info("a task was taken over", "link", s.l.decl.Name, "task", t.n, "error", err)
-		if err := s.l.verbEnds(ctx, t); err != nil {
+		if o.after, err = s.l.verbEnds(ctx, t); err != nil {
 			return err
 		}
 	}

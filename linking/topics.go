@@ -1,6 +1,7 @@
 package linking
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -227,8 +228,11 @@ func (l *Link) makeTopics(ctx context.Context, known map[string]*topicRecord, op
 				t.destEnds[p] = o.Offset
 			}
 		}
-		found = append(found, t)
 		dst, ok := dests[name]
+		if ok && dst.Err == nil && known[name] == nil && len(t.destEnds) < len(dst.Partitions) {
+			return nil, l.unknownEnd(dst, ends[name]) // what it holds decides what becomes of it
+		}
+		found = append(found, t)
 		if !ok || dst.Err != nil {
 			if open[name] {
 				t.err = l.topicError(name, CodeDestinationGone, fmt.Sprintf("the mirror topic was deleted in %s", l.to.Name), "lifeboat link repair mirrors it from its beginning")
@@ -256,6 +260,16 @@ func (l *Link) makeTopics(ctx context.Context, known map[string]*topicRecord, op
 		return slices.DeleteFunc(found, func(t *topicFound) bool { return slices.Contains(missing, t) }), nil
 	}
 	return found, l.createTopics(ctx, missing)
+}
+
+// unknownEnd is the error of a topic with a partition whose end was not told.
+func (l *Link) unknownEnd(dst kadm.TopicDetail, ends map[int32]kadm.ListedOffset) error {
+	for _, p := range dst.Partitions.Sorted() {
+		if o, told := ends[p.Partition]; !told || o.Err != nil {
+			return fmt.Errorf("%s: %s-%d: reading its log end: %w", l.to.Name, dst.Topic, p.Partition, cmp.Or(o.Err, error(kerr.UnknownTopicOrPartition)))
+		}
+	}
+	return nil
 }
 
 // adopt judges a topic that is in both regions, and brings it up to what the source has.

@@ -102,7 +102,7 @@ func (a *app) repairLinkCommand(which cli.Flag) *cli.Command {
 		Description: `Without topics, every mirror that is FAILED. What is done depends on the error that link status shows:
 
    SOURCE_RETENTION_OVERRAN_MIRROR      the mirror goes on where the source's log begins now
-   SOURCE_TOPIC_ID_CHANGED, FOREIGN_WRITER, UNEXPECTED_TRUNCATION, PARTITION_COUNT_DIFFERS, SOURCE_PARTITIONS_DECREASED
+   SOURCE_TOPIC_ID_CHANGED, FOREIGN_WRITER, MARKER_WRITTEN_TWICE, UNEXPECTED_TRUNCATION, PARTITION_COUNT_DIFFERS, SOURCE_PARTITIONS_DECREASED
                                         the mirror topic is deleted, and mirrored again from its beginning
    others                               nothing is removed, it is tried again: mend the cause first
 
