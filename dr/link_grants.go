@@ -13,16 +13,23 @@ import (
 // GrantsOptions say whose rights are listed.
 type GrantsOptions struct {
 	Link      string // "" = the one from the primary
+	Back      bool   // of the link that leads back, which link reverse begins
 	Principal string // in both regions; "" = who lifeboat.yaml logs in as
 	Getenv    func(string) (string, bool)
 	ReadFile  func(string) ([]byte, error)
 }
 
-// LinkGrants reports the rights that a link needs on both sides, from the topology alone: no region is asked. Text is what a shell takes.
+// LinkGrants reports the rights that a link needs on both sides, from the topology alone: no region is asked. Text is what a shell takes. A link that
+// was created is known to a World only: its Declared has it.
 func LinkGrants(d *plans.Declared, o GrantsOptions, now time.Time) (*report.Report, error) {
 	decl, err := (&World{Declared: d}).Link(o.Link)
 	if err != nil {
 		return nil, err
+	}
+	if o.Back {
+		if decl, _, err = linking.Back(decl, d.Topology.Links); err != nil {
+			return nil, err
+		}
 	}
 	who := map[string]string{}
 	for _, region := range []string{decl.From, decl.To} {

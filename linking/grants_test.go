@@ -121,9 +121,36 @@ func TestLinkRunsWithJustItsGrants(t *testing.T) {
 				}
 				return strings.Join(words, ", ")
 			})
+			give(t, west, linking.ACL{Principal: "User:link", Host: "*", Resource: kmsg.ACLResourceTypeTopic, Name: prefix + "-", Pattern: kmsg.ACLResourcePatternTypePrefixed,
+				Operation: kmsg.ACLOperationDelete, Permission: kmsg.ACLPermissionTypeAllow})
+			comesTo(t, "the missing right", "", func() string {
+				trial, err := p.link().TryGrants(t.Context())
+				must(t, err)
+				return fmt.Sprint(trial.Missing)[1 : len(fmt.Sprint(trial.Missing))-1]
+			})
 			_, err = p.link().Promote(t.Context(), linking.PromoteOptions{})
 			must(t, err)
 			comesTo(t, "the application's rights after promotion", "WRITE", func() string { return allowed(t, west, "User:app", topic) })
+			// The other way, with what the link back needs besides.
+			back := p.back()
+			for region, admin := range admins {
+				for _, g := range linking.Grants(back.decl, "User:link", "User:link") {
+					if g.Region == region {
+						give(t, admin, g.ACL)
+					}
+				}
+			}
+			comesTo(t, "the right to begin the link back", "done", func() string {
+				if _, err := p.reverse(t.Context()); err != nil {
+					return err.Error()
+				}
+				return "done"
+			})
+			put(t, west, topic, 2, 5)
+			must(t, back.once())
+			if diff := cmp.Diff(consume(t, west, topic), consume(t, east, topic)); diff != "" {
+				t.Errorf("after the reversal (-west +east):\n%s", diff)
+			}
 		})
 	}
 }

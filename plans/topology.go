@@ -5,6 +5,7 @@
 package plans
 
 import (
+	"slices"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
@@ -24,6 +25,11 @@ type Topology struct {
 	Pipelines  []*Pipeline        `yaml:"pipelines,omitempty" json:"pipelines,omitempty"`
 	Drills     []*Drill           `yaml:"drills,omitempty" json:"drills,omitempty"`
 	Waivers    []*Waiver          `yaml:"waivers,omitempty" json:"waivers,omitempty"`
+}
+
+// Declares says whether a link of that name is declared in the file.
+func (t *Topology) Declares(link string) bool {
+	return slices.ContainsFunc(t.Links, func(l *Link) bool { return l.Name == link })
 }
 
 // Pattern is how the regions share the work.
