@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -199,12 +200,28 @@ func mirrorIsIdentical(t *testing.T, env *testenv.Env, seeds uint64) {
 			each.Topic(t, env.East, topic, 4)
 			workload(t, p.east, topic, seed, 60)
 			must(t, p.once())
-			p.identical(topic)
+			if p.identical(topic); t.Failed() {
+				t.Logf("seed %d: %d of 60 steps are enough for a mirror that differs", seed, fewestSteps(t, env, seed, 60))
+			}
 			workload(t, p.east, topic, seed+100, 20) // and on from there
 			must(t, p.once())
 			p.identical(topic)
 		})
 	}
+}
+
+// fewestSteps looks for the first steps of a workload whose mirror differs from its source: as many as are given where no fewer do.
+func fewestSteps(t *testing.T, env *testenv.Env, seed uint64, steps int) int {
+	t.Helper()
+	return 1 + sort.Search(steps-1, func(i int) bool {
+		topic := fmt.Sprint(each.Name(t, "t"), "-first-", i+1)
+		p := newPair(t, env, topic)
+		p.decl.Name += topic
+		each.Topic(t, env.East, topic, 4)
+		workload(t, p.east, topic, seed, i+1)
+		err := p.once()
+		return err != nil || !cmp.Equal(consume(t, p.east, topic), consume(t, p.west, topic))
+	})
 }
 
 func TestMirrorBeginsAtTheSourcesLogStart(t *testing.T) {
