@@ -134,7 +134,7 @@ func (l *Link) run(ctx context.Context, o RunOptions) error {
 
 // serve is a run of one task until another process takes it over. It returns the errors of the mirrors that failed, and why it ended.
 func (l *Link) serve(ctx context.Context, o RunOptions, t task) (failed []error, err error) {
-	s, err := openTask(ctx, l.to, l.decl.Name, t, ownerRecord{Owner: o.Owner, Brief: o.brief, after: o.after})
+	s, err := openTask(ctx, l.to, l.decl.Name, t, ownerRecord{Owner: o.Owner, Brief: o.brief, After: o.after})
 	if err != nil {
 		return nil, err
 	}

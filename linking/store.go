@@ -110,7 +110,7 @@ func openTask(ctx context.Context, r *Region, link string, t task, owner ownerRe
 // come again.
 func (s *store) take(ctx context.Context, owner ownerRecord) error {
 	unfenced := false
-	if owner.after > 0 { // looked at once more below, when nobody else can take it
+	if owner.After > 0 { // looked at once more below, when nobody else can take it
 		m, err := remember(ctx, s.region, s.link)
 		if err != nil {
 			return err
