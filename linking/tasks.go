@@ -56,6 +56,9 @@ func (l *Link) cutOnce(ctx context.Context, owner string) error {
 		return err
 	}
 	defer s.leave(ctx)
+	if s.memory.tasks == l.tasks() {
+		return nil // another process has done it meanwhile
+	}
 	g, err := openGaps(ctx, s, l.decl) // what is under way of the tasks as they were is in the logs before others begin
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 )
 
 func TestProcessesShareALink(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topics := []string{each.Name(t, "a"), each.Name(t, "b")}
 		p := newPair(t, env, topics...)
@@ -97,6 +98,7 @@ func (p *pair) sharing(n int) (stop func() []error) {
 }
 
 func TestVerbsOnASharedLink(t *testing.T) {
+	t.Parallel()
 	env := each.Embedded(t)
 	still, goes := each.Name(t, "still"), each.Name(t, "goes")
 	p := newPair(t, env, still, goes)
@@ -155,6 +157,7 @@ func TestVerbsOnASharedLink(t *testing.T) {
 }
 
 func TestLinkIsCutIntoOtherTasks(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic, later := each.Name(t, "t"), each.Name(t, "later")
 		p := newPair(t, env, topic, later)

@@ -108,6 +108,7 @@ func (p *pair) occupied(topic string, partitions int32, records int) map[int32][
 }
 
 func TestMirrorIsTranslatedWhereOthersHaveItsOffsets(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		for seed := range uint64(2) {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -224,6 +225,7 @@ func TestKilledTranslatedLinkGoesOn(t *testing.T) {
 
 // TestTranslatedLinkThatWakesUpLateDoesNoHarm stops processes in the middle of what they do and wakes them up when another one has gone on.
 func TestTranslatedLinkThatWakesUpLateDoesNoHarm(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic := each.Name(t, "t")
 		p := newPair(t, env, topic)
