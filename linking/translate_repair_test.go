@@ -18,6 +18,7 @@ import (
 // TestRepairGoesOnBehindWhatOthersWrote lets somebody else write to a translated mirror, between two runs or in the middle of what is on its way, and
 // repairs: nothing is removed, missing or twice, and the map is exact around what is not the link's.
 func TestRepairGoesOnBehindWhatOthersWrote(t *testing.T) {
+	t.Parallel()
 	for _, when := range []string{"between two runs", "in the middle of one"} {
 		t.Run(when, func(t *testing.T) {
 			env := each.Embedded(t)
@@ -100,6 +101,7 @@ func (p *pair) translatedAround(topic string, before map[int32][]string, others 
 // TestTranslatedMirrorFollowsTheLogStart removes records in the source: those that are mirrored go in the mirror too, through the map, but for a
 // mirror with somebody else's records in front; those that are not are overrun, and a repair goes on behind them.
 func TestTranslatedMirrorFollowsTheLogStart(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		own, shared := each.Name(t, "own"), each.Name(t, "shared")
 		p := newPair(t, env, own, shared)
@@ -155,6 +157,7 @@ func TestTranslatedMirrorFollowsTheLogStart(t *testing.T) {
 // TestTranslatedVerbsGoOnAfterEveryCrash ends a promotion and a repair of translated mirrors at every request that changes something, and gives them
 // again: the map is exact, and what was mirrored ends where it did.
 func TestTranslatedVerbsGoOnAfterEveryCrash(t *testing.T) {
+	t.Parallel()
 	for _, verb := range []string{"promote", "repair"} {
 		t.Run(verb, func(t *testing.T) {
 			for n := 1; ; n++ {

@@ -201,6 +201,7 @@ func TestTranslatedMirrorGoesOnAfterEveryCrash(t *testing.T) {
 
 // TestKilledTranslatedLinkGoesOn kills processes while a transactional workload is written.
 func TestKilledTranslatedLinkGoesOn(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic := each.Name(t, "t")
 		p := newPair(t, env, topic)
@@ -255,6 +256,7 @@ func TestTranslatedLinkThatWakesUpLateDoesNoHarm(t *testing.T) {
 
 // TestPositionsOfATranslatedMirror copies a group's positions, looks at status and verification, and promotes.
 func TestPositionsOfATranslatedMirror(t *testing.T) {
+	t.Parallel()
 	for _, tasks := range []int{1, 3} {
 		t.Run(fmt.Sprintf("%d tasks", tasks), func(t *testing.T) { positionsOfATranslatedMirror(t, tasks) })
 	}
@@ -375,6 +377,7 @@ func TestGapsAreFoundBeforeAnythingIsMirrored(t *testing.T) {
 
 // TestTranslatedLinkIsShared divides a translated link's partitions among processes that come and are killed.
 func TestTranslatedLinkIsShared(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic := each.Name(t, "t")
 		p := newPair(t, env, topic)

@@ -81,6 +81,7 @@ func TestPauseHoldsAServedMirrorBack(t *testing.T) {
 
 // TestPauseUnderLoad pauses and resumes while records come in: whatever was on its way, nothing is written twice or lost.
 func TestPauseUnderLoad(t *testing.T) {
+	t.Parallel()
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic := each.Name(t, "t")
 		p := newPair(t, env, topic)
