@@ -64,6 +64,10 @@ func StudyOf(d *Declared) *Study {
 		}) {
 			_, mistakes := statements.Resolve(u, a.tables)
 			unknown, s.Resolved = mistakes, len(mistakes) == 0
+			if !s.Resolved && mistakes[0].Rule == statements.RuleName {
+				_, more := statements.Relate(u, a.tables) // it does not end at the first name
+				unknown = append(unknown, slices.DeleteFunc(notAt(mistakes, more), func(f report.Finding) bool { return f.Rule != statements.RuleName })...)
+			}
 			if !s.Resolved && mistakes[0].Rule == statements.RuleUnsupported {
 				// What the bundled engine does not run has names all the same.
 				_, more := statements.Relate(u, a.tables)

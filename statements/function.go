@@ -252,7 +252,10 @@ func unknownFunction(at Pos, name string) *problem {
 	}
 	p := &problem{Pos: at, rule: RuleName, message: fmt.Sprintf("there is no function %s", clip(name)), remedy: "user-defined functions are not supported yet"}
 	known := slices.Sorted(maps.Keys(functions))
-	known = append(append(known, slices.Sorted(maps.Keys(aggregates))...), slices.Sorted(maps.Keys(aliases))...)
+	for _, more := range []map[string]bool{aggregates, otherAggregates, otherFunctions} {
+		known = append(known, sortedKeys(more)...)
+	}
+	known = append(known, slices.Sorted(maps.Keys(aliases))...)
 	if meant := nearest(name, known); meant != "" {
 		p.remedy = "did you mean " + meant + "?"
 	} else if meant, ok := foreignFunctions[name]; ok {

@@ -46,7 +46,7 @@ const DefaultDelay = 180 * time.Millisecond
 func HorizonOf(s Statement, cat Catalog) map[string]Horizon {
 	out := map[string]Horizon{}
 	if bad := caught(func() { understood(s) }); bad != nil {
-		if writes, err := relateStatement(s, cat); err == nil && len(writes) > 0 {
+		if writes, err := relateStatement(s, cat); len(err) == 0 && len(writes) > 0 {
 			for _, w := range writes {
 				for _, path := range PathsOf(w, 0) {
 					out[path.Topic] = longer(out, path.Topic, path.Horizon)

@@ -36,6 +36,10 @@ type problem struct {
 	message string
 	remedy  string
 	fatal   bool // the rest of the text can not be read
+
+	// Where one word is misspelled: what it should be, and which token it is, so that reading can go on as if it were.
+	meant string
+	token int
 }
 
 // lexer cuts a script into the tokens of one statement after the other.
@@ -177,6 +181,10 @@ func (lx *lexer) strange() *problem {
 		if i := strings.IndexAny(lx.rest()[1:], "\"\n;"); i >= 0 && lx.rest()[1+i] == '"' {
 			size = i + 2
 		}
+	case '&':
+		p.remedy = "write AND"
+	case '!':
+		p.remedy = "write NOT, or <> for not equal"
 	case '‘', '’', '“', '”', '´':
 		p.message = fmt.Sprintf("%q is a typographic quote", r)
 		p.remedy = "write ' around strings and ` around names"

@@ -325,7 +325,7 @@ func (p *parser) implicitAlias() (Ident, bool) {
 	if p.peek().kind == tokWord {
 		p.alias = p.at
 		p.aliases = append(p.aliases[:0], p.wanted...)
-		p.aliases = append(p.aliases, "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "JOIN", "UNION")
+		p.aliases = append(p.aliases, "FROM", "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "JOIN", "UNION", "ON", "USING", "OVER", "FILTER", "MATCH_RECOGNIZE")
 	}
 	return p.ident(), true
 }

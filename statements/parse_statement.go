@@ -89,8 +89,11 @@ func opensSet(tokens []token) bool {
 	for _, t := range tokens[:min(4, len(tokens))] {
 		words = append(words, t.key)
 	}
+	if len(words) > 2 && words[1] == "STATEMENT" && words[2] == "SET" {
+		return true // whatever the first word is: the semicolons up to END are the set's
+	}
 	s := strings.Join(words, " ")
-	for _, set := range []string{"EXECUTE STATEMENT SET", "BEGIN STATEMENT SET", "STATEMENT SET", "EXPLAIN STATEMENT SET", "COMPILE AND EXECUTE"} {
+	for _, set := range []string{"STATEMENT SET", "COMPILE AND EXECUTE"} {
 		if strings.HasPrefix(s, set) {
 			return true
 		}

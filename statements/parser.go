@@ -14,8 +14,9 @@ const (
 	maxFindings = 50  // of one script; a file that is not SQL at all says so often enough
 )
 
-// Parse reads a file of statements separated by semicolons. What is wrong is a finding, at most one a statement: after it
-// parsing goes on behind the next semicolon. A statement with a finding has a nil Statement. File is only for the findings.
+// Parse reads a file of statements separated by semicolons. What is wrong is a finding. Behind a misspelled keyword parsing goes on as if
+// it were spelled right; behind any other mistake it goes on behind the next semicolon. A statement with a finding has a nil Statement. File
+// is only for the findings.
 func Parse(file, sql string) (*Script, []report.Finding) { return ParseAt(file, 1, sql) }
 
 // ParseAt is Parse for a text that begins on a line of its file; findings then have the file's lines. The positions of the
@@ -43,10 +44,11 @@ func ParseAt(file string, line int, sql string) (*Script, []report.Finding) {
 			parsed.Pos = tokens[0].Pos
 			parsed.Text = src.text[tokens[0].Offset:p.lastEnd()]
 		}
+		problems := []*problem{bad}
 		if bad == nil {
-			parsed.Statement, bad = p.statement()
+			parsed.Statement, problems = p.statements()
 		}
-		if bad != nil {
+		for _, bad := range problems {
 			findings = append(findings, src.problem(bad))
 		}
 		script.Statements = append(script.Statements, parsed)
@@ -86,23 +88,50 @@ type parser struct {
 	wantedAt int
 	alias    int      // index of a word that was taken for an alias without AS, where it may be a misspelling; 0 = none
 	aliases  []string // what else would have been accepted there
+	near     struct { // the last word of several that belong together that was nearly one of them, as EXIST of IF NOT EXISTS
+		at  int
+		key string
+	}
+}
+
+// maxMisspelled is how many keywords of a statement are put right to find what is wrong behind them.
+const maxMisspelled = 5
+
+// statements reads the statement, and all that is wrong with it: where a keyword is misspelled it is put right, and the statement read anew.
+func (p *parser) statements() (Statement, []*problem) {
+	s, bad := p.statement()
+	var all []*problem
+	for bad != nil && (len(all) == 0 || bad.Offset > all[len(all)-1].Offset) {
+		all = append(all, bad)
+		words := strings.Fields(bad.meant)
+		if len(words) == 0 || len(all) == maxMisspelled {
+			break
+		}
+		right := slices.Clone(p.tokens)
+		right[bad.token].kind, right[bad.token].key, right[bad.token].text = tokWord, words[0], words[0]
+		p = &parser{src: p.src, tokens: right}
+		_, bad = p.statement()
+	}
+	if len(all) > 0 {
+		return nil, all
+	}
+	return s, nil
 }
 
 func (p *parser) statement() (s Statement, bad *problem) {
-	defer func() {
-		if r := recover(); r != nil {
-			var ok bool
-			if bad, ok = r.(*problem); !ok {
-				panic(r)
-			}
-			s = nil
+	bad = caught(func() {
+		s = p.topLevel()
+		if p.peek().kind != tokEnd {
+			p.unexpected()
 		}
-	}()
-	s = p.topLevel()
-	if p.peek().kind != tokEnd {
-		p.unexpected()
+	})
+	if bad == nil {
+		return s, nil
 	}
-	return s, nil
+	if bad.rule == RuleSyntax && bad.meant == "" && p.near.key != "" && p.near.at >= p.at-3 && p.near.at <= p.at+2 {
+		bad = caught(func() { p.misspelled(p.near.at, p.near.key) })
+	}
+	return nil, bad
 }
 
 func (p *parser) lastEnd() int {
@@ -146,12 +175,16 @@ func (p *parser) is(key string) bool {
 // isWords reports whether the next tokens are these keywords or symbols.
 func (p *parser) isWords(keys ...string) bool {
 	p.want(strings.Join(keys, " "))
+	wrong, at := 0, 0
 	for i, k := range keys {
 		if p.ahead(i).key != k {
-			return false
+			wrong, at = wrong+1, i
 		}
 	}
-	return true
+	if t := p.ahead(at); wrong == 1 && len(keys) > 1 && t.kind == tokWord && p.at+at < len(p.tokens) && nearest(t.text, keys[at:at+1]) != "" {
+		p.near.at, p.near.key = p.at+at, keys[at]
+	}
+	return wrong == 0
 }
 
 // accept takes the next token if it is this keyword or symbol.
@@ -203,23 +236,33 @@ func (p *parser) unexpected() {
 	if p.wantedAt != p.at {
 		p.wanted = nil
 	}
-	if p.alias > 0 && p.alias == p.at-1 {
-		word := p.tokens[p.alias]
-		if meant := nearest(word.text, p.aliases); meant != "" {
-			p.fail(word.Pos, "write "+meant, "unexpected %s; did you mean %s?", describe(word), meant)
+	if p.alias > 0 && (p.alias == p.at-1 || p.alias == p.at-2 && p.before().key == "(") {
+		if word := p.tokens[p.alias].text; len(word) > 1 && nearest(word, p.aliases) != "" {
+			p.misspelled(p.alias, nearest(word, p.aliases))
 		}
 	}
 	p.brokenOff(t)
-	remedy := ""
 	if t.kind == tokWord {
-		if meant := nearest(t.text, p.wanted); meant != "" {
-			p.fail(t.Pos, "write "+meant, "unexpected %s; did you mean %s?", describe(t), meant)
-		}
-		if slices.Contains(p.wanted, wantName) && reserved[t.key] {
-			remedy = p.reservedRemedy(t)
-			if !clauses[t.key] {
-				p.fail(t.Pos, remedy, "expected %s, found the reserved word %s", oneOf(p.wanted), t.text)
+		for _, candidates := range [][]string{p.wanted, firstWords(p.wanted), p.operators()} {
+			if meant := nearest(t.text, candidates); meant != "" && !strings.EqualFold(meant, t.text) {
+				p.misspelled(p.at, meant)
 			}
+		}
+	}
+	if before := p.before(); before.kind == tokWord && !reserved[before.key] && len(before.text) > 2 {
+		candidates := firstWords(p.wanted)
+		if t.kind == tokString {
+			candidates = append(candidates, "INTERVAL", "DATE", "TIME", "TIMESTAMP")
+		}
+		if meant := nearest(before.text, candidates); meant != "" && !strings.EqualFold(meant, before.text) {
+			p.misspelled(p.at-1, meant)
+		}
+	}
+	remedy := p.remedy(t)
+	if slices.Contains(p.wanted, wantName) && t.kind == tokWord && reserved[t.key] && remedy == "" {
+		remedy = p.reservedRemedy(t)
+		if !clauses[t.key] {
+			p.fail(t.Pos, remedy, "expected %s, found the reserved word %s", oneOf(p.wanted), t.text)
 		}
 	}
 	p.fail(t.Pos, remedy, "expected %s, found %s", oneOf(p.wanted), describe(t))
@@ -235,6 +278,9 @@ func (p *parser) brokenOff(t token) {
 		}
 		if n > 0 && n < len(words) {
 			next := p.ahead(n)
+			if next.kind == tokWord && nearest(next.text, words[n:n+1]) != "" {
+				p.misspelled(p.at+n, words[n])
+			}
 			p.fail(next.Pos, "", "expected %s after %s, found %s", words[n], t.key, describe(next))
 		}
 	}

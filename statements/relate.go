@@ -19,33 +19,44 @@ type Views interface {
 // of an expression is not known its Kind is KindInvalid. It fails where a table or a column is not known.
 func Relate(p *Parsed, cat Catalog) ([]*Write, []report.Finding) {
 	out, bad := relateStatement(p.Statement, cat)
-	if bad != nil {
-		return nil, []report.Finding{p.finding(bad)}
+	if len(bad) == 0 {
+		return out, nil
 	}
-	return out, nil
+	var found []report.Finding
+	for _, b := range bad {
+		found = append(found, p.finding(b))
+	}
+	return nil, found
 }
 
-func relateStatement(s Statement, cat Catalog) (out []*Write, bad *problem) {
+func relateStatement(s Statement, cat Catalog) (out []*Write, bad []*problem) {
 	if cat == nil {
 		cat = Tables{}
 	}
-	bad = caught(func() {
-		switch n := s.(type) {
-		case *Insert:
-			out = append(out, newRelater(cat).insert(n))
-		case *StatementSet:
-			for _, i := range n.Inserts {
-				out = append(out, newRelater(cat).insert(i))
-			}
-		case *CreateTable:
-			if n.Query != nil {
-				out = append(out, newRelater(cat).created(n.Pos, n.Name, n))
-			}
-		case *CreateMaterialized:
-			out = append(out, newRelater(cat).created(n.Pos, n.Name, &CreateTable{Pos: n.Pos, Name: n.Name, Columns: n.Elements.Columns,
-				PrimaryKey: n.Elements.PrimaryKey, Watermark: n.Elements.Watermark, Options: n.Options, Query: n.Query}))
+	one := func(relate func(*relater) *Write) {
+		r := newRelater(cat)
+		if last := caught(func() { out = append(out, relate(r)) }); last != nil {
+			r.bad = append(r.bad, last)
 		}
-	})
+		bad = append(bad, r.bad...)
+	}
+	switch n := s.(type) {
+	case *Insert:
+		one(func(r *relater) *Write { return r.insert(n) })
+	case *StatementSet:
+		for _, i := range n.Inserts {
+			one(func(r *relater) *Write { return r.insert(i) })
+		}
+	case *CreateTable:
+		if n.Query != nil {
+			one(func(r *relater) *Write { return r.created(n.Pos, n.Name, n) })
+		}
+	case *CreateMaterialized:
+		one(func(r *relater) *Write {
+			return r.created(n.Pos, n.Name, &CreateTable{Pos: n.Pos, Name: n.Name, Columns: n.Elements.Columns,
+				PrimaryKey: n.Elements.PrimaryKey, Watermark: n.Elements.Watermark, Options: n.Options, Query: n.Query})
+		})
+	}
 	return out, bad
 }
 
@@ -55,9 +66,29 @@ type relater struct {
 	ctes  []map[string]*CommonTable
 	views []string // being expanded
 	ttl   map[string]time.Duration
+	bad   []*problem // what is wrong in outputs and conditions, behind which relating goes on
 }
 
 func newRelater(cat Catalog) *relater { return &relater{resolver: resolver{cat: cat}} }
+
+// item is bind for an output of a SELECT: what is wrong in it is kept, so that the other outputs are looked at too.
+func (r *relater) item(e Expr, s *relScope) Scalar {
+	var x Scalar
+	if bad := caught(func() { x = r.bind(e, s) }); bad != nil {
+		r.bad = append(r.bad, bad)
+		return &Op{Pos: e.At(), Name: "EXPRESSION"}
+	}
+	return x
+}
+
+// attempt runs f, which may fail without its being a mistake.
+func (r *relater) attempt(f func()) bool {
+	before := len(r.bad)
+	bad := caught(f)
+	failed := bad != nil || len(r.bad) > before
+	r.bad = r.bad[:before]
+	return !failed
+}
 
 func (r *relater) insert(n *Insert) *Write {
 	t := r.table(n.Table)

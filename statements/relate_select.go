@@ -10,7 +10,9 @@ func (r *relater) selected(n *Select, outer *relScope, order []*OrderItem) (Rel,
 	r.ttl = ttlHints(n.Hints)
 	rel, s := r.from(n.From, outer)
 	s.outer = outer
-	rel, s = r.where(n.Where, rel, s)
+	if bad := caught(func() { rel, s = r.where(n.Where, rel, s) }); bad != nil {
+		r.bad = append(r.bad, bad)
+	}
 	rel = settle(rel)
 	var orders []Expr
 	for _, o := range order {
@@ -35,7 +37,7 @@ func (r *relater) selected(n *Select, outer *relScope, order []*OrderItem) (Rel,
 		if q := nestedQueries(item.Expr); len(q) > 0 {
 			p.In, s = r.scalarQueries(item.Expr, p.In, s)
 		}
-		p.add(r.bind(item.Expr, s), itemName(item, len(p.Exprs)), s.columns)
+		p.add(r.item(item.Expr, s), itemName(item, len(p.Exprs)), s.columns)
 	}
 	if n.Distinct {
 		return distinct(p, n.Pos), scopeOf(p, "")
@@ -47,7 +49,7 @@ func (r *relater) selected(n *Select, outer *relScope, order []*OrderItem) (Rel,
 		}
 	}
 	for _, e := range orders {
-		if caught(func() { r.bind(e, above) }) != nil {
+		if !r.attempt(func() { r.bind(e, above) }) {
 			p.add(r.bind(e, s), orderColumn, s.columns)
 			above.columns = append(above.columns, scopeColumn{Column: p.Row[len(p.Row)-1]})
 			if above.made == nil {

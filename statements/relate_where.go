@@ -84,7 +84,7 @@ func (r *relater) subJoin(at Pos, rel Rel, s *relScope, q *Query, member Expr, k
 		var on []Expr
 		if sel.Where != nil {
 			for _, c := range conjuncts(sel.Where) {
-				if caught(func() { right, inner = r.where(c, right, inner) }) != nil {
+				if !r.attempt(func() { right, inner = r.where(c, right, inner) }) {
 					on = append(on, c)
 				}
 			}

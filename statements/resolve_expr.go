@@ -3,7 +3,6 @@ package statements
 import (
 	"fmt"
 	"math"
-	"strings"
 )
 
 // resolver gives names their columns and expressions their types. A problem is thrown and caught in Resolve, as in the parser.
@@ -22,16 +21,6 @@ type scope struct {
 type scopeColumn struct {
 	Column
 	table string // the name that may qualify it
-}
-
-func (s *scope) names() []string {
-	var out []string
-	for _, c := range s.columns {
-		if c.Name != "" {
-			out = append(out, c.Name)
-		}
-	}
-	return out
 }
 
 func typeProblem(at Pos, remedy, format string, args ...any) {
@@ -95,17 +84,11 @@ func (s *scope) column(n *ColumnName) Scalar {
 			panic(unsupported(n.Pos, "a field of the column "+quoteName(clip(parts[0].Name)), "lifeboat's engine reads whole columns yet"))
 		}
 		if !s.hasTable(table) {
-			nameProblem(n.Pos, "", "there is no table %s in this query; it reads %s", quoteName(clip(table)), s.table)
+			s.noTable(parts[0].Pos, table)
 		}
 	}
 	if found < 0 {
-		remedy := ""
-		if meant := nearest(name, s.names()); meant != "" {
-			remedy = "did you mean " + quoteName(meant) + "?"
-		} else if len(s.columns) > 0 {
-			remedy = "it has " + strings.Join(clipList(s.names()), ", ")
-		}
-		nameProblem(parts[len(parts)-1].Pos, remedy, "there is no column %s in %s", quoteName(clip(name)), s.table)
+		s.noColumn(parts[len(parts)-1].Pos, table, name)
 	}
 	if len(parts) > 2 || table == "" && len(parts) > 1 {
 		panic(unsupported(n.Pos, "a field of the column "+quoteName(clip(name)), "lifeboat's engine reads whole columns yet"))
@@ -113,7 +96,7 @@ func (s *scope) column(n *ColumnName) Scalar {
 	c := s.columns[found]
 	for _, other := range s.columns[found+1:] {
 		if other.Name == name && (table == "" || other.table == table) {
-			nameProblem(n.Pos, "give one of the two another name", "%s names two columns of %s", quoteName(clip(name)), s.table)
+			ambiguous(n.Pos, name, c.table, other.table)
 		}
 	}
 	return &ColumnRef{Pos: n.Pos, Index: found, Name: c.Name, Of: c.Type}

@@ -60,7 +60,7 @@ func itemName(item *SelectItem, i int) string {
 // star adds all columns but the hidden ones.
 func (r *resolver) star(p *Projection, n *Star, s *scope) {
 	if n.Table != nil && !s.hasTable(n.Table.Name) {
-		nameProblem(n.Table.Pos, "", "there is no table %s in this query; it reads %s", quoteName(clip(n.Table.Name)), s.table)
+		s.noTable(n.Table.Pos, n.Table.Name)
 	}
 	for i, c := range s.columns {
 		if !c.Hidden && (n.Table == nil || c.table == n.Table.Name) {

@@ -122,7 +122,11 @@ func understoodQuery(q *Query) {
 		}
 		panic(&problem{Pos: t.Pos, rule: RuleUnsupported, message: what + " is not supported yet: " + oneTable})
 	case *TableFunction:
-		panic(unsupported(t.Pos, "the table function "+clip(t.Func.Last()), onlyTumble))
+		remedy := onlyTumble
+		if meant := nearest(t.Func.Last(), tableFunctions); meant != "" && !strings.EqualFold(meant, t.Func.Last()) {
+			remedy = "did you mean " + meant + "?"
+		}
+		panic(unsupported(t.Pos, "the table function "+clip(t.Func.Last()), remedy))
 	case *Unnest:
 		panic(unsupported(t.Pos, "UNNEST in FROM", oneTable))
 	case *Match:
@@ -169,6 +173,9 @@ func refuseSelect(n *Select) {
 	}
 	refuseHints(n.Hints)
 }
+
+// tableFunctions are those of Flink, the ones that stand in FROM without TABLE too.
+var tableFunctions = []string{string(Tumble), string(Hop), string(Cumulate), string(Session), "UNNEST", "ML_PREDICT", "FROM_CHANGELOG", "TO_CHANGELOG", "VECTOR_SEARCH"}
 
 const onlyTumble = "the only window that lifeboat's engine has yet is TUMBLE"
 

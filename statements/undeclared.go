@@ -19,8 +19,13 @@ func Undeclared(p *Parsed, cat Catalog) []report.Finding {
 			return
 		}
 		seen[name] = true
-		f := p.src.finding(RuleUndeclared, n.Pos, fmt.Sprintf("no CREATE TABLE declares %s", quoteName(clip(name))),
-			"add its CREATE TABLE (SHOW CREATE TABLE prints it)")
+		remedy := "add its CREATE TABLE (SHOW CREATE TABLE prints it)"
+		if lister, ok := cat.(interface{ Names() []string }); ok {
+			if meant := nearest(name, lister.Names()); meant != "" {
+				remedy = "did you mean " + quoteName(meant) + "? Else " + remedy
+			}
+		}
+		f := p.src.finding(RuleUndeclared, n.Pos, fmt.Sprintf("no CREATE TABLE declares %s", quoteName(clip(name))), remedy)
 		f.Severity = report.Low
 		f.Why = "its columns, key and watermark are not known, so names and types are not checked, and the default watermark is taken for its horizon"
 		found = append(found, f)
