@@ -135,7 +135,8 @@ func rulesOf(found []report.Finding) []report.Rule {
 func AllRules() []report.Rule {
 	var out []report.Rule
 	for _, r := range statements.Rules() {
-		out = append(out, report.Rule{ID: r.ID, Title: r.Title, Why: r.Why, Remedy: r.Remedy, ActiveActive: r.ActiveActive, ActivePassive: r.ActivePassive})
+		out = append(out, report.Rule{ID: r.ID, Title: r.Title, Why: r.Why, Remedy: r.Remedy, ActiveActive: r.ActiveActive, ActivePassive: r.ActivePassive,
+			Page: r.Page, Wrong: r.Wrong, Right: r.Right})
 	}
 	return append(out, frontRules...)
 }

@@ -10,6 +10,8 @@ var d01 = Rule{
 	ActiveActive: report.Block, ActivePassive: report.Block,
 	Leaves: NonDeterministic,
 	check:  checkD01,
+	Wrong:  `CREATE TABLE orders (id STRING, price DECIMAL(10, 2), seen AS PROCTIME());`,
+	Right:  `CREATE TABLE orders (id STRING, price DECIMAL(10, 2), seen AS $rowtime);`,
 }
 
 func checkD01(in *judged) []hit {

@@ -12,6 +12,12 @@ var d02 = Rule{
 	check: func(in *judged) []hit {
 		return clockHits(in, false, "is written to the output, and is the time of processing")
 	},
+	Wrong: `CREATE TABLE orders (id STRING, price DECIMAL(10, 2));
+CREATE TABLE priced (id STRING, price DECIMAL(10, 2), at_time TIMESTAMP_LTZ(3));
+INSERT INTO priced SELECT id, price, CURRENT_TIMESTAMP FROM orders;`,
+	Right: `CREATE TABLE orders (id STRING, price DECIMAL(10, 2));
+CREATE TABLE priced (id STRING, price DECIMAL(10, 2), at_time TIMESTAMP_LTZ(3));
+INSERT INTO priced SELECT id, price, $rowtime FROM orders;`,
 }
 
 // clock are the functions that tell the time of the machine.

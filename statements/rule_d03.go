@@ -12,4 +12,10 @@ var d03 = Rule{
 	check: func(in *judged) []hit {
 		return clockHits(in, true, "decides which rows count, and is the time of processing")
 	},
+	Wrong: `CREATE TABLE orders (id STRING, ordered TIMESTAMP_LTZ(3), shipped TIMESTAMP_LTZ(3));
+CREATE TABLE late (id STRING);
+INSERT INTO late SELECT id FROM orders WHERE ordered < NOW() - INTERVAL '1' DAY;`,
+	Right: `CREATE TABLE orders (id STRING, ordered TIMESTAMP_LTZ(3), shipped TIMESTAMP_LTZ(3));
+CREATE TABLE late (id STRING);
+INSERT INTO late SELECT id FROM orders WHERE ordered < shipped - INTERVAL '1' DAY;`,
 }

@@ -10,6 +10,12 @@ var d04 = Rule{
 	ActiveActive: report.High, ActivePassive: report.High,
 	Leaves: NonDeterministic,
 	check:  checkD04,
+	Wrong: `CREATE TABLE orders (customer STRING, item STRING);
+CREATE TABLE tickets (id STRING, item STRING, PRIMARY KEY (id) NOT ENFORCED);
+INSERT INTO tickets SELECT UUID(), item FROM orders;`,
+	Right: `CREATE TABLE orders (customer STRING, item STRING);
+CREATE TABLE tickets (id STRING, item STRING, PRIMARY KEY (id) NOT ENFORCED);
+INSERT INTO tickets SELECT MD5(CONCAT_WS('|', customer, item)), item FROM orders;`,
 }
 
 var randoms = wordSet(`RAND RAND_INTEGER UUID`)

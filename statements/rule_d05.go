@@ -16,20 +16,19 @@ var d05 = Rule{
 	ActivePassive: report.Block,
 	Leaves:        NonDeterministic,
 	check:         checkD05,
+	Wrong: `CREATE TABLE orders (customer STRING, item STRING);
+CREATE TABLE counts (id STRING, n BIGINT, PRIMARY KEY (id) NOT ENFORCED);
+INSERT INTO counts SELECT CONCAT(customer, UUID()), COUNT(*) FROM orders GROUP BY customer;`,
+	Right: `CREATE TABLE orders (customer STRING, item STRING);
+CREATE TABLE counts (id STRING, n BIGINT, PRIMARY KEY (id) NOT ENFORCED);
+INSERT INTO counts SELECT customer, COUNT(*) FROM orders GROUP BY customer;`,
 }
 
 // checkD05 follows Flink's StreamNonDeterministicUpdatePlanVisitor: the columns that must be the same when an update is taken
 // back are pushed from the sink to the sources. Nothing is required of rows that are never taken back.
 func checkD05(in *judged) []hit {
-	if in.facts.Tables == nil {
-		return nil
-	}
-	writes, bad := relateStatement(in.stmt, in.facts.Tables)
-	if bad != nil {
-		return nil
-	}
 	v := &updates{a: newAnalysis()}
-	for _, w := range writes {
+	for _, w := range in.related() {
 		row := w.In.Columns()
 		need := map[int]bool{}
 		sink := v.a.sink(w)

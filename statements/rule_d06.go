@@ -15,6 +15,18 @@ var d06 = Rule{
 	ActiveActive: report.High, ActivePassive: report.Block,
 	Leaves: NonDeterministic,
 	check:  checkD06,
+	Wrong: `CREATE TABLE orders (item STRING, price DECIMAL(10, 2));
+CREATE TABLE dear (item STRING, price DECIMAL(10, 2));
+CREATE TABLE by_hour (hour_start TIMESTAMP(3), n BIGINT);
+INSERT INTO dear SELECT item, price FROM orders WHERE price > 100;
+INSERT INTO by_hour SELECT window_start, COUNT(*)
+  FROM TABLE(TUMBLE(TABLE dear, DESCRIPTOR($rowtime), INTERVAL '1' HOUR)) GROUP BY window_start, window_end;`,
+	Right: `CREATE TABLE orders (item STRING, price DECIMAL(10, 2));
+CREATE TABLE dear (item STRING, price DECIMAL(10, 2), ts TIMESTAMP_LTZ(3) METADATA FROM 'timestamp');
+CREATE TABLE by_hour (hour_start TIMESTAMP(3), n BIGINT);
+INSERT INTO dear SELECT item, price, $rowtime FROM orders WHERE price > 100;
+INSERT INTO by_hour SELECT window_start, COUNT(*)
+  FROM TABLE(TUMBLE(TABLE dear, DESCRIPTOR($rowtime), INTERVAL '1' HOUR)) GROUP BY window_start, window_end;`,
 }
 
 func checkD06(in *judged) []hit {

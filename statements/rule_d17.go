@@ -14,27 +14,33 @@ var d17 = Rule{
 	ActiveActive: report.Medium, ActivePassive: report.Medium,
 	Leaves: NonDeterministic,
 	check:  checkD17,
+	Wrong: `CREATE TABLE orders (item STRING, price DOUBLE);
+CREATE TABLE sums (item STRING, total DOUBLE, PRIMARY KEY (item) NOT ENFORCED);
+INSERT INTO sums SELECT item, SUM(price) FROM orders GROUP BY item;`,
+	Right: `CREATE TABLE orders (item STRING, price DOUBLE);
+CREATE TABLE sums (item STRING, total DECIMAL(38, 2), PRIMARY KEY (item) NOT ENFORCED);
+INSERT INTO sums SELECT item, SUM(CAST(price AS DECIMAL(12, 2))) FROM orders GROUP BY item;`,
 }
 
 var summing = wordSet(`AVG STDDEV STDDEV_POP STDDEV_SAMP SUM VARIANCE VAR_POP VAR_SAMP`)
 
 func checkD17(in *judged) []hit {
 	var out []hit
-	if in.rels != nil {
-		if in.rels.Write == nil {
-			return nil
-		}
-		for r := Rel(in.rels.Write); r != nil; r = r.Input() {
-			agg, ok := r.(*Aggregation)
-			if !ok {
-				continue
+	if len(in.related()) > 0 {
+		in.operators(func(r Rel) {
+			var calls []*Aggregate
+			switch n := r.(type) {
+			case *Aggregation:
+				calls = n.Aggregates
+			case *Over:
+				calls = n.Calls
 			}
-			for _, a := range agg.Aggregates {
-				if summing[a.Func] && a.Args[0].Type().IsApproximate() {
-					out = append(out, sumHit(a.Pos, a.Func, a.Args[0].Type()))
+			for _, a := range calls {
+				if summing[a.Func] && len(a.Args) > 0 {
+					out = append(out, sumHits(a.Pos, a.Func, a.Args[0].Type())...)
 				}
 			}
-		}
+		})
 		return out
 	}
 	n := in.insert()
@@ -65,14 +71,20 @@ func (in *judged) sumOf(c *Call, sel *Select) []hit {
 	case !known:
 		return []hit{{at: c.Pos, active: report.Low, passive: report.Low, remedy: "declare the table with CREATE TABLE",
 			message: fmt.Sprintf("the type of %s is not known here, so whether %s is exact can not be told", clip(c.Args[0].SQL()), c.Func)}}
-	case t.IsApproximate():
-		return []hit{sumHit(c.Pos, c.Func, t)}
+	default:
+		return sumHits(c.Pos, c.Func, t)
 	}
-	return nil
 }
 
-func sumHit(at Pos, f string, t Type) hit {
-	return hit{at: at, message: fmt.Sprintf("%s of %s differs in its last digits with the order of the rows", f, t.Kind)}
+func sumHits(at Pos, f string, t Type) []hit {
+	switch {
+	case t.Kind == KindInvalid:
+		return []hit{{at: at, active: report.Low, passive: report.Low, remedy: "CAST it to DECIMAL",
+			message: fmt.Sprintf("the type of what %s sums is not known here, so whether it is exact can not be told", f)}}
+	case t.IsApproximate():
+		return []hit{{at: at, message: fmt.Sprintf("%s of %s differs in its last digits with the order of the rows", f, t.Kind)}}
+	}
+	return nil
 }
 
 // typeWithin is the type of an expression as far as it shows: by a cast around it or around every branch of a CASE, or by the table that

@@ -15,6 +15,18 @@ var d33 = Rule{
 	ActiveActive: report.Block, ActivePassive: report.Block,
 	Leaves: NonDeterministic,
 	check:  checkD33,
+	Wrong: `-- The link mirrors orders and dear, and the pipeline derives dear in both regions.
+CREATE TABLE orders (item STRING, price DECIMAL(10, 2));
+CREATE TABLE dear (item STRING, price DECIMAL(10, 2));
+CREATE TABLE books (item STRING, price DECIMAL(10, 2));
+INSERT INTO dear SELECT item, price FROM orders WHERE price > 100;
+INSERT INTO books SELECT item, price FROM dear WHERE item LIKE 'book%';`,
+	Right: `-- The link mirrors orders alone; the DR region derives dear from it.
+CREATE TABLE orders (item STRING, price DECIMAL(10, 2));
+CREATE TABLE dear (item STRING, price DECIMAL(10, 2));
+CREATE TABLE books (item STRING, price DECIMAL(10, 2));
+INSERT INTO dear SELECT item, price FROM orders WHERE price > 100;
+INSERT INTO books SELECT item, price FROM dear WHERE item LIKE 'book%';`,
 }
 
 func checkD33(in *judged) []hit {

@@ -14,6 +14,16 @@ var d35 = Rule{
 	ActivePassive: report.Block,
 	Leaves:        NonDeterministic,
 	check:         checkD35,
+	Wrong: `-- orders is kept for one day.
+CREATE TABLE orders (item STRING);
+CREATE TABLE weekly (week_start TIMESTAMP(3), n BIGINT);
+INSERT INTO weekly SELECT window_start, COUNT(*)
+  FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR($rowtime), INTERVAL '7' DAY)) GROUP BY window_start, window_end;`,
+	Right: `-- orders is kept for 14 days: links: topics: configs: {retention.ms: "1209600000"}
+CREATE TABLE orders (item STRING);
+CREATE TABLE weekly (week_start TIMESTAMP(3), n BIGINT);
+INSERT INTO weekly SELECT window_start, COUNT(*)
+  FROM TABLE(TUMBLE(TABLE orders, DESCRIPTOR($rowtime), INTERVAL '7' DAY)) GROUP BY window_start, window_end;`,
 }
 
 func checkD35(in *judged) []hit {

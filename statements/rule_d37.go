@@ -13,6 +13,14 @@ var d37 = Rule{
 	Remedy:        "skip what the output holds already (lifeboat.emit.after), write to a new topic, or give the output a primary key",
 	ActivePassive: report.High,
 	check:         checkD37,
+	Wrong: `-- copies is mirrored, and holds what the primary wrote.
+CREATE TABLE orders (id STRING, item STRING);
+CREATE TABLE copies (id STRING, item STRING);
+INSERT INTO copies SELECT id, item FROM orders;`,
+	Right: `-- copies is mirrored, and holds what the primary wrote: a repeated row replaces the one that is there.
+CREATE TABLE orders (id STRING, item STRING);
+CREATE TABLE copies (id STRING, item STRING, PRIMARY KEY (id) NOT ENFORCED);
+INSERT INTO copies SELECT id, item FROM orders;`,
 }
 
 func checkD37(in *judged) []hit {

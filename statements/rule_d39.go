@@ -16,6 +16,10 @@ var d39 = Rule{
 	ActivePassive: report.Block,
 	Leaves:        NonDeterministic,
 	check:         checkD39,
+	Wrong: `-- The mirrored topic has made a table of the same name in the DR region, without a watermark.
+CREATE TABLE IF NOT EXISTS orders (item STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND);`,
+	Right: `-- In the DR region: ALTER TABLE orders MODIFY WATERMARK FOR ts AS ts - INTERVAL '5' SECOND, and then
+CREATE TABLE IF NOT EXISTS orders (item STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND);`,
 }
 
 func checkD39(in *judged) []hit {

@@ -14,6 +14,8 @@ type Rule struct {
 	Title  string
 	Why    string // why it matters in disaster recovery
 	Remedy string
+	// Page says more, in paragraphs; Wrong is SQL in which the rule finds something, Right SQL of the same purpose in which it does not.
+	Page, Wrong, Right string
 	// Severities by pattern: both regions run the statement all the time, or DR starts it at failover. "" = does not apply.
 	ActiveActive, ActivePassive report.Severity
 	// Leaves is the strongest verdict that still holds where the rule finds something; "" where it says nothing of the result.
@@ -38,6 +40,32 @@ type judged struct {
 	facts Facts
 	calls []site
 	rels  *Resolved // nil where a table is not known or something is not supported yet
+
+	writes  []*Write // see related
+	relates bool
+}
+
+// related are the relational trees of the statement, of the whole dialect; none where a table or a column is not known.
+func (in *judged) related() []*Write {
+	if !in.relates && in.facts.Tables != nil {
+		in.writes, _ = relateStatement(in.stmt, in.facts.Tables)
+	}
+	in.relates = true
+	return in.writes
+}
+
+// operators calls visit for each operator of the statement, a sink before what it writes.
+func (in *judged) operators(visit func(Rel)) {
+	var walk func(Rel)
+	walk = func(r Rel) {
+		visit(r)
+		for _, below := range Inputs(r) {
+			walk(below)
+		}
+	}
+	for _, w := range in.related() {
+		walk(w)
+	}
 }
 
 // rules in the order of their ids.
@@ -71,8 +99,18 @@ func Judge(name string, p *Parsed, f Facts) ([]report.Finding, Judgement) {
 	}
 	verdict := in.shape()
 	var out []report.Finding
+	type told struct {
+		rule, message string
+		at            Pos
+	}
+	once := map[told]bool{} // a common table expression that is read twice stands twice in the tree
 	for _, r := range rules {
 		for _, h := range r.check(in) {
+			this := told{r.ID, h.message, h.at}
+			if once[this] {
+				continue
+			}
+			once[this] = true
 			sev := r.severity(f.Pattern, h)
 			if sev == "" {
 				continue

@@ -1,0 +1,338 @@
+package plans
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
+
+// Runbook is a failover's plan as a document that a person follows by hand, with the tools of Kafka, a schema registry and a statements API, where
+// lifeboat itself can not be had at the time. Every step has its commands, what is seen when it is done, and the way back. Secrets are in no
+// command: logins stand in one properties file a region, and in variables.
+func (p *Plan) Runbook(d *Declared) (*report.Document, error) {
+	if p.Operation != OpFailover {
+		return nil, fmt.Errorf("a plan for %s has no runbook: it is carried out by lifeboat link run alone", p.Operation)
+	}
+	from, to := d.Topology.Regions[p.From], d.Topology.Regions[p.To]
+	if from == nil || to == nil {
+		return nil, fmt.Errorf("the plan is about %s and %s, which the topology does not both declare", p.From, p.To)
+	}
+	b := &runbook{p: p, from: from, to: to}
+	kind := "--unplanned"
+	if p.Planned {
+		kind = "--planned"
+	}
+	doc := &report.Document{Title: "Runbook: " + p.headline(), Facts: []string{"as observed at " + clock(p.Observed)}}
+	if o := p.objectivesLine(); o != "" {
+		doc.Facts = append(doc.Facts, o)
+	}
+	doc.Facts = append(doc.Facts, "what is lost: "+forecastLine(p.Forecast, p.Planned))
+	if n := blocking(p.Findings); n > 0 {
+		doc.Facts = append(doc.Facts, fmt.Sprintf("the plan is blocked: %s must be mended first, see lifeboat plan failover %s", counted(int64(n), "finding"), kind))
+	}
+	doc.Parts = append(doc.Parts, report.Part{Heading: "The short way", Text: []string{
+		fmt.Sprintf("Where lifeboat can be run, `lifeboat failover %s` does all of this, can be killed and resumed at any point, and writes a report. What follows is the same by hand. "+
+			"Do not mix the two: a step done by hand is found done by lifeboat, a step half done by two people is not.", kind),
+		"Write down when each step began and ended, and who did it."}})
+	doc.Parts = append(doc.Parts, b.before())
+	number := 0
+	for _, phase := range p.phases() {
+		part := report.Part{Heading: strings.ToUpper(phase[:1]) + phase[1:]}
+		for _, s := range p.Steps {
+			if s.Phase != phase {
+				continue
+			}
+			number++
+			in := b.step(s)
+			in.Number, in.Title, in.Why, in.Final = number, s.ID+": "+s.Goal, s.Reason, s.Irreversible
+			part.Steps = append(part.Steps, in)
+		}
+		doc.Parts = append(doc.Parts, part)
+	}
+	doc.Parts = append(doc.Parts, b.after())
+	return doc, nil
+}
+
+// phases are those of the steps, in their order.
+func (p *Plan) phases() []string {
+	var all []string
+	for _, s := range p.Steps {
+		if !slices.Contains(all, s.Phase) {
+			all = append(all, s.Phase)
+		}
+	}
+	return all
+}
+
+type runbook struct {
+	p        *Plan
+	from, to *Region
+}
+
+// variable is the shell variable for something of a region.
+func variable(region, what string) string {
+	return regexp.MustCompile(`[^A-Z0-9]`).ReplaceAllString(strings.ToUpper(region), "_") + "_" + what
+}
+
+func (b *runbook) use(region, what string) string { return `"$` + variable(region, what) + `"` }
+
+// kafka is a tool of Kafka's, asked of a region.
+func (b *runbook) kafka(tool, region string, args ...string) string {
+	config := "--command-config"
+	switch tool {
+	case "kafka-console-producer":
+		config = "--producer.config"
+	case "kafka-console-consumer":
+		config = "--consumer.config"
+	}
+	return strings.Join(append([]string{tool, "--bootstrap-server", b.use(region, "BOOTSTRAP"), config, shellQuote(region + ".properties")}, args...), " ")
+}
+
+func (b *runbook) before() report.Part {
+	var shell strings.Builder
+	for _, r := range []struct {
+		name string
+		of   *Region
+	}{{b.p.From, b.from}, {b.p.To, b.to}} {
+		fmt.Fprintf(&shell, "export %s=%s\n", variable(r.name, "BOOTSTRAP"), shellQuote(strings.Join(r.of.Kafka.Bootstrap, ",")))
+		if r.of.Registry != nil && len(b.p.Subjects) > 0 {
+			fmt.Fprintf(&shell, "export %s=%s\n", variable(r.name, "REGISTRY"), shellQuote(strings.TrimSuffix(r.of.Registry.URL, "/")))
+		}
+		if r.of.Engine != nil && len(b.p.Statements) > 0 {
+			fmt.Fprintf(&shell, "export %s=%s\n", variable(r.name, "STATEMENTS"), shellQuote(statementsURL(r.name, r.of.Engine)))
+		}
+	}
+	text := []string{fmt.Sprintf("Have the tools of Kafka (4.0 or newer), curl and jq at hand, and files %s.properties and %s.properties with the logins of an administrator.", b.p.From, b.p.To)}
+	if len(b.p.Subjects) > 0 || len(b.p.Statements) > 0 {
+		text = append(text, "Where the registry or the statements API wants a login, put it into ~/.netrc: curl -n takes it from there.")
+	}
+	text = append(text, "Compare the plan with what is there now: `lifeboat check`. A topic, a group or a statement that came since this was written is not in it.")
+	return report.Part{Heading: "Before you begin", Text: text, Shell: strings.TrimSuffix(shell.String(), "\n")}
+}
+
+// statementsURL is where an engine's statements are. What is not declared is called as lifeboat calls it.
+func statementsURL(region string, e *Engine) string {
+	organization, environment := e.Organization, e.Environment
+	if organization == "" {
+		organization = "lifeboat"
+	}
+	if environment == "" {
+		environment = region
+	}
+	return fmt.Sprintf("%s/sql/v1/organizations/%s/environments/%s/statements", strings.TrimSuffix(e.URL, "/"), organization, environment)
+}
+
+func (b *runbook) topics() []string {
+	names := make([]string, len(b.p.Topics))
+	for i, t := range b.p.Topics {
+		names[i] = t.Name
+	}
+	return names
+}
+
+func repeated(flag string, values []string) []string {
+	var words []string
+	for _, v := range values {
+		words = append(words, flag, shellQuote(v))
+	}
+	return words
+}
+
+func (b *runbook) step(s Step) report.Instruction {
+	p := b.p
+	ends := func(region string) string {
+		return b.kafka("kafka-get-offsets", region, "--topic-partitions", shellQuote(strings.Join(b.topics(), ",")), "--time", "latest")
+	}
+	switch s.Kind {
+	case StepFence:
+		return b.fence()
+	case StepVerifyFence:
+		return report.Instruction{Shell: ends(p.From) + " | tee ends.1\nsleep 10\n" + ends(p.From) + " | tee ends.2", Look: "diff ends.1 ends.2",
+			Shows: "no difference. A topic that still grows has a writer whom the fence does not hold: find him before anything else",
+			Back:  "nothing was changed"}
+	case StepStopSource:
+		return b.stopStatements()
+	case StepDrain:
+		return report.Instruction{By: "lifeboat link run --once --link " + p.Link, Text: []string{"Let the link go on until it has nothing left to mirror."},
+			Shell: ends(p.From) + " > " + p.From + ".ends\n" + ends(p.To) + " > " + p.To + ".ends", Look: fmt.Sprintf("diff %s.ends %s.ends", p.From, p.To),
+			Shows: "no difference, but for topics with translated offsets: lifeboat link status shows those with lag 0", Back: "nothing was changed"}
+	case StepOffsets:
+		return b.offsets()
+	case StepPromote:
+		verb := "failover"
+		if p.Planned {
+			verb = "promote"
+		}
+		return report.Instruction{By: fmt.Sprintf("lifeboat link %s --link %s", verb, p.Link),
+			Text: []string{"Stop every process that runs the link (`lifeboat link run`), on every machine, and see that none is left: a mirror that is written to by its link and by producers fails. " +
+				"Then give the topics the configs of the source back, and note where their logs end: that is the failover point."},
+			Shell: strings.TrimPrefix(b.configs()+"\n"+ends(p.To)+" > "+p.To+".ends", "\n"), Look: b.kafka("kafka-configs", p.To, append([]string{"--describe", "--entity-type", "topics"}, first("--entity-name", b.topics())...)...),
+			Shows: "the configs of the source, and nobody serves the link"}
+	case StepRegistry:
+		return b.registry()
+	case StepCanary:
+		topic := "lifeboat-canary-" + p.To
+		return report.Instruction{
+			Shell: b.kafka("kafka-topics", p.To, "--create", "--if-not-exists", "--topic", topic, "--partitions", "1", "--config", "retention.ms=3600000") + "\n" +
+				"echo \"canary $(date -u +%FT%TZ)\" | " + b.kafka("kafka-console-producer", p.To, "--topic", topic),
+			Look:  b.kafka("kafka-console-consumer", p.To, "--topic", topic, "--from-beginning", "--isolation-level", "read_committed", "--timeout-ms", "10000"),
+			Shows: "the line that was written", Back: "remove the topic", Undo: b.kafka("kafka-topics", p.To, "--delete", "--topic", topic)}
+	case StepStart:
+		return b.start(s.Subject)
+	case StepWatermark:
+		return report.Instruction{Look: "curl -sSfn " + b.use(p.To, "STATEMENTS") + "/" + s.Subject + " | jq '.status.latest_offsets'",
+			Shows: "positions not in front of the failover point in " + p.To + ".ends", Back: "nothing was changed"}
+	case StepMeasure:
+		return report.Instruction{By: "lifeboat verify", Shell: ends(p.From) + " > " + p.From + ".after",
+			Text: []string{fmt.Sprintf("As soon as %s can be read: what it has behind the ends in %s.ends never came to %s. It is lost until somebody brings it over by hand.", p.From, p.To, p.To)},
+			Look: fmt.Sprintf("diff %s.after %s.ends", p.From, p.To), Shows: "by topic and partition, how much is missing", Back: "nothing was changed"}
+	}
+	return report.Instruction{Text: []string{"See the reason; there is no command for it outside of lifeboat."}}
+}
+
+func first(flag string, values []string) []string {
+	if len(values) == 0 {
+		return nil
+	}
+	return []string{flag, shellQuote(values[0])}
+}
+
+func (b *runbook) fence() report.Instruction {
+	p := b.p
+	f := Fence{By: "manual"}
+	if b.from.Fence != nil {
+		f = *b.from.Fence
+	}
+	switch f.By {
+	case "acl":
+		rule := append(repeated("--deny-principal", f.Principals), "--operation", "Write")
+		rule = append(rule, repeated("--topic", b.topics())...)
+		return report.Instruction{Shell: b.kafka("kafka-acls", p.From, append([]string{"--add"}, rule...)...),
+			Look:  b.kafka("kafka-acls", p.From, append([]string{"--list"}, first("--topic", b.topics())...)...),
+			Shows: fmt.Sprintf("permissionType=DENY for operation WRITE of %s", strings.Join(f.Principals, ", ")),
+			Back:  "take the denials away", Undo: b.kafka("kafka-acls", p.From, append([]string{"--remove", "--force"}, rule...)...)}
+	case "command":
+		var words []string
+		for _, w := range f.Command {
+			words = append(words, shellQuote(w))
+		}
+		run := func(action string) string {
+			return fmt.Sprintf("LIFEBOAT_REGION=%s LIFEBOAT_ACTION=%s %s", p.From, action, strings.Join(words, " "))
+		}
+		return report.Instruction{Shell: run("fence"), Look: "echo $?", Shows: "0", Back: "the same command undoes it", Undo: run("unfence")}
+	}
+	return report.Instruction{Text: []string{fmt.Sprintf("Stop everything that writes to %s in %s.", listed(b.topics()), p.From)},
+		Shows: "whoever answers for the writers says that they are stopped; the next step proves it", Back: "let the writers begin again"}
+}
+
+func (b *runbook) stopStatements() report.Instruction {
+	patch := func(stopped bool) string {
+		var lines []string
+		for _, s := range b.p.Statements {
+			if s.Kind == kindInsert {
+				lines = append(lines, fmt.Sprintf(`curl -sSfn -X PATCH -H 'Content-Type: application/json-patch+json' %s/%s -d '[{"op":"replace","path":"/spec/stopped","value":%t}]' | jq '.status.phase'`,
+					b.use(b.p.From, "STATEMENTS"), s.Name, stopped))
+			}
+		}
+		return strings.Join(lines, "\n")
+	}
+	return report.Instruction{Shell: patch(true), Look: "curl -sSfn " + b.use(b.p.From, "STATEMENTS") + ` | jq -r '.data[] | .name + " " + .status.phase'`,
+		Shows: "every one of them is STOPPED", Back: "they go on where they stopped", Undo: patch(false)}
+}
+
+func (b *runbook) offsets() report.Instruction {
+	p := b.p
+	var look []string
+	for _, g := range p.Groups {
+		for _, region := range []string{p.From, p.To} {
+			look = append(look, b.kafka("kafka-consumer-groups", region, "--describe", "--offsets", "--group", shellQuote(g)))
+		}
+	}
+	in := report.Instruction{Look: strings.Join(look, "\n"), Back: "nothing was changed that the groups of " + p.From + " read"}
+	if len(p.Groups) == 0 {
+		return report.Instruction{Text: []string{"No group's positions are copied."}, Back: "nothing was changed"}
+	}
+	in.Shows = "the same CURRENT-OFFSET in both regions: offsets mean the same, but where they are translated"
+	in.Text = []string{fmt.Sprintf("A group that stands elsewhere in %s is set, while nobody reads in it there; OFFSET is the CURRENT-OFFSET of %s:", p.To, p.From)}
+	in.Shell = b.kafka("kafka-consumer-groups", p.To, "--reset-offsets", "--group", shellQuote(p.Groups[0]), "--topic", "TOPIC:PARTITION", "--to-offset", "OFFSET", "--execute")
+	return in
+}
+
+// configs are the commands that give promoted topics the source's configs.
+func (b *runbook) configs() string {
+	var lines []string
+	for _, t := range b.p.Topics {
+		var set []string
+		for _, key := range slices.Sorted(maps.Keys(t.Configs)) {
+			value := t.Configs[key]
+			if strings.Contains(value, ",") {
+				value = "[" + value + "]"
+			}
+			set = append(set, key+"="+value)
+		}
+		if len(set) > 0 {
+			lines = append(lines, b.kafka("kafka-configs", b.p.To, "--alter", "--entity-type", "topics", "--entity-name", shellQuote(t.Name), "--add-config", shellQuote(strings.Join(set, ","))))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+func (b *runbook) registry() report.Instruction {
+	var do, look, undo []string
+	for _, s := range b.p.Subjects {
+		at := b.use(b.p.To, "REGISTRY") + "/mode/" + shellQuote(url.PathEscape(s))
+		do = append(do, "curl -sSfn -X DELETE "+at)
+		look = append(look, "curl -sSfn "+at+"'?defaultToGlobal=true'")
+		undo = append(undo, fmt.Sprintf(`curl -sSfn -X PUT -H 'Content-Type: application/vnd.schemaregistry.v1+json' %s'?force=true' -d '{"mode":"IMPORT"}'`, at))
+	}
+	return report.Instruction{Shell: strings.Join(do, "\n"), Look: strings.Join(look, "\n"), Shows: `"mode":"READWRITE" of every one of them`,
+		Back: "as long as nobody has registered anything", Undo: strings.Join(undo, "\n")}
+}
+
+func (b *runbook) start(name string) report.Instruction {
+	at := b.use(b.p.To, "STATEMENTS")
+	i := slices.IndexFunc(b.p.Statements, func(s StatementPlan) bool { return s.Name == name })
+	if i < 0 {
+		return report.Instruction{}
+	}
+	s := b.p.Statements[i]
+	spec := map[string]any{"statement": s.SQL}
+	if len(s.Properties) > 0 {
+		spec["properties"] = s.Properties
+	}
+	body, err := json.MarshalIndent(map[string]any{"name": s.Name, "spec": spec}, "", "  ")
+	if err != nil {
+		return report.Instruction{Text: []string{err.Error()}}
+	}
+	want := "RUNNING"
+	if s.Kind != kindInsert {
+		want = "COMPLETED"
+	}
+	return report.Instruction{Shell: "curl -sSfn -X POST -H 'Content-Type: application/json' " + at + " -d @- <<'END'\n" + string(body) + "\nEND",
+		Look: "curl -sSfn " + at + "/" + s.Name + " | jq '.status'", Shows: `"phase": "` + want + `"`,
+		Back: "the statement goes; what it has written stays", Undo: "curl -sSfn -X DELETE " + at + "/" + s.Name}
+}
+
+func (b *runbook) after() report.Part {
+	p := b.p
+	text := []string{
+		fmt.Sprintf("Point producers, consumers and whatever else reads %s at %s: bootstrap servers %s.", p.From, p.To, strings.Join(b.to.Kafka.Bootstrap, ", ")),
+		fmt.Sprintf("Until the first step that can not be undone, the way back is the steps' own, from the last to the first. From there on %s is the primary: "+
+			"what %s still has is compared and kept before anything is mirrored back.", p.To, p.From),
+		fmt.Sprintf("When it is over: `lifeboat verify`, and primary: %s in lifeboat.yaml.", p.To)}
+	return report.Part{Heading: "Afterwards", Text: text}
+}
+
+// shellQuote is a word of a POSIX shell.
+func shellQuote(s string) string {
+	if s != "" && strings.Trim(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-./:=,@%+") == "" {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

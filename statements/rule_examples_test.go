@@ -1,0 +1,83 @@
+package statements
+
+import (
+	"testing"
+	"time"
+)
+
+// given are the facts of a rule's examples that their SQL can not tell.
+var given = map[string]func(f *Facts, right bool){
+	"D33": func(f *Facts, right bool) { f.Mirrored = map[string]bool{"orders": true, "dear": !right} },
+	"D35": func(f *Facts, right bool) {
+		v := RetentionVerdict{Topic: "orders", Verdict: Insufficient, Need: 7 * 24 * time.Hour, Have: 24 * time.Hour, Missing: 6 * 24 * time.Hour}
+		if right {
+			v = RetentionVerdict{Topic: "orders", Verdict: Proven, Need: 7 * 24 * time.Hour, Have: 14 * 24 * time.Hour}
+		}
+		f.History = map[string]RetentionVerdict{"orders": v}
+	},
+	"D37": func(f *Facts, _ bool) { f.HasData = map[string]bool{"orders": true, "copies": true} },
+	"D39": func(f *Facts, right bool) {
+		there := &Table{Name: "orders", Columns: []TableColumn{{Name: "item", Type: String()}, {Name: "ts", Type: Timestamp(3)}}}
+		if right {
+			there = f.Tables.(Tables)["orders"]
+		}
+		f.Existing = Tables{"orders": there}
+	},
+}
+
+// example judges a rule's example as lint and check do: its CREATE TABLEs are the catalogue, its INSERTs the writers.
+func example(t *testing.T, rule, sql string, p Pattern, right bool) (messages []string) {
+	t.Helper()
+	script, found := Parse(rule+".sql", sql)
+	for _, f := range found {
+		t.Fatalf("the example is no SQL: %s", f.Message)
+	}
+	cat := Tables{}
+	var nodes []Named
+	for _, u := range script.Statements {
+		if n, ok := u.Statement.(*CreateTable); ok {
+			cat[n.Name.Last()] = DeclaredTable(n)
+			if table, _ := TableOf(u); table != nil {
+				cat[n.Name.Last()] = table
+			}
+		}
+		nodes = append(nodes, Named{u.Text, u})
+	}
+	graph, _ := NewGraph(nodes)
+	f := Facts{Pattern: p, Tables: cat, Writers: graph.Writers()}
+	if with := given[rule]; with != nil {
+		with(&f, right)
+	}
+	for _, u := range script.Statements {
+		if _, bad := Relate(u, cat); len(bad) > 0 {
+			t.Fatalf("the example can not be related: %s", bad[0].Message)
+		}
+		all, _ := Judge("example", u, f)
+		for _, x := range all {
+			if x.Rule == rule {
+				messages = append(messages, x.Message)
+			}
+		}
+	}
+	return messages
+}
+
+// TestExamples: what a rule's page calls wrong gives the finding, what it calls right does not.
+func TestExamples(t *testing.T) {
+	for _, r := range Rules() {
+		if r.Wrong == "" && r.Right == "" {
+			continue
+		}
+		t.Run(r.ID, func(t *testing.T) {
+			for _, p := range []Pattern{ActiveActive, ActivePassive} {
+				applies := p == ActiveActive && r.ActiveActive != "" || p == ActivePassive && r.ActivePassive != ""
+				if found := example(t, r.ID, r.Wrong, p, false); applies == (len(found) == 0) {
+					t.Errorf("%s: in the wrong example the rule finds %q", p, found)
+				}
+				if found := example(t, r.ID, r.Right, p, true); len(found) > 0 {
+					t.Errorf("%s: in the right example the rule finds %q", p, found)
+				}
+			}
+		})
+	}
+}
