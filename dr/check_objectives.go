@@ -14,6 +14,11 @@ func checkObjectives(_ context.Context, c *checkup) []report.Check {
 		return nil
 	}
 	line := report.Check{Name: fmt.Sprintf("what would be lost now is within the RPO of %s", c.plan.Objectives.RPO), Outcome: report.Passed}
+	if len(c.seen.Mirrors[c.decl.Name]) == 0 {
+		line.Outcome, line.Detail = report.Failed, "nothing is mirrored: all of it would be"
+		line.Why, line.Remedy = "a loss of "+c.decl.From+" now would miss the objective", "lifeboat link run"
+		return []report.Check{line}
+	}
 	var worst float64
 	for _, t := range c.plan.Forecast {
 		if t.LostSeconds < 0 && t.LostRecords != 0 {

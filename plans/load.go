@@ -149,6 +149,12 @@ func loadStatements(readFile func(string) ([]byte, error), d *decoder, declared 
 	return found
 }
 
+// Inserts says whether a statement is an INSERT INTO, which runs until it is stopped.
+func (d *Declared) Inserts(name string) bool {
+	u := d.parsed[name]
+	return u != nil && u.Statement != nil && u.Statement.Kind() == kindInsert
+}
+
 // read adds the statements of a file's text. taken has the file of every name that is used already.
 func (d *Declared) read(pipeline, file string, text []byte, taken map[string]string) []report.Finding {
 	script, found := statements.Parse(file, string(text))
