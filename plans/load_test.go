@@ -247,7 +247,7 @@ func TestLoadMistakes(t *testing.T) {
 			want: []string{`26:35 topology/bad-cron: "0 24 * * 1" is not a schedule: hour "24": want 0 to 23; five fields: minute hour day-of-month month day-of-week, as in "0 4 * * 1"`}},
 		{name: "unknown pipeline in a drill", old: "pipeline: delays", new: "pipeline: delay",
 			want: []string{`26:58 topology/unknown-pipeline: drills[0] names pipeline "delay", which is not declared; did you mean "delays"?`}},
-		{name: "unknown rule", old: "rule: D17", new: "rule: D99", want: []string{`27:18 topology/unknown-rule: there is no rule "D99"; did you mean "D39"?`}},
+		{name: "unknown rule", old: "rule: D17", new: "rule: D99", want: []string{`27:18 topology/unknown-rule: there is no rule "D99"; did you mean "D09"?`}},
 		{name: "waiver for no statement", old: "statement: clean", new: "statement: clena",
 			want: []string{`27:34 topology/unknown-statement: there is no statement "clena"; did you mean "clean"?`}},
 		{name: "waiver without a reason", old: ", reason: agreed", new: "", want: []string{`27:11 topology/missing-key: "reason" is missing in waivers[0]`}},

@@ -19,6 +19,38 @@ type Facts struct {
 	Existing Catalog                     // the tables that this region's engine has already, as it has them
 	HasData  map[string]bool             // topics of this region that hold records
 	History  map[string]RetentionVerdict // by input topic: whether its log reaches back to the statement's horizon
+
+	Dialect    Dialect
+	Properties map[string]string       // the statement's: sql.state-ttl and the like
+	Topics     map[string]TopicFacts   // of the input topics that a region was seen to have
+	Functions  map[string]FunctionFact // user-defined functions of which something is declared, by name in upper case
+}
+
+// TopicFacts is what both regions tell of a topic.
+type TopicFacts struct {
+	Partitions int // 0 = not known
+	// Sparse are the partitions without a record for so long before the topic's newest that a watermark may go on without them.
+	Sparse []int32
+	// AppendTime are the regions whose brokers stamp records with their own clock (message.timestamp.type=LogAppendTime).
+	AppendTime []string
+	// Offsets says whether the records have the same offsets in the other region.
+	Offsets SameOffsets
+}
+
+// SameOffsets is whether a link keeps offsets.
+type SameOffsets string
+
+// Whether a link keeps offsets.
+const (
+	OffsetsNotKnown   SameOffsets = ""
+	OffsetsSame       SameOffsets = "same"
+	OffsetsTranslated SameOffsets = "translated"
+)
+
+// FunctionFact is what is declared of a user-defined function.
+type FunctionFact struct {
+	Deterministic bool   // it is declared to be
+	Differs       string // how its artifact differs between the regions; "" where it does not, or nothing is known
 }
 
 // Verdict says how far two regions that read the same logs agree.

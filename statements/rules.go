@@ -1,6 +1,7 @@
 package statements
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -31,6 +32,7 @@ type hit struct {
 	remedy  string // instead of the rule's, where not empty
 
 	active, passive report.Severity // instead of the rule's, where not empty
+	leaves          Verdict         // instead of the rule's, where not empty
 }
 
 // judged is what a rule looks at.
@@ -48,7 +50,9 @@ type judged struct {
 // related are the relational trees of the statement, of the whole dialect; none where a table or a column is not known.
 func (in *judged) related() []*Write {
 	if !in.relates && in.facts.Tables != nil {
-		in.writes, _ = relateStatement(in.stmt, in.facts.Tables)
+		if writes, bad := relateStatement(in.stmt, in.facts.Tables); len(bad) == 0 {
+			in.writes = writes
+		}
 	}
 	in.relates = true
 	return in.writes
@@ -69,7 +73,7 @@ func (in *judged) operators(visit func(Rel)) {
 }
 
 // rules in the order of their ids.
-var rules = []Rule{d01, d02, d03, d04, d05, d06, d16, d17, d33, d35, d37, d39}
+var rules = []Rule{d01, d02, d03, d04, d05, d06, d07, d08, d09, d10, d11, d12, d13, d14, d15, d16, d17, d18, d19, d20, d21, d22, d33, d35, d37, d39}
 
 // Rules returns all rules, in the order of their ids.
 func Rules() []Rule { return slices.Clone(rules) }
@@ -121,8 +125,9 @@ func Judge(name string, p *Parsed, f Facts) ([]report.Finding, Judgement) {
 				finding.Remedy = h.remedy
 			}
 			out = append(out, finding)
-			if r.Leaves != "" && r.Leaves.weaker(verdict.Verdict) {
-				verdict = Judgement{r.Leaves, fmt.Sprintf("%s: %s", r.ID, h.message)}
+			leaves := cmp.Or(h.leaves, r.Leaves)
+			if leaves != "" && leaves.weaker(verdict.Verdict) {
+				verdict = Judgement{leaves, fmt.Sprintf("%s: %s", r.ID, h.message)}
 			}
 		}
 	}

@@ -1,0 +1,44 @@
+package statements
+
+import "github.com/lifeboat-dr/lifeboat/dr/report"
+
+var d21 = Rule{
+	ID:           "D21",
+	Title:        "a function whose determinism nobody vouches for",
+	Why:          "a user-defined function may use the clock, chance, files or a network, and the other region may have another version of it",
+	Remedy:       "declare the function deterministic where it is, and use the same artifact in both regions",
+	ActiveActive: report.High, ActivePassive: report.High,
+	Leaves: NonDeterministic,
+	check:  checkD21,
+	Page:   `Flink takes every user-defined function for deterministic unless isDeterministic() says otherwise, so that it says nothing. A waiver for the statement, with the reason, is where somebody vouches for it.`,
+	Wrong: `CREATE TABLE orders (id STRING, address STRING);
+CREATE TABLE placed (id STRING, region STRING);
+INSERT INTO placed SELECT id, region_of(address) FROM orders;`,
+	Right: `CREATE TABLE orders (id STRING, address STRING);
+CREATE TABLE placed (id STRING, region STRING);
+INSERT INTO placed SELECT id, SPLIT_INDEX(address, ',', 2) FROM orders;`,
+}
+
+// patternFunctions are those that only MATCH_RECOGNIZE has.
+var patternFunctions = wordSet(`CLASSIFIER FINAL FIRST LAST MATCH_NUMBER NEXT PREV RUNNING`)
+
+func checkD21(in *judged) []hit {
+	var out []hit
+	inspect(in.stmt, func(n Node) {
+		name, at := calledName(n)
+		fact := in.facts.Functions[name]
+		switch {
+		case name == "" || !userFunction(name) || builtin(name):
+		case fact.Differs != "":
+			out = append(out, hit{at: at, message: name + " is not the same in both regions: " + fact.Differs})
+		case !fact.Deterministic:
+			out = append(out, hit{at: at, message: name + " is a user-defined function, of which nothing says that it is deterministic"})
+		}
+	})
+	return out
+}
+
+// builtin reports whether a function is one of the dialect's that the lists of known ones leave out.
+func builtin(name string) bool {
+	return patternFunctions[name] || outside(name) || len(name) > 3 && name[:3] == "ML_"
+}
