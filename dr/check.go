@@ -76,7 +76,11 @@ func (c *checkup) ask(ctx context.Context, rep *report.Report, link string) (err
 	if c.world.Errs[c.decl.To] != nil {
 		c.err = c.world.Errs[c.decl.To]
 	} else {
-		c.plan, c.err = plans.Compute(plans.OpFailover, plans.Options{Link: c.decl.Name}, c.world.Declared, c.seen)
+		op := plans.OpFailover
+		if c.decl.Renames() { // no pipeline fails over along it
+			op = plans.OpLink
+		}
+		c.plan, c.err = plans.Compute(op, plans.Options{Link: c.decl.Name}, c.world.Declared, c.seen)
 	}
 	st := plans.StudyOf(c.world.Declared)
 	st.Findings = append(st.Findings, st.Unbacked(c.decl.From, c.seen.Regions[c.decl.From])...)

@@ -29,9 +29,10 @@ func checkRegistry(_ context.Context, c *checkup) []report.Check {
 		return out
 	}
 	var missing, other []string
+	from = c.decl.View(from)
 	n := 0
 	for _, subject := range sortedKeys(from.Subjects) {
-		if !c.decl.Subjects.Match(subject) {
+		if !c.decl.MirrorsSubject(subject) {
 			continue
 		}
 		n++
@@ -58,5 +59,29 @@ func checkRegistry(_ context.Context, c *checkup) []report.Check {
 		line.Outcome, line.Detail = report.Failed, "missing: "+strings.Join(missing, ", ")
 		line.Why, line.Remedy = "records whose schema is missing can not be read", "lifeboat link run"
 	}
-	return append(out, line)
+	return append(append(out, line), checkSubjectNames(c)...)
+}
+
+// checkSubjectNames lists, for a link that calls its mirrors otherwise, the subjects whose names do not follow.
+func checkSubjectNames(c *checkup) []report.Check {
+	if !c.decl.Renames() {
+		return nil
+	}
+	var same, passed []string
+	for _, subject := range sortedKeys(c.seen.Regions[c.decl.From].Subjects) {
+		switch mirror, ok := c.decl.MirrorSubject(subject); {
+		case !ok && c.decl.Subjects.Match(subject):
+			passed = append(passed, subject)
+		case ok && mirror == subject && c.decl.SelectsSubject(subject):
+			same = append(same, subject)
+		}
+	}
+	var out []report.Check
+	if len(same) > 0 {
+		out = append(out, report.Check{Name: "subjects that are not named after a mirrored topic keep their names", Outcome: report.Passed, Detail: strings.Join(same, ", ")})
+	}
+	if len(passed) > 0 {
+		out = append(out, report.Check{Name: "subjects that came from " + c.decl.To + ", or would meet a mirrored one, are not mirrored", Outcome: report.Passed, Detail: strings.Join(passed, ", ")})
+	}
+	return out
 }

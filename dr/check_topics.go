@@ -9,7 +9,7 @@ import (
 
 // checkTopics compares the link's topics in both regions: there, with as many partitions, and with enough replicas to be written.
 func checkTopics(_ context.Context, c *checkup) []report.Check {
-	from, to := c.seen.Regions[c.decl.From], c.seen.Regions[c.decl.To]
+	from, to := c.decl.View(c.seen.Regions[c.decl.From]), c.seen.Regions[c.decl.To]
 	if !from.Reachable || !to.Reachable {
 		return []report.Check{{Name: "mirrored topics are the same in both regions", Outcome: report.Unknown, Detail: "a region does not answer"}}
 	}
@@ -19,7 +19,7 @@ func checkTopics(_ context.Context, c *checkup) []report.Check {
 	}
 	var out []report.Check
 	for _, name := range sortedKeys(from.Topics) {
-		if !c.decl.Topics.Match(name) {
+		if !c.decl.Mirrors(name) {
 			continue
 		}
 		src, dst := from.Topics[name], to.Topics[name]

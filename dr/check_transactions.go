@@ -29,7 +29,7 @@ func checkTransactions(ctx context.Context, c *checkup) []report.Check {
 	partitions, behind := 0, int64(0)
 	for topic, t := range from.Topics {
 		for p, state := range t.Partitions {
-			if c.decl.Topics.Match(topic) && state.Stable >= 0 && state.Stable < state.End {
+			if c.decl.Selects(topic) && state.Stable >= 0 && state.Stable < state.End {
 				held.Add(topic, int32(p))
 				partitions++
 				behind += int64(state.End - state.Stable)

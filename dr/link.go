@@ -30,7 +30,8 @@ func LinkStatus(ctx context.Context, w *World, name string) (*report.Report, err
 				Message: fmt.Sprintf("%s: listing topics: %v", decl.From, err), Why: "whether every topic of the link is mirrored is not known"})
 		}
 		for _, name := range topics.Names() {
-			if !decl.Topics.Match(name) || slices.ContainsFunc(rep.Mirrors, func(m report.Mirror) bool { return m.Topic == name }) {
+			mirror, _ := decl.Names().Mirror(name)
+			if !decl.Selects(name) || slices.ContainsFunc(rep.Mirrors, func(m report.Mirror) bool { return m.Topic == mirror }) {
 				continue
 			}
 			rep.Outcome = report.Failed

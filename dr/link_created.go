@@ -57,6 +57,9 @@ func (w *World) findCreated(ctx context.Context) {
 		w.created[l.Name] = true
 	}
 	if len(w.created) > 0 {
+		for i, l := range topology.Links {
+			topology.Links[i] = l.Knowing(topology.Links)
+		}
 		declared.Topology = &topology
 		w.Declared = &declared
 	}
@@ -172,7 +175,7 @@ func LinkReverse(ctx context.Context, w *World, decl *plans.Link, topics []strin
 			topics = append(topics, s.Topic)
 		}
 	}
-	left := slices.DeleteFunc(slices.Clone(topics), func(t string) bool { return there && back.Topics.Match(t) })
+	left := slices.DeleteFunc(slices.Clone(topics), func(t string) bool { return there && back.Selects(t) })
 	if there && !w.created[back.Name] && len(left) > 0 {
 		return nil, fmt.Errorf("link %s: link %s, which leads back, is declared in %s and does not select %s", decl.Name, back.Name, w.Declared.Path, strings.Join(left, ", "))
 	}
@@ -208,8 +211,8 @@ func (w *World) leadBack(ctx context.Context, back *plans.Link, there bool, reve
 	}
 	next.Topics.Include = slices.Clone(next.Topics.Include)
 	for _, r := range reversed {
-		if !next.Topics.Match(r.Topic) {
-			next.Topics.Include = append(next.Topics.Include, regexp.QuoteMeta(r.Topic))
+		if !next.Selects(r.Topic) {
+			next.Topics.Include = append(next.Topics.Include, regexp.QuoteMeta(strings.TrimPrefix(r.Topic, next.StripPrefix)))
 		}
 	}
 	switch {

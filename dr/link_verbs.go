@@ -94,7 +94,7 @@ func LinkFailover(ctx context.Context, w *World, decl *plans.Link, topics []stri
 		}
 	}
 	if from := w.Regions[decl.From]; from != nil && len(point) > 0 {
-		measured, merr := measureLoss(ctx, from, slices.Sorted(maps.Keys(point)), point, w.now())
+		measured, merr := mirrorLoss(ctx, decl, from, slices.Sorted(maps.Keys(point)), point, w.now())
 		if merr == nil {
 			rep.Topics = measured
 		} else {

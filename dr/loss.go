@@ -90,6 +90,26 @@ func measureLoss(ctx context.Context, from *linking.Region, topics []string, poi
 	return list, nil
 }
 
+// mirrorLoss is measureLoss of a link's mirrors, which it names: point is by their names too.
+func mirrorLoss(ctx context.Context, decl *plans.Link, from *linking.Region, mirrors []string, point plans.Positions, asOf time.Time) ([]report.Topic, error) {
+	var sources []string
+	there, mirrorOf := plans.Positions{}, map[string]string{}
+	for _, mirror := range mirrors {
+		if source, ok := decl.Names().Source(mirror); ok {
+			sources = append(sources, source)
+			there[source], mirrorOf[source] = point[mirror], mirror
+		}
+	}
+	list, err := measureLoss(ctx, from, sources, there, asOf)
+	for i := range list {
+		list[i].Name = mirrorOf[list[i].Name]
+		for j := range list[i].Lost {
+			list[i].Lost[j].Topic = list[i].Name
+		}
+	}
+	return list, err
+}
+
 // shorten gives a record's key, or its value where it has none, in at most 40 printable characters.
 func shorten(rec *kgo.Record) string {
 	b := rec.Key

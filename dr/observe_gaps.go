@@ -14,7 +14,7 @@ func observeGaps(ctx context.Context, w *World, decl *plans.Link, seen *plans.Ob
 	if err != nil {
 		return err
 	}
-	from, to := seen.Regions[decl.From], seen.Regions[decl.To]
+	from, to := decl.View(seen.Regions[decl.From]), seen.Regions[decl.To]
 	mirrors := map[string]plans.MirrorState{}
 	for _, m := range seen.Mirrors[decl.Name] {
 		mirrors[m.Topic] = m
@@ -23,7 +23,7 @@ func observeGaps(ctx context.Context, w *World, decl *plans.Link, seen *plans.Ob
 	begin := plans.Positions{}
 	for _, name := range sortedKeys(from.Topics) {
 		m, mirrored := mirrors[name]
-		if !decl.Topics.Match(name) || mirrored && m.State == linking.Stopped {
+		if !decl.Mirrors(name) || mirrored && m.State == linking.Stopped {
 			continue
 		}
 		topics = append(topics, name)

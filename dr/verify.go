@@ -50,7 +50,7 @@ func Verify(ctx context.Context, w *World, link string) (*report.Report, error) 
 		}
 	}
 	if len(promoted) > 0 {
-		if rep.Topics, err = measureLoss(ctx, v.from, promoted, v.point, w.now()); err != nil {
+		if rep.Topics, err = mirrorLoss(ctx, decl, v.from, promoted, v.point, w.now()); err != nil {
 			return nil, err
 		}
 		rep.Figures = append(rep.Figures, lossFigures(rep.Topics, objectives(w))...)
@@ -102,7 +102,7 @@ func (v *verification) groups(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	from, to := seen.Regions[v.decl.From], seen.Regions[v.decl.To]
+	from, to := v.decl.View(seen.Regions[v.decl.From]), seen.Regions[v.decl.To]
 	for _, name := range sortedKeys(from.Groups) {
 		if !v.decl.Groups.Match(name) || to.Groups[name] == nil {
 			continue

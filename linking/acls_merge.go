@@ -38,7 +38,11 @@ func (v *accessView) mergeACLs(source, base, dest []ACL) aclMerge {
 		if !v.link.ACLs.Match(a.Principal) {
 			continue
 		}
-		if why := v.uncopied(a); why != "" {
+		why := v.uncopied(a)
+		if why == "" {
+			a, why = v.mirrored(a)
+		}
+		if why != "" {
 			m.notes = append(m.notes, AccessNote{Kind: "acl", Subject: a.String(), State: AccessNotCopied, Why: why})
 			continue
 		}
@@ -130,7 +134,7 @@ func (v *accessView) held(a ACL) bool {
 		waiting = waiting || t.State != Stopped
 		promoted = promoted || t.State == Stopped
 	}
-	if a.Resource == kmsg.ACLResourceTypeTopic && a.Pattern == kmsg.ACLResourcePatternTypeLiteral && v.topics[a.Name] == nil && v.link.Topics.Match(a.Name) && !isInternal(a.Name) {
+	if a.Resource == kmsg.ACLResourceTypeTopic && a.Pattern == kmsg.ACLResourcePatternTypeLiteral && v.topics[a.Name] == nil && v.link.Mirrors(a.Name) {
 		return true // about to be a mirror
 	}
 	return !covered && (waiting || !promoted)

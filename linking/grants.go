@@ -26,7 +26,7 @@ type Grant struct {
 func Grants(link *plans.Link, source, destination string) []Grant {
 	g := &grants{link: link}
 	g.region, g.principal = link.From, source
-	topics, groups := resources(link.Topics.Include), resources(link.Groups.Include)
+	topics, groups := resources(prefixed(link.StripPrefix, link.Topics.Include)), resources(link.Groups.Include)
 	g.on(kmsg.ACLResourceTypeTopic, topics, "reading records, log bounds and leader epochs", kmsg.ACLOperationRead)
 	g.on(kmsg.ACLResourceTypeTopic, topics, "copying topic configs", kmsg.ACLOperationDescribeConfigs)
 	g.on(kmsg.ACLResourceTypeGroup, groups, "reading the groups' positions", kmsg.ACLOperationDescribe)
@@ -36,6 +36,7 @@ func Grants(link *plans.Link, source, destination string) []Grant {
 	}
 
 	g.region, g.principal = link.To, destination
+	topics = resources(prefixed(link.Prefix, link.Topics.Include))
 	g.on(kmsg.ACLResourceTypeTopic, topics, "creating mirror topics", kmsg.ACLOperationCreate)
 	g.on(kmsg.ACLResourceTypeTopic, topics, "writing mirrored records", kmsg.ACLOperationWrite)
 	g.on(kmsg.ACLResourceTypeTopic, topics, "comparing what is mirrored, and where a producer stands", kmsg.ACLOperationRead)
@@ -110,6 +111,18 @@ func (g *grants) cluster(reason string, op kmsg.ACLOperation) {
 func (g *grants) spare(reason string, op kmsg.ACLOperation) {
 	g.cluster(reason, op)
 	g.list[len(g.list)-1].Spare = true
+}
+
+// prefixed are the patterns of names with a prefix.
+func prefixed(prefix string, patterns []string) []string {
+	if prefix == "" {
+		return patterns
+	}
+	list := make([]string, len(patterns))
+	for i, p := range patterns {
+		list[i] = regexp.QuoteMeta(prefix) + "(?:" + p + ")"
+	}
+	return list
 }
 
 // resources are the narrowest names and prefixes that hold everything that patterns match, without those that others hold.

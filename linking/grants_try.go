@@ -28,7 +28,7 @@ func (l *Link) TryGrants(ctx context.Context) (*GrantTrial, error) {
 		return nil, l.noSource()
 	}
 	trial := new(GrantTrial)
-	wanted, err := l.from.Admin.ListTopics(ctx)
+	wanted, err := l.from.listTopics(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: listing topics: %w", l.from.Name, err)
 	}
@@ -45,7 +45,7 @@ func (l *Link) TryGrants(ctx context.Context) (*GrantTrial, error) {
 				grants = append(grants, g)
 			}
 		}
-		may, err := l.askRights(ctx, r, names, grants)
+		may, err := l.askRights(ctx, r, r.called(names), grants)
 		if err != nil {
 			return nil, err
 		}

@@ -112,7 +112,9 @@ func (l *Link) sourceGroups(ctx context.Context, known []string) (map[string]*gr
 			if o.At < 0 || o.Err != nil {
 				return
 			}
-			rec.put(o.Topic, o.Partition, plans.Offset(o.At), o.Metadata)
+			if topic, ok := l.from.names.Mirror(o.Topic); ok {
+				rec.put(topic, o.Partition, plans.Offset(o.At), o.Metadata)
+			}
 		})
 		records[name] = rec
 	}

@@ -169,7 +169,7 @@ func (g *groupSync) followDeletions(ctx context.Context, seen map[string]*groupR
 		return nil, nil
 	}
 	// A topic that is gone takes its positions along, and one that may not be described hides them: neither is a deletion.
-	visible, err := g.l.from.Admin.ListTopics(ctx, sorted(of)...)
+	visible, err := g.l.from.listTopics(ctx, sorted(of)...)
 	if err != nil {
 		return gone, fmt.Errorf("%s: listing topics: %w", g.l.from.Name, err)
 	}

@@ -24,7 +24,7 @@ import (
 const seedEnv = "LIFEBOAT_SEED"
 
 // TestHistoriesAreMirrored runs a link while topics of every kind are written, cleaned, cut off at their beginning, given more partitions, created
-// and deleted, and while transactions hang: what is drawn depends on the seed alone. In the end both regions are compared record by record, with
+// and deleted, and while transactions hang: what is drawn depends on the seed alone. Every other one has mirrors under a prefix. In the end both regions are compared record by record, with
 // a transaction open and with none.
 func TestHistoriesAreMirrored(t *testing.T) {
 	t.Parallel()
@@ -105,6 +105,9 @@ func newHistory(t *testing.T, env *testenv.Env, seed uint64) *history {
 	t.Helper()
 	h := &history{rnd: rand.New(rand.NewPCG(seed, 2)), prefix: each.Name(t, "h")}
 	h.pair = newPair(t, env, h.prefix+"-.*")
+	if seed%2 == 0 {
+		h.decl.Prefix = eastPrefix
+	}
 	for _, k := range kinds {
 		h.create(k)
 	}
@@ -268,9 +271,9 @@ func (h *history) client(opts ...kgo.Opt) *kgo.Client {
 func (h *history) cut(c *chronicle) {
 	h.t.Helper()
 	p := h.rnd.Int32N(c.w.partitions)
-	ends, err := h.west.Admin.ListEndOffsets(h.t.Context(), c.topic)
+	ends, err := h.west.Admin.ListEndOffsets(h.t.Context(), h.mirror(c.topic))
 	must(h.t, err)
-	o, ok := ends.Lookup(c.topic, p)
+	o, ok := ends.Lookup(h.mirror(c.topic), p)
 	if !ok || o.Err != nil || o.Offset <= 0 {
 		return // the mirror is not there yet
 	}
@@ -310,15 +313,15 @@ func (h *history) unhang() {
 // have, and by what the source has, because its cleaner goes on meanwhile.
 func (h *history) compare() {
 	h.t.Helper()
-	var names []string
+	var names, mirrors []string
 	for _, c := range h.alive(nil) {
-		names = append(names, c.topic)
+		names, mirrors = append(names, c.topic), append(mirrors, h.mirror(c.topic))
 	}
 	var diff string
 	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(50 * time.Millisecond) {
-		east, err := bounds(h.t.Context(), h.east, names)
+		east, err := bounds(h.t.Context(), h.east, names, h.mirror)
 		must(h.t, err)
-		west, err := bounds(h.t.Context(), h.west, names)
+		west, err := bounds(h.t.Context(), h.west, mirrors, func(name string) string { return name })
 		if diff = cmp.Diff(east, west); err == nil && diff == "" {
 			break
 		}
@@ -337,7 +340,7 @@ func (h *history) compare() {
 			h.identical(c.topic)
 			continue
 		}
-		east, west := consume(h.t, h.east, c.topic), consume(h.t, h.west, c.topic)
+		east, west := consume(h.t, h.east, c.topic), consume(h.t, h.west, h.mirror(c.topic))
 		for p, list := range east.Records {
 			there := map[string]bool{}
 			for _, text := range west.Records[p] {
@@ -350,7 +353,7 @@ func (h *history) compare() {
 			}
 		}
 	}
-	v := h.verify(linking.VerifyOptions{Topics: names})
+	v := h.verify(linking.VerifyOptions{Topics: mirrors})
 	if d := v.Differences(); len(d) > 0 {
 		h.t.Errorf("%d differences, such as %+v", len(d), d[0])
 	}
@@ -361,8 +364,8 @@ func (h *history) compare() {
 	}
 }
 
-// bounds are the log starts and the last stable offsets of topics.
-func bounds(ctx context.Context, r *linking.Region, topics []string) (map[string][2]int64, error) {
+// bounds are the log starts and the last stable offsets of topics, as they are called by name.
+func bounds(ctx context.Context, r *linking.Region, topics []string, name func(string) string) (map[string][2]int64, error) {
 	starts, err := r.Admin.ListStartOffsets(ctx, topics...)
 	if err != nil {
 		return nil, err
@@ -375,7 +378,7 @@ func bounds(ctx context.Context, r *linking.Region, topics []string) (map[string
 	ends.Each(func(o kadm.ListedOffset) {
 		s, _ := starts.Lookup(o.Topic, o.Partition)
 		err = errors.Join(err, o.Err, s.Err)
-		all[fmt.Sprintf("%s-%d", o.Topic, o.Partition)] = [2]int64{s.Offset, o.Offset}
+		all[fmt.Sprintf("%s-%d", name(o.Topic), o.Partition)] = [2]int64{s.Offset, o.Offset}
 	})
 	return all, err
 }

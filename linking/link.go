@@ -23,6 +23,9 @@ type Link struct {
 // New returns a declared link between two opened regions. from may be nil: what needs no source works then.
 func New(decl *plans.Link, from, to *Region, o Options) *Link {
 	o.fill()
+	if from != nil {
+		from = from.calling(decl.Names())
+	}
 	l := &Link{decl: decl, from: from, to: to, o: o}
 	if to.Registry != nil && len(decl.Subjects.Include) > 0 {
 		source := to.Registry
@@ -30,6 +33,7 @@ func New(decl *plans.Link, from, to *Region, o Options) *Link {
 			source = from.Registry
 		}
 		l.subjects = NewSubjects(source, to.Registry, decl.Subjects, o.Log)
+		l.subjects.link = decl
 	}
 	return l
 }
@@ -140,6 +144,9 @@ func (l *Link) serve(ctx context.Context, o RunOptions, t task) (failed []error,
 	}
 	defer s.close()
 	if err := l.redeclared(s.memory); err != nil {
+		return nil, err
+	}
+	if err := l.calledAsBefore(s.memory); err != nil {
 		return nil, err
 	}
 	if s.memory.tasks != t.of {

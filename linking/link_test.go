@@ -119,10 +119,17 @@ func consume(t *testing.T, r *linking.Region, topic string) log {
 	return l
 }
 
+// mirror is what the link calls a topic in the west.
+func (p *pair) mirror(topic string) string {
+	name, _ := p.decl.Names().Mirror(topic)
+	return name
+}
+
 // identical wants both regions to have the same topic: record by record, and the partitions' ends.
 func (p *pair) identical(topic string) {
 	p.t.Helper()
-	east, west := consume(p.t, p.east, topic), consume(p.t, p.west, topic)
+	mirror := p.mirror(topic)
+	east, west := consume(p.t, p.east, topic), consume(p.t, p.west, mirror)
 	diff := cmp.Diff(east, west)
 	if diff == "" {
 		return
@@ -137,8 +144,8 @@ func (p *pair) identical(topic string) {
 			if _, err := fmt.Sscanf(text, "@%d ", &at); err != nil {
 				p.t.Fatal(err)
 			}
-			for _, r := range []*linking.Region{p.east, p.west} {
-				p.t.Logf("batches around %s-%d@%d in %s:\n%s", topic, k, at, r.Name, batchesAround(p.t, r, topic, k, at))
+			for r, name := range map[*linking.Region]string{p.east: topic, p.west: mirror} {
+				p.t.Logf("batches around %s-%d@%d in %s:\n%s", name, k, at, r.Name, batchesAround(p.t, r, name, k, at))
 			}
 			break
 		}

@@ -86,9 +86,12 @@ func Update(ctx context.Context, to *Region, decl *plans.Link, by string) error 
 	if old.From != decl.From || old.To != decl.To {
 		return fmt.Errorf("link %s: it runs from %s to %s: its regions can not be changed, create another link", decl.Name, old.From, old.To)
 	}
+	if old.Names() != decl.Names() && len(m.topics) > 0 {
+		return fmt.Errorf("link %s: its topics are mirrored under other names: the prefix of a link that mirrors can not be changed, create another link", decl.Name)
+	}
 	var left []string
 	for _, name := range sorted(m.topics) {
-		if !m.topics[name].released() && !decl.Topics.Match(name) {
+		if !m.topics[name].released() && !decl.Mirrors(name) {
 			left = append(left, name)
 		}
 	}
@@ -189,7 +192,7 @@ func (l *Link) redeclared(m *memory) error {
 		return nil
 	}
 	l.o.Log.Info("the link was changed", "link", l.decl.Name, "by", m.decl.By)
-	return &redeclaredError{&m.decl.Link}
+	return &redeclaredError{l.decl.As(&m.decl.Link)}
 }
 
 // sameLink compares links as they are written down.
@@ -223,13 +226,17 @@ func Back(l *plans.Link, links []*plans.Link) (back *plans.Link, declared bool, 
 	name := backName(l)
 	i := slices.IndexFunc(links, func(other *plans.Link) bool { return other.Name == name })
 	switch {
-	case i >= 0 && links[i].From == l.To && links[i].To == l.From:
+	case i >= 0 && links[i].From == l.To && links[i].To == l.From && links[i].Prefix == l.StripPrefix && links[i].StripPrefix == l.Prefix:
 		return links[i], true, nil
+	case i >= 0 && links[i].From == l.To && links[i].To == l.From:
+		return nil, false, fmt.Errorf("link %s: link %s, which would lead back, calls mirrors otherwise: it would have to take %q away and put %q in front, and takes %q away and puts %q in front; give it another name", l.Name, name,
+			l.Prefix, l.StripPrefix, links[i].StripPrefix, links[i].Prefix)
 	case i >= 0:
 		return nil, false, fmt.Errorf("link %s: the link back would be named %s, and there is another one of that name, from %s to %s", l.Name, name, links[i].From, links[i].To)
 	}
 	next := *l
 	next.Name, next.From, next.To = name, l.To, l.From
+	next.Prefix, next.StripPrefix = l.StripPrefix, l.Prefix
 	next.ACLs = plans.ACLRule{}
-	return &next, false, nil
+	return next.Knowing(links), false, nil
 }

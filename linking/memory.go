@@ -66,6 +66,7 @@ func (o ownerRecord) yields(to ownerRecord) bool {
 // topicRecord is what a link remembers of one mirrored topic. A record is replaced, never changed, once others may see it.
 type topicRecord struct {
 	Topic      string                 `json:"topic"`
+	SourceName string                 `json:"source_topic,omitempty"` // what it is called there, where that is something else
 	State      string                 `json:"state"`
 	Error      string                 `json:"error,omitempty"`
 	SourceID   string                 `json:"source_id"`

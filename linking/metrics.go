@@ -55,6 +55,7 @@ var (
 	descOvertake   = desc("mirror_retention_overtakes_seconds", "Time until retention in the source removes what comes next; +Inf where nothing points to it.", perPartition...)
 	descState      = desc("mirror_state", "1 for the state that the mirror is in.", append(perPartition, "state")...)
 	descFailed     = desc("mirror_failed", "1 for a mirror that has failed, with the name of its error.", append(perPartition, "error")...)
+	descSource     = desc("mirror_source", "1 for what a mirror topic is called in the source, where that is something else.", "topic", "source_topic")
 	descMirrors    = desc("mirrors", "Mirrored partitions by state.", "state")
 	descErrors     = desc("errors_total", "Times that a mirror failed, or began to wait for something, and that the link did, by name.", "error")
 	descHealth     = desc("health", "1 for what /healthz says.", "status")
@@ -71,7 +72,7 @@ func desc(name, help string, labels ...string) *prometheus.Desc {
 // Describe implements prometheus.Collector.
 func (m *Metrics) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descLag, descLagBytes, descLagSeconds, descEnd, descRecords, descBytes, descAge, descOvertake, descState,
-		descFailed, descMirrors, descErrors, descHealth, descRead, descWritten, descConnects, descThrottled} {
+		descFailed, descSource, descMirrors, descErrors, descHealth, descRead, descWritten, descConnects, descThrottled} {
 		ch <- d
 	}
 }
@@ -110,6 +111,9 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 		gauge(descLagSeconds, p.lagSeconds(now), at...)
 		gauge(descOvertake, p.overtaken(now), at...)
 	}
+	for topic, source := range m.sources() {
+		gauge(descSource, 1, topic, source)
+	}
 	for s, n := range states {
 		gauge(descMirrors, float64(n), s)
 	}
@@ -133,6 +137,17 @@ func (m *Metrics) Collect(ch chan<- prometheus.Metric) {
 		counter(descThrottled, t.throttled.Seconds(), region)
 		t.mu.Unlock()
 	}
+}
+
+// sources are what mirror topics are called in the source, where that is something else.
+func (m *Metrics) sources() map[string]string {
+	all := map[string]string{}
+	for k, p := range m.parts {
+		if p.source != "" {
+			all[k.topic] = p.source
+		}
+	}
+	return all
 }
 
 func (p *measured) lag() int64 { return max(0, p.stable-p.written) }

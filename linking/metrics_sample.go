@@ -22,6 +22,7 @@ type sample struct {
 // mirrorSample is one partition's part of a sample. Offsets are -1 where they are not known.
 type mirrorSample struct {
 	partitionKey
+	source  string // what the topic is called there, where that is something else
 	state   string
 	failure string // code of the error that ended it
 	trouble string // name of what it waits for
@@ -52,7 +53,7 @@ func (r *runner) measure(now time.Time) {
 		}
 	}
 	for k, m := range r.mirrors {
-		one := mirrorSample{partitionKey: k, state: Active, written: m.written, end: m.logEnd(), stable: m.stable, start: m.start, behind: -1, copied: r.moved[k]}
+		one := mirrorSample{partitionKey: k, source: r.l.sourceName(k.topic), state: Active, written: m.written, end: m.logEnd(), stable: m.stable, start: m.start, behind: -1, copied: r.moved[k]}
 		switch {
 		case m.failed != nil:
 			one.state, one.failure = Failed, m.failed.Code
@@ -86,7 +87,7 @@ func (r *runner) measure(now time.Time) {
 			if r.mirrors[k] != nil || !r.task.mine(k) {
 				continue
 			}
-			one := mirrorSample{partitionKey: k, state: rec.State, written: -1, end: -1, stable: -1, start: -1, behind: -1}
+			one := mirrorSample{partitionKey: k, source: r.l.sourceName(k.topic), state: rec.State, written: -1, end: -1, stable: -1, start: -1, behind: -1}
 			if err != nil {
 				one.state, one.failure = Failed, err.Code
 			} else if at, known := r.resting[k]; known {

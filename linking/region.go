@@ -38,7 +38,8 @@ type Region struct {
 	// RegistryTransport is how other clients reach the registry: with its TLS and its login, both read again as they change.
 	RegistryTransport http.RoundTripper
 
-	rack string // of this process, as the cluster calls it; "": none
+	rack  string      // of this process, as the cluster calls it; "": none
+	names plans.Names // of a link's source: what the link calls its topics
 }
 
 // Options say how regions are opened and links run. The zero value is good for a command.

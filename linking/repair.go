@@ -342,14 +342,14 @@ func (l *Link) mirrorAnew(ctx context.Context, s *store, rec *topicRecord, r *Re
 		}
 	}
 	decl, only := *l.decl, *l
-	decl.Topics.Rule = plans.Rule{Include: []string{regexp.QuoteMeta(rec.Topic)}}
+	decl.Topics.Rule = plans.Rule{Include: []string{regexp.QuoteMeta(decl.Names().Bare(rec.Topic))}}
 	only.decl = &decl
 	found, err := only.ensureTopics(ctx, nil, nil, true)
 	if err != nil {
 		return err
 	}
 	if len(found) == 0 {
-		return fmt.Errorf("link %s: topic %q is not in %s any more", l.decl.Name, rec.Topic, l.from.Name)
+		return fmt.Errorf("link %s: %s is not in %s any more", l.decl.Name, l.theTopic(rec.Topic), l.from.Name)
 	}
 	if err := found[0].err; err != nil {
 		return err

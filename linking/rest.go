@@ -31,7 +31,7 @@ func (l *Link) lookAtResting(ctx context.Context, topics []string, recorded map[
 	if err != nil {
 		return nil, err
 	}
-	stable, err := fetch.Offsets(ctx, l.from.Admin.ListCommittedOffsets, topics...)
+	stable, err := fetch.Offsets(ctx, l.from.listing(l.from.Admin.ListCommittedOffsets), topics...)
 	if err != nil {
 		return nil, err
 	}

@@ -96,7 +96,8 @@ func (l *Link) Reverse(ctx context.Context, o ReverseOptions) ([]Reversed, error
 	var out []Reversed
 	var errs []error
 	for i, p := range promoted {
-		if back := backs[p.Topic]; back != nil && !back.released() && back.SourceID == m.topics[p.Topic].DestID {
+		source, _ := l.decl.Names().Source(p.Topic)
+		if back := backs[source]; back != nil && !back.released() && back.SourceID == m.topics[p.Topic].DestID {
 			out = append(out, Reversed{p.Topic, changes[i].Was, p.Ends}) // it is mirrored back already
 			continue
 		}
@@ -165,7 +166,7 @@ func (l *Link) unwritten(ctx context.Context, topics []string, still time.Durati
 
 // undiverged compares where a promoted topic's mirrored part ends with where the old source's log does.
 func (l *Link) undiverged(ctx context.Context, rec *topicRecord) error {
-	sources, err := l.from.Admin.ListTopics(ctx, rec.Topic)
+	sources, err := l.from.listTopics(ctx, rec.Topic)
 	if err != nil {
 		return fmt.Errorf("%s: listing topics: %w", l.from.Name, err)
 	}
@@ -211,8 +212,14 @@ func (l *Link) takeBack(ctx context.Context, recs []*topicRecord, by string) err
 	}
 	defer s.leave(ctx)
 	var names []string
+	called := map[*topicRecord]string{}
 	for _, rec := range recs {
-		names = append(names, rec.Topic)
+		name, ok := l.decl.Names().Mirror(rec.Topic)
+		if !ok {
+			return fmt.Errorf("link %s: topic %q can not be reversed: it has no name in %s, because it does not begin with %q", l.decl.Name, rec.Topic, l.to.Name, l.decl.StripPrefix)
+		}
+		called[rec] = name
+		names = append(names, name)
 	}
 	configs, err := sourceConfigs(ctx, l.from, names)
 	if err != nil {
@@ -220,11 +227,12 @@ func (l *Link) takeBack(ctx context.Context, recs []*topicRecord, by string) err
 	}
 	var adopted []*topicRecord
 	for _, rec := range recs {
-		if have := s.memory.topics[rec.Topic]; have != nil && !have.released() && have.SourceID == rec.DestID && have.DestID == rec.SourceID {
+		name := called[rec]
+		if have := s.memory.topics[name]; have != nil && !have.released() && have.SourceID == rec.DestID && have.DestID == rec.SourceID {
 			continue
 		}
-		back := &topicRecord{Topic: rec.Topic, State: Active, SourceID: rec.DestID, DestID: rec.SourceID, Partitions: rec.Partitions, Configs: configs[rec.Topic], Source: rec.Ends}
-		if err := l.alterTopic(ctx, rec.Topic, whileMirrored(back.Configs, l.decl.Topics.Configs), nil); err != nil {
+		back := &topicRecord{Topic: name, SourceName: l.sourceName(name), State: Active, SourceID: rec.DestID, DestID: rec.SourceID, Partitions: rec.Partitions, Configs: configs[name], Source: rec.Ends}
+		if err := l.alterTopic(ctx, name, whileMirrored(back.Configs, l.decl.Topics.Configs), nil); err != nil {
 			return err
 		}
 		adopted = append(adopted, back)

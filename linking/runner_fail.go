@@ -42,10 +42,10 @@ func (r *runner) sourceRefused(ctx context.Context, m *mirror, c *fetch.Chunk) {
 			}
 		})
 	case errors.Is(c.Err, kerr.UnknownTopicID):
-		r.end(m, r.l.topicError(m.topic, CodeSourceRecreated, "the topic was deleted and created again in "+r.l.from.Name+": its offsets mean other records now",
+		r.end(m, r.l.topicError(m.topic, CodeSourceRecreated, r.l.theTopic(m.topic)+" was deleted and created again in "+r.l.from.Name+": its offsets mean other records now",
 			"lifeboat link failover keeps what the mirror has, lifeboat link repair mirrors the new topic"))
 	case errors.Is(c.Err, kerr.UnknownTopicOrPartition):
-		r.end(m, r.l.topicError(m.topic, CodeSourceDeleted, "the topic is not in "+r.l.from.Name+" any more; what was mirrored stays",
+		r.end(m, r.l.topicError(m.topic, CodeSourceDeleted, r.l.theTopic(m.topic)+" is not in "+r.l.from.Name+" any more; what was mirrored stays",
 			"promote the mirror to keep it, or delete the topic in "+r.l.to.Name))
 	case errors.Is(c.Err, kerr.TopicAuthorizationFailed):
 		r.end(m, &MirrorError{Code: CodeAuthorization, First: -1, End: -1, Detail: "reading is refused in " + r.l.from.Name, Err: c.Err,

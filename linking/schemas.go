@@ -27,7 +27,7 @@ import (
 // Its calls are safe for concurrent use, and wait for each other only where they are about the same destination subject.
 type Subjects struct {
 	from, to *sr.Client
-	rule     plans.Rule
+	link     *plans.Link // which subjects, and what they are called in the destination
 	log      *slog.Logger
 
 	passing *semaphore.Weighted // one Sync at a time; it has the next two
@@ -103,7 +103,7 @@ type SubjectReport struct {
 
 // NewSubjects returns the mirror of the subjects that rule selects. A subject of a context goes by its full name, ":.context:subject".
 func NewSubjects(from, to *sr.Client, rule plans.Rule, log *slog.Logger) *Subjects {
-	return &Subjects{from: from, to: to, rule: rule, log: log, passing: semaphore.NewWeighted(1), seen: map[string]latest{}}
+	return &Subjects{from: from, to: to, link: &plans.Link{Subjects: rule}, log: log, passing: semaphore.NewWeighted(1), seen: map[string]latest{}}
 }
 
 // inTurn runs f while nobody else writes to a destination subject.
@@ -176,7 +176,7 @@ func (s *Subjects) changed(ctx context.Context, full bool, rep *SubjectReport) (
 	}
 	selected := map[string]bool{}
 	for _, name := range names {
-		if s.rule.Match(name) {
+		if s.selects(name) {
 			selected[name] = true
 		}
 	}

@@ -18,7 +18,7 @@ func (s *Subjects) takeBack(ctx context.Context, subject, own string) error {
 		return refused("the subject was promoted, or is not the link's")
 	}
 	if own != modeReadWrite {
-		source, err := subjectMode(ctx, s.from, subject)
+		source, err := subjectMode(ctx, s.from, s.called(s.from, subject))
 		if err != nil {
 			return s.asked(ctx, s.from, "source", err, "subject %q: reading its mode", subject)
 		}

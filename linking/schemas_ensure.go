@@ -54,11 +54,12 @@ func (s *Subjects) ensureIn(ctx context.Context, id int, contexts []string) (fou
 			return found, s.asked(ctx, s.from, "source", err, "who uses schema id %d", id)
 		}
 		for _, use := range uses {
-			if !s.rule.Match(use.Subject) {
+			subject := s.name(s.from, use.Subject)
+			if !s.selects(subject) {
 				continue
 			}
 			found = true
-			_, err := s.mirror(ctx, subjectVersion{use.Subject, use.Version}, nil, nil)
+			_, err := s.mirror(ctx, subjectVersion{subject, use.Version}, nil, nil)
 			if lost, ok := errors.AsType[*AttributesLostError](err); ok {
 				s.log.Warn("schema mirrored, but not whole", "error", lost)
 			} else if err != nil {
@@ -89,7 +90,7 @@ func (s *Subjects) listContexts(ctx context.Context) ([]string, error) {
 
 // selectsContexts says whether a subject with a context in front of it could be selected: not where every pattern begins with something else.
 func (s *Subjects) selectsContexts() bool {
-	return slices.ContainsFunc(s.rule.Include, func(pattern string) bool {
+	return slices.ContainsFunc(s.link.Subjects.Include, func(pattern string) bool {
 		re, err := regexp.Compile(pattern)
 		if err != nil {
 			return false // selects nothing

@@ -110,6 +110,9 @@ func (s *Subjects) subjects(ctx context.Context, cl *sr.Client, which string, de
 	if err != nil {
 		return nil, s.asked(ctx, cl, which, err, "listing subjects")
 	}
+	for i, name := range names {
+		names[i] = s.name(cl, name)
+	}
 	return names, nil
 }
 
@@ -130,7 +133,11 @@ func (s *Subjects) schemaPage(ctx context.Context, cl *sr.Client, which string, 
 	if err != nil {
 		return nil, s.asked(ctx, cl, which, err, "listing schemas")
 	}
-	return slices.DeleteFunc(all, func(ss sr.SubjectSchema) bool { return ss.Subject == "" || ss.Version < 1 || ss.ID < 1 }), nil
+	all = slices.DeleteFunc(all, func(ss sr.SubjectSchema) bool { return ss.Subject == "" || ss.Version < 1 || ss.ID < 1 })
+	for i, ss := range all {
+		all[i] = s.named(cl, ss)
+	}
+	return all, nil
 }
 
 func versionOf(ss sr.SubjectSchema) subjectVersion { return subjectVersion{ss.Subject, ss.Version} }
@@ -179,7 +186,7 @@ func (s *Subjects) listSubject(ctx context.Context, cl *sr.Client, which, subjec
 		if deleted {
 			asking = sr.WithParams(ctx, sr.ShowDeleted)
 		}
-		versions, err := cl.SubjectVersions(asking, subject)
+		versions, err := cl.SubjectVersions(asking, s.called(cl, subject))
 		if errorCode(err) == codeSubjectNotFound {
 			continue
 		}
@@ -200,14 +207,14 @@ func (s *Subjects) wanted(ctx context.Context, sv subjectVersion, look *view) (s
 			return *known, nil
 		}
 	}
-	ss, err := s.from.SchemaByVersion(sr.WithParams(ctx, sr.ShowDeleted), sv.subject, sv.version)
+	ss, err := s.from.SchemaByVersion(sr.WithParams(ctx, sr.ShowDeleted), s.called(s.from, sv.subject), sv.version)
 	switch {
 	case err != nil:
 		return ss, s.asked(ctx, s.from, "source", err, "subject %q version %d", sv.subject, sv.version)
 	case ss.ID < 1 || ss.Version != sv.version:
 		return ss, fmt.Errorf("source registry: subject %q version %d: it answered with id %d, version %d", sv.subject, sv.version, ss.ID, ss.Version)
 	}
-	return ss, nil
+	return s.named(s.from, ss), nil
 }
 
 // had is a version as the destination has it, deleted or not; nil where it does not have it.

@@ -90,7 +90,7 @@ func (s *Subjects) sourceModes(ctx context.Context, subjects []string) map[strin
 	g.SetLimit(registryCalls)
 	for _, subject := range subjects {
 		g.Go(func() error {
-			mode, err := subjectMode(asking, s.from, subject)
+			mode, err := subjectMode(asking, s.from, s.called(s.from, subject))
 			if err != nil {
 				return err
 			}

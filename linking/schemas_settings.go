@@ -44,13 +44,16 @@ func (s *Subjects) copySettings(ctx context.Context, subjects []string, look *vi
 }
 
 func (s *Subjects) copySetting(ctx context.Context, subject string, look *view) error {
-	mode, err := subjectMode(ctx, s.from, subject)
+	mode, err := subjectMode(ctx, s.from, s.called(s.from, subject))
 	if err != nil {
 		return s.asked(ctx, s.from, "source", err, "subject %q: reading its mode", subject)
 	}
-	want, err := inForce(ctx, s.from, subject)
+	want, err := inForce(ctx, s.from, s.called(s.from, subject))
 	if err != nil {
 		return s.asked(ctx, s.from, "source", err, "subject %q: compatibility", subject)
+	}
+	if want.Alias != "" {
+		want.Alias = s.name(s.from, want.Alias)
 	}
 	have, err := inForce(ctx, s.to, subject)
 	if err != nil {

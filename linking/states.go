@@ -216,7 +216,7 @@ func (r *runner) aim(ctx context.Context) {
 	}
 	r.closing = true
 	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
-		stable, err := r.l.from.Admin.ListCommittedOffsets(ctx, topicsOfMirrors(live)...)
+		stable, err := r.l.from.listing(r.l.from.Admin.ListCommittedOffsets)(ctx, topicsOfMirrors(live)...)
 		return func(context.Context) error {
 			r.closing = false
 			target := map[partitionKey]int64{}

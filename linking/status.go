@@ -55,8 +55,8 @@ func (l *Link) Status(ctx context.Context) ([]report.Mirror, error) {
 	var stable, newest kadm.ListedOffsets
 	if l.from != nil {
 		var err error
-		if stable, err = fetch.Offsets(ctx, l.from.Admin.ListCommittedOffsets, names...); err == nil {
-			newest, err = fetch.Offsets(ctx, l.from.Admin.ListMaxTimestampOffsets, names...)
+		if stable, err = fetch.Offsets(ctx, l.from.listing(l.from.Admin.ListCommittedOffsets), names...); err == nil {
+			newest, err = fetch.Offsets(ctx, l.from.listing(l.from.Admin.ListMaxTimestampOffsets), names...)
 		}
 		if err != nil {
 			l.o.Log.Warn("reading the source's ends", "link", l.decl.Name, "error", err)
@@ -90,7 +90,7 @@ func (l *Link) alignedTo(ctx context.Context, m *memory) map[partitionKey]int64 
 	if len(names) == 0 || l.from == nil {
 		return starts
 	}
-	listed, err := fetch.Offsets(ctx, l.from.Admin.ListStartOffsets, names...)
+	listed, err := fetch.Offsets(ctx, l.from.listing(l.from.Admin.ListStartOffsets), names...)
 	if err != nil {
 		l.o.Log.Warn("reading the source's log starts", "link", l.decl.Name, "error", err)
 	}
@@ -111,7 +111,7 @@ func alignment(filled, start int64) *report.Alignment {
 }
 
 func (l *Link) partitionStatus(t *topicRecord, p int32, dest span, stable, newest kadm.ListedOffsets) report.Mirror {
-	s := report.Mirror{Link: l.decl.Name, Topic: t.Topic, Partition: p, State: t.State, Source: -1, Dest: dest.end, Lag: -1, LagSec: -1, Progress: t.At}
+	s := report.Mirror{Link: l.decl.Name, Topic: t.Topic, SourceTopic: t.SourceName, Partition: p, State: t.State, Source: -1, Dest: dest.end, Lag: -1, LagSec: -1, Progress: t.At}
 	if dest.err != nil {
 		s.Dest, s.Error = -1, dest.err.Error()
 	}

@@ -23,10 +23,10 @@ type span struct {
 // listBounds reads the log bounds of every partition of the topics. Errors of single partitions are in their spans.
 func listBounds(ctx context.Context, r *Region, topics []string) (map[partitionKey]span, error) {
 	for attempt := 1; ; attempt++ {
-		starts, err := r.Admin.ListStartOffsets(ctx, topics...)
+		starts, err := r.listing(r.Admin.ListStartOffsets)(ctx, topics...)
 		var ends kadm.ListedOffsets
 		if err == nil {
-			ends, err = r.Admin.ListEndOffsets(ctx, topics...)
+			ends, err = r.listing(r.Admin.ListEndOffsets)(ctx, topics...)
 		}
 		if err == nil {
 			return spansOf(starts, ends), nil
@@ -195,7 +195,7 @@ func readWith(ctx context.Context, r *Region, o fetch.Options, at map[partitionK
 	if len(at) == 0 {
 		return nil
 	}
-	f := fetch.New(r.Client, o)
+	f := r.fetcher(o)
 	for k, offset := range at {
 		f.Add(k.topic, k.partition, offset)
 	}

@@ -36,7 +36,7 @@ func readTails(ctx context.Context, l *Link, of map[partitionKey]offsets, maps m
 	var failed [2]map[partitionKey]error
 	var running, reading errgroup.Group
 	for side, region := range []*Region{l.from, l.to} {
-		reader := &logReader{region: region, f: fetch.New(region.Client, fetch.Options{MaxPartitionBytes: 64 << 10}), timeout: l.o.Timeout}
+		reader := &logReader{region: region, f: region.fetcher(fetch.Options{MaxPartitionBytes: 64 << 10}), timeout: l.o.Timeout}
 		running.Go(func() error { return reader.f.Run(ctx) })
 		ranges := of
 		if side == destSide {

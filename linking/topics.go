@@ -63,7 +63,7 @@ func sourceConfigs(ctx context.Context, r *Region, topics []string) (map[string]
 	if len(topics) == 0 {
 		return all, nil
 	}
-	described, err := r.Admin.DescribeTopicConfigs(ctx, topics...)
+	described, err := r.describeConfigs(ctx, topics...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: describing topic configs: %w", r.Name, err)
 	}
@@ -178,7 +178,7 @@ func (l *Link) ensureTopics(ctx context.Context, known map[string]*topicRecord, 
 }
 
 func (l *Link) makeTopics(ctx context.Context, known map[string]*topicRecord, open map[string]bool, change bool) ([]*topicFound, error) {
-	sources, err := l.from.Admin.ListTopics(ctx)
+	sources, err := l.from.listTopics(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%s: listing topics: %w", l.from.Name, err)
 	}
@@ -192,9 +192,17 @@ func (l *Link) makeTopics(ctx context.Context, known map[string]*topicRecord, op
 	for _, name := range sorted(known) {
 		if !slices.Contains(names, name) && !known[name].released() && l.selects(name) {
 			found = append(found, &topicFound{name: name, err: l.topicError(name, CodeSourceDeleted,
-				fmt.Sprintf("the topic is not in %s any more; what was mirrored stays", l.from.Name), "promote the mirror to keep it, or delete the topic in "+l.to.Name)})
+				fmt.Sprintf("%s is not in %s any more; what was mirrored stays", l.theTopic(name), l.from.Name), "promote the mirror to keep it, or delete the topic in "+l.to.Name)})
 		}
 	}
+	names = slices.DeleteFunc(names, func(name string) bool {
+		if long := len(name) > plans.MaxTopicName; long {
+			found = append(found, &topicFound{name: name, err: l.topicError(name, CodeRefused, fmt.Sprintf("with the link's prefix its name has %d characters, and may have %d", len(name), plans.MaxTopicName),
+				"exclude the topic from the link; another link with a shorter prefix can mirror it")})
+			return true
+		}
+		return false
+	})
 	if len(names) == 0 {
 		return found, nil
 	}
@@ -222,7 +230,7 @@ func (l *Link) makeTopics(ctx context.Context, known map[string]*topicRecord, op
 	for _, name := range names {
 		src := sources[name]
 		t := &topicFound{name: name, destEnds: map[int32]int64{},
-			rec: topicRecord{Topic: name, State: Active, SourceID: src.ID.String(), Partitions: len(src.Partitions), Configs: configs[name]}}
+			rec: topicRecord{Topic: name, SourceName: l.sourceName(name), State: Active, SourceID: src.ID.String(), Partitions: len(src.Partitions), Configs: configs[name]}}
 		for p, o := range ends[name] {
 			if o.Err == nil {
 				t.destEnds[p] = o.Offset
@@ -306,7 +314,7 @@ func (l *Link) adopt(ctx context.Context, t *topicFound, rec *topicRecord, dst k
 	switch {
 	case rec.SourceID != t.rec.SourceID:
 		t.err = l.topicError(t.name, CodeSourceRecreated,
-			fmt.Sprintf("the topic was deleted and created again in %s (id %s, was %s): its offsets mean other records now", l.from.Name, t.rec.SourceID, rec.SourceID),
+			fmt.Sprintf("%s was deleted and created again in %s (id %s, was %s): its offsets mean other records now", l.theTopic(t.name), l.from.Name, t.rec.SourceID, rec.SourceID),
 			"lifeboat link failover keeps what the mirror has, lifeboat link repair mirrors the new topic")
 		return nil
 	case have > want:
@@ -426,13 +434,9 @@ func (l *Link) mergeLimit(rec *topicRecord) int {
 	return min(mergeBytes, n*9/10) // re-framing makes records a little larger
 }
 
+// selects says whether a topic of the destination is a mirror of the link's, by its name.
 func (l *Link) selects(topic string) bool {
-	return l.decl.Topics.Match(topic) && !isInternal(topic)
-}
-
-// isInternal keeps a broad pattern from mirroring what describes a region itself.
-func isInternal(topic string) bool {
-	return len(topic) > 1 && topic[:2] == "__" || len(topic) > 10 && topic[:10] == "_lifeboat."
+	return l.decl.Mirrors(topic)
 }
 
 // cloneOrNew never returns nil.

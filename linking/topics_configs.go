@@ -84,7 +84,8 @@ type topicSetting struct {
 
 // topicSettings describes topics; those that are not there, or may not be seen, are left out.
 func topicSettings(ctx context.Context, r *Region, names []string) (map[string]topicSetting, error) {
-	meta, err := r.Admin.Metadata(ctx, names...)
+	meta, err := r.Admin.Metadata(ctx, r.called(names)...)
+	meta.Topics = r.renameDetails(meta.Topics)
 	if err != nil {
 		return nil, fmt.Errorf("%s: describing topics: %w", r.Name, err)
 	}
@@ -93,7 +94,7 @@ func topicSettings(ctx context.Context, r *Region, names []string) (map[string]t
 	if len(names) == 0 {
 		return all, nil
 	}
-	described, err := r.Admin.DescribeTopicConfigs(ctx, names...)
+	described, err := r.describeConfigs(ctx, names...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: describing topic configs: %w", r.Name, err)
 	}

@@ -362,7 +362,7 @@ func (v *verifier) compacted(ctx context.Context, names []string) map[string]boo
 		all[t.Topic] = strings.Contains(t.Configs["cleanup.policy"], "compact")
 	}
 	for _, r := range []*Region{v.l.from, v.l.to} {
-		configs, err := r.Admin.DescribeTopicConfigs(ctx, names...)
+		configs, err := r.describeConfigs(ctx, names...)
 		if err != nil {
 			v.l.o.Log.Info("reading cleanup policies", "region", r.Name, "error", err) // what the link remembers stands
 			continue
@@ -389,10 +389,10 @@ func spanAt(all map[partitionKey]span, k partitionKey) span {
 
 // committedBounds are log starts and last stable offsets.
 func committedBounds(ctx context.Context, r *Region, topics []string) (map[partitionKey]span, error) {
-	starts, err := fetch.Offsets(ctx, r.Admin.ListStartOffsets, topics...)
+	starts, err := fetch.Offsets(ctx, r.listing(r.Admin.ListStartOffsets), topics...)
 	var ends kadm.ListedOffsets
 	if err == nil {
-		ends, err = fetch.Offsets(ctx, r.Admin.ListCommittedOffsets, topics...)
+		ends, err = fetch.Offsets(ctx, r.listing(r.Admin.ListCommittedOffsets), topics...)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: reading log bounds: %w", r.Name, err)

@@ -24,7 +24,7 @@ type logReader struct {
 const readMax = 1 << 20
 
 func newLogReader(r *Region, timeout time.Duration) *logReader {
-	return &logReader{region: r, f: fetch.New(r.Client, fetch.Options{MaxPartitionBytes: readMax}), timeout: timeout}
+	return &logReader{region: r, f: r.fetcher(fetch.Options{MaxPartitionBytes: readMax}), timeout: timeout}
 }
 
 // errRemoved says that retention has removed the beginning of a range before it was read.

@@ -53,6 +53,7 @@ func Compute(op Operation, opts Options, d *Declared, o *Observed) (*Plan, error
 			return nil, &UnreachableError{Region: r.name, Reason: s.Error}
 		}
 	}
+	c.from = link.View(c.from)
 	c.plan = &Plan{APIVersion: "lifeboat/v1", Kind: "Plan", Operation: op, Topology: d.Topology.Name, Link: link.Name, From: link.From, To: link.To,
 		Observed: o.At}
 	switch op {
@@ -151,8 +152,8 @@ func sortFindings(fs []report.Finding) {
 }
 
 // selected returns the names of a map that the rule selects, sorted.
-func selected[V any](r Rule, m map[string]V) []string {
-	return slices.DeleteFunc(slices.Sorted(maps.Keys(m)), func(name string) bool { return !r.Match(name) })
+func selected[V any](match func(string) bool, m map[string]V) []string {
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(m)), func(name string) bool { return !match(name) })
 }
 
 // objectives are the pipeline's, or the strictest of all pipelines'.

@@ -19,6 +19,7 @@ func (c *computation) mirroring() error {
 		c.plan.Topics = slices.DeleteFunc(c.plan.Topics, func(t TopicPlan) bool { return !slices.Contains(c.opts.Topics, t.Name) })
 	}
 	c.sameTopics()
+	c.longNames()
 	c.foreignData()
 	c.alignment()
 	c.schemaIDs()
@@ -39,6 +40,9 @@ func (c *computation) mirroring() error {
 			reason += "; " + text
 		}
 		goal := fmt.Sprintf("topic %s exists in %s with %s, as a mirror", t.Name, c.link.To, counted(int64(t.Partitions), "partition"))
+		if source, ok := c.link.Names().Source(t.Name); ok && source != t.Name {
+			goal += fmt.Sprintf(" of %s in %s", source, c.link.From)
+		}
 		ready = append(ready, c.step(StepCreateTopic, phaseMirror, t.Name, goal, reason, false))
 	}
 	if len(c.plan.Topics) == 0 {
@@ -59,6 +63,16 @@ func (c *computation) mirroring() error {
 	}
 	c.step(StepMirror, phaseMirror, "", fmt.Sprintf("every record of %s is in %s %s", c.topicList(), c.link.To, where), reason, false, ready...)
 	return nil
+}
+
+// longNames reports topics that have no name in the destination.
+func (c *computation) longNames() {
+	for _, t := range c.plan.Topics {
+		if n := len(t.Name); n > MaxTopicName {
+			c.find(report.Block, "link/long-name", t.Name, fmt.Sprintf("with prefix %q the mirror's name has %d characters, and may have %d", c.link.Prefix, n, MaxTopicName),
+				"no broker takes a longer one", "exclude the topic from link "+c.link.Name+", or declare a shorter prefix")
+		}
+	}
 }
 
 // alignment reports logs whose start is further on than the link may fill up to.
@@ -113,7 +127,7 @@ func (c *computation) foreignData() {
 			continue
 		}
 		for _, t := range c.plan.Topics {
-			if l.Topics.Match(t.Name) {
+			if l.Mirrors(t.Name) {
 				c.find(report.Block, "link/two-sources", t.Name, fmt.Sprintf("links %s and %s both write topic %s into %s", c.link.Name, l.Name, t.Name, c.link.To),
 					"a topic has one source", "narrow one of the patterns")
 			}

@@ -19,11 +19,11 @@ var heldBack = []string{"cleanup.policy", "compression.type", "delete.retention.
 // link has mirrored.
 func (c *computation) topics() {
 	names := map[string]bool{}
-	for _, name := range selected(c.link.Topics.Rule, c.from.Topics) {
+	for _, name := range selected(c.link.Mirrors, c.from.Topics) {
 		names[name] = true
 	}
 	if !c.from.Reachable {
-		for _, name := range selected(c.link.Topics.Rule, c.mirrors) {
+		for _, name := range selected(c.link.Mirrors, c.mirrors) {
 			names[name] = true
 		}
 	}
@@ -50,8 +50,8 @@ func (c *computation) topics() {
 	if !c.from.Reachable {
 		groups, subjects = c.to.Groups, c.to.Subjects
 	}
-	c.plan.Groups = selected(c.link.Groups, groups)
-	c.plan.Subjects = selected(c.link.Subjects, subjects)
+	c.plan.Groups = selected(c.link.Groups.Match, groups)
+	c.plan.Subjects = selected(c.link.MirrorsSubject, subjects)
 	if len(c.plan.Topics) == 0 {
 		c.find(report.Block, "link/no-topics", c.link.Name, fmt.Sprintf("no topic of %s matches link %s", c.link.From, c.link.Name),
 			"there is nothing to move", "check links[].topics in lifeboat.yaml")

@@ -31,6 +31,9 @@ func parts(p *Plan, d *Declared, o *Observed) map[string]string {
 	}
 	for _, name := range []string{p.From, p.To} {
 		r := o.Regions[name]
+		if i := slices.IndexFunc(d.Topology.Links, func(l *Link) bool { return l.Name == p.Link }); i >= 0 && name == p.From {
+			r = d.Topology.Links[i].View(r)
+		}
 		if r == nil || name == p.From && p.Operation == OpFailover && !p.Planned {
 			continue
 		}

@@ -1,8 +1,10 @@
 package plans
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gopkg.in/yaml.v3"
 )
@@ -20,17 +22,19 @@ func CheckLink(t *Topology, l *Link) error {
 		}
 		errs = append(errs, fmt.Errorf("link %s: %s", l.Name, text))
 	}
-	for _, other := range t.Links {
-		if other.Name == l.Name {
-			continue
-		}
-		topic := commonTopic(other, l)
+	others := slices.DeleteFunc(slices.Clone(t.Links), func(other *Link) bool { return other.Name == l.Name })
+	l = l.Knowing(others)
+	for _, other := range others {
+		other = other.Knowing(append(others, l))
 		switch {
-		case topic == "":
 		case other.To == l.To:
-			errs = append(errs, fmt.Errorf("link %s: link %s mirrors topics such as %q into %s already: a topic has one source", l.Name, other.Name, topic, l.To))
+			if topic := commonTopic(other, l); topic != "" {
+				errs = append(errs, fmt.Errorf("link %s: link %s mirrors topics such as %q into %s already: a topic has one source", l.Name, other.Name, topic, l.To))
+			}
 		case other.From == l.To && other.To == l.From:
-			errs = append(errs, fmt.Errorf("link %s: link %s mirrors topics such as %q the other way: lifeboat link reverse turns that round", l.Name, other.Name, topic))
+			if topic := cmp.Or(roundTrip(l, other), roundTrip(other, l)); topic != "" {
+				errs = append(errs, fmt.Errorf("link %s: link %s mirrors topics such as %q the other way: lifeboat link reverse turns that round", l.Name, other.Name, topic))
+			}
 		}
 	}
 	return errors.Join(errs...)

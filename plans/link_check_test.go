@@ -24,6 +24,8 @@ func TestCheckLink(t *testing.T) {
 		{"to itself", &Link{Name: "other", From: "east", To: "east", Topics: rule("payments")}, []string{"runs from east to itself"}},
 		{"how gaps are written", &Link{Name: "other", From: "east", To: "west", Topics: rule("payments"), Gaps: "none"}, []string{`"none"`, "fenced"}},
 		{"two sources", &Link{Name: "other", From: "north", To: "west", Topics: rule("ref-a")}, []string{`link east-west mirrors topics such as "ref-a" into west already`}},
+		{"the other way under a prefix", &Link{Name: "other", From: "west", To: "east", Topics: rule("orders"), Prefix: "west."}, []string{`link east-west mirrors topics such as "orders" the other way`}},
+		{"the other way, and topics of its own", &Link{Name: "other", From: "west", To: "east", Topics: rule("payments"), Prefix: "west."}, nil},
 		{"a circle", &Link{Name: "other", From: "west", To: "east", Topics: rule("orders")}, []string{`link east-west mirrors topics such as "orders" the other way: lifeboat link reverse`}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

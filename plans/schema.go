@@ -140,6 +140,8 @@ var schemaComments = map[string]string{
 	"Link.Gaps":            "auto: markers in bulk where that is allowed; fenced: only what a second link process can not write; markers: no empty records in the place of aborted ones; filler: auto, and tombstones of one key in large holes of compacted topics, which readers of the mirror see until it is promoted and compacted",
 	"Link.Tasks":           "into how many tasks the link is cut, 1 by default: so many lifeboat link run processes can share it at most",
 	"Link.AlignMax":        "how many offsets of one partition may be filled where the source's log starts later than 0; 0 or absent: any number",
+	"Link.Prefix":          "what stands in front of the source's topic names in the destination, and of subjects that are named after topics: orders of the source is east.orders there; patterns are about the source's names, and what begins with the prefix already, or was brought by a link the other way under its prefix, is not mirrored",
+	"Link.StripPrefix":     "what the source's topic names begin with and their mirrors' do not: the way back of a link with a prefix; patterns are about names without it",
 	"Rule.Include":         "RE2 patterns of whole names, one of which must match",
 	"Rule.Exclude":         "RE2 patterns of whole names, none of which may match",
 	"TopicRule.Configs":    "topic configs that are otherwise in the destination, such as retention.ms",

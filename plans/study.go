@@ -39,7 +39,7 @@ func StudyOf(d *Declared) *Study {
 	a := analyze(d)
 	st := &Study{Findings: slices.Clone(a.findings), analysis: a, Dialects: []statements.Dialect{d.Topology.Dialect}}
 	links := func(topic string) bool {
-		return slices.ContainsFunc(d.Topology.Links, func(l *Link) bool { return l.Topics.Match(topic) })
+		return slices.ContainsFunc(d.Topology.Links, func(l *Link) bool { return l.Mirrors(topic) || l.Selects(topic) })
 	}
 	mirrored := map[string]bool{}
 	for _, u := range a.parsed {

@@ -117,6 +117,11 @@ type Link struct {
 	Tasks    int       `yaml:"tasks,omitempty" json:"tasks,omitempty"`       // that link run processes can share: at most so many of them mirror at a time; 1 by default
 	Offsets  string    `yaml:"offsets,omitempty" json:"offsets,omitempty"`   // identical (default): the source's, or refused | translated | auto: translated where it must be
 	AlignMax int64     `yaml:"alignMax,omitempty" json:"alignMax,omitempty"` // offsets in front of a log's start that may be filled; 0: any number
+
+	Prefix      string `yaml:"prefix,omitempty" json:"prefix,omitempty"`           // in front of the source's topic names in the destination
+	StripPrefix string `yaml:"stripPrefix,omitempty" json:"stripPrefix,omitempty"` // of the source's topic names, without which their mirrors are named
+
+	Returns []string `yaml:"-" json:"-"` // prefixes of links the other way (Knowing): the source's topics that begin with one came from the destination
 }
 
 // GapsFiller is the value of Link.Gaps that allows tombstones of one key in large holes of compacted topics, until the destination compacts.

@@ -42,11 +42,13 @@ func (d *decoder) links(t *Topology) {
 			d.add("bad-value", path+".tasks", fmt.Sprintf("link %q is cut into %d tasks", l.Name, l.Tasks), fmt.Sprintf("write a number from 1 to %d: at most so many link run processes mirror at a time", maxTasks))
 		}
 		d.oneOf(path+".offsets", l.Offsets, knownOffsets)
+		d.prefixes(path, l)
 		if l.AlignMax < 0 {
 			d.add("bad-value", path+".alignMax", fmt.Sprintf("link %q may fill %d offsets", l.Name, l.AlignMax), "write a number of offsets, or leave it out for any number")
 		}
 	}
 	d.unique("link", names, func(i int) string { return fmt.Sprintf("links[%d].name", i) })
+	knowEachOther(t.Links)
 	d.overlaps(t)
 	d.cycles(t)
 }
@@ -149,24 +151,26 @@ func (d *decoder) overlaps(t *Topology) {
 func (d *decoder) cycles(t *Topology) {
 	closed := map[int]bool{}
 	for i, l := range t.Links {
-		for _, topic := range witnesses(l.Topics.Rule) {
+		for _, topic := range l.witnesses() {
 			if closed[i] {
 				break
 			}
 			route := []string{l.From}
 			at := l.To
+			name, _ := l.Names().Mirror(topic)
 			for hops := 0; hops < len(t.Links); hops++ {
 				route = append(route, at)
 				if at == l.From {
 					break
 				}
-				next := slices.IndexFunc(t.Links[:i], func(m *Link) bool { return m.From == at && m.To != at && m.Topics.Match(topic) })
+				next := slices.IndexFunc(t.Links[:i], func(m *Link) bool { return m.From == at && m.To != at && m.Selects(name) })
 				if next < 0 {
 					break
 				}
 				at = t.Links[next].To
+				name, _ = t.Links[next].Names().Mirror(name)
 			}
-			if at == l.From && l.From != l.To && l.From != "" {
+			if at == l.From && l.From != l.To && l.From != "" && l.Selects(name) {
 				closed[i] = true
 				d.add("link-cycle", fmt.Sprintf("links[%d]", i), fmt.Sprintf("topics such as %q would be mirrored in a circle: %s", topic, strings.Join(route, " → ")),
 					"the way back is a link that is reversed after a failover, not a second one; or mirror other topics")
@@ -175,14 +179,37 @@ func (d *decoder) cycles(t *Topology) {
 	}
 }
 
-// commonTopic returns a name that both links select, "" where none was found.
+// commonTopic returns a name of a mirror that both links would write, "" where none was found.
 func commonTopic(a, b *Link) string {
-	for _, name := range slices.Concat(witnesses(a.Topics.Rule), witnesses(b.Topics.Rule)) {
-		if a.Topics.Match(name) && b.Topics.Match(name) {
-			return name
+	for _, l := range []*Link{a, b} {
+		for _, source := range l.witnesses() {
+			if mirror, ok := l.Names().Mirror(source); ok && a.Mirrors(mirror) && b.Mirrors(mirror) {
+				return mirror
+			}
 		}
 	}
 	return ""
+}
+
+// roundTrip returns a topic of l's source that back would bring there again, "" where none was found.
+func roundTrip(l, back *Link) string {
+	for _, source := range l.witnesses() {
+		if mirror, ok := l.Names().Mirror(source); ok && back.Selects(mirror) {
+			return source
+		}
+	}
+	return ""
+}
+
+// witnesses returns names of the source's topics that the link selects.
+func (l *Link) witnesses() []string {
+	var names []string
+	for _, bare := range witnesses(l.Topics.Rule) {
+		if source := l.StripPrefix + bare; l.Selects(source) {
+			names = append(names, source)
+		}
+	}
+	return names
 }
 
 // witnesses returns names that the rule selects: for each pattern the shortest, and one with something in every place that may

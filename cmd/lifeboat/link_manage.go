@@ -22,6 +22,7 @@ func selectFlags() []cli.Flag {
 		&cli.StringSliceFlag{Name: "subjects", Usage: "`PATTERN` of subjects whose schemas are mirrored"},
 		&cli.StringSliceFlag{Name: "config", Usage: "`KEY=VALUE` that topics have in the destination instead of the source's"},
 		&cli.StringFlag{Name: "offsets", Usage: "`WHOSE` offsets mirrors have: identical, translated or auto"},
+		&cli.StringFlag{Name: "prefix", Usage: "`TEXT` in front of the source's topic names in the destination"},
 		&cli.StringFlag{Name: "gaps", Usage: "`HOW` offsets without a record are written: auto, fenced, markers or filler"},
 	}
 }
@@ -35,6 +36,9 @@ func selected(c *cli.Context, l *plans.Link) error {
 	}
 	if c.IsSet("offsets") {
 		l.Offsets = c.String("offsets")
+	}
+	if c.IsSet("prefix") {
+		l.Prefix = c.String("prefix")
 	}
 	if c.IsSet("gaps") {
 		l.Gaps = c.String("gaps")

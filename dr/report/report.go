@@ -188,14 +188,15 @@ type Operator struct {
 
 // Mirror is one partition of a link, as `link status` shows it.
 type Mirror struct {
-	Link      string `json:"link"`
-	Topic     string `json:"topic"`
-	Partition int32  `json:"partition"`
-	State     string `json:"state"` // ACTIVE, PAUSED, PENDING_STOPPED, STOPPED, FAILED, SOURCE_UNAVAILABLE
-	Error     string `json:"error,omitempty"`
-	Source    int64  `json:"source_end"`      // the source's last stable offset; -1 = not readable
-	Dest      int64  `json:"destination_end"` // the destination's log end
-	Lag       int64  `json:"lag_records"`     // -1 = not known
+	Link        string `json:"link"`
+	Topic       string `json:"topic"`
+	SourceTopic string `json:"source_topic,omitempty"` // what it is called in the source, where that is something else
+	Partition   int32  `json:"partition"`
+	State       string `json:"state"` // ACTIVE, PAUSED, PENDING_STOPPED, STOPPED, FAILED, SOURCE_UNAVAILABLE
+	Error       string `json:"error,omitempty"`
+	Source      int64  `json:"source_end"`      // the source's last stable offset; -1 = not readable
+	Dest        int64  `json:"destination_end"` // the destination's log end
+	Lag         int64  `json:"lag_records"`     // -1 = not known
 
 	// A translated mirror has its own offsets: Come is up to where it has the source's, at least.
 	Translated bool   `json:"translated,omitempty"`

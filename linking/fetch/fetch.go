@@ -31,6 +31,9 @@ type Options struct {
 	ReadUncommitted   bool          // read up to the high watermark instead of the last stable offset
 	Rack              string        // where this process is: leaders may name a nearer replica to read from (KIP-392) [read from leaders]
 	Session           bool          // keep a fetch session with every broker (KIP-227): for many partitions that are read for long
+
+	// Called is what the brokers call a topic, where the caller calls it otherwise: Add, Remove and chunks have the caller's names [the same].
+	Called func(topic string) string
 }
 
 func (o *Options) fill() {
@@ -137,6 +140,7 @@ type Fetcher struct {
 	changed  time.Time          // when a partition last came, or was held back, or let go
 	ready    []Chunk
 	topics   map[[16]byte]string // names by id, as they were asked for
+	callers  map[string]string   // with Called: what the caller calls topics, by the brokers' names
 	nearSeen time.Time           // when nearer replicas were last looked at
 	paid     time.Time           // with Rate: up to when what was read is within it
 	failing  error               // of the newest request, nil once one has succeeded
@@ -149,7 +153,7 @@ type Fetcher struct {
 // New returns a fetcher over the client's brokers. The client's own consuming options play no part.
 func New(cl *kgo.Client, o Options) *Fetcher {
 	o.fill()
-	return &Fetcher{cl: cl, o: o, parts: map[key]*partition{}, brokers: map[int32]*reading{}, topics: map[[16]byte]string{},
+	return &Fetcher{cl: cl, o: o, parts: map[key]*partition{}, brokers: map[int32]*reading{}, topics: map[[16]byte]string{}, callers: map[string]string{},
 		polled: make(chan struct{}, 1), refresh: make(chan struct{}, 1)}
 }
 
@@ -158,6 +162,7 @@ func New(cl *kgo.Client, o Options) *Fetcher {
 func (f *Fetcher) Add(topic string, number int32, offset int64) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	topic = f.called(topic)
 	f.drop(topic, number)
 	f.remove(f.parts[key{topic, number}])
 	f.parts[key{topic, number}] = &partition{topic: topic, number: number, leader: -1, epoch: -1, near: -1, next: offset, seen: unknown}
@@ -169,8 +174,19 @@ func (f *Fetcher) Add(topic string, number int32, offset int64) {
 func (f *Fetcher) Remove(topic string, number int32) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	topic = f.called(topic)
 	f.drop(topic, number)
 	f.remove(f.parts[key{topic, number}])
+}
+
+// called is what the brokers call a topic. The lock is held.
+func (f *Fetcher) called(topic string) string {
+	if f.o.Called == nil {
+		return topic
+	}
+	own := f.o.Called(topic)
+	f.callers[own] = topic
+	return own
 }
 
 // remove forgets a partition; nil is none.
@@ -200,6 +216,11 @@ func (f *Fetcher) Poll(ctx context.Context) ([]Chunk, error) {
 		f.mu.Lock()
 		ready := f.ready
 		f.ready = nil
+		if f.o.Called != nil {
+			for i := range ready {
+				ready[i].Topic = f.callers[ready[i].Topic]
+			}
+		}
 		f.mu.Unlock()
 		if len(ready) > 0 {
 			return ready, nil

@@ -255,7 +255,11 @@ func (p *page) mirrors(list []report.Mirror) {
 		if a := m.Aligning; a != nil {
 			note = strings.TrimSuffix(aligning(a)+"; "+note, "; ")
 		}
-		rows = append(rows, []string{m.Link, fmt.Sprintf("%s-%d", m.Topic, m.Partition), m.State, ">" + known(m.Source), ">" + known(m.Dest), ">" + known(m.Lag),
+		partition := fmt.Sprintf("%s-%d", m.Topic, m.Partition)
+		if m.SourceTopic != "" {
+			partition += " ← " + m.SourceTopic
+		}
+		rows = append(rows, []string{m.Link, partition, m.State, ">" + known(m.Source), ">" + known(m.Dest), ">" + known(m.Lag),
 			">" + span(m.LagSec), note})
 	}
 	p.table([]string{"LINK", "PARTITION", "STATE", ">SOURCE END", ">MIRROR END", ">LAG", ">LAG TIME", ""}, rows)
