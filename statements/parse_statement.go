@@ -1,6 +1,9 @@
 package statements
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // topLevel reads a statement.
 func (p *parser) topLevel() Statement {
@@ -85,6 +88,10 @@ func (p *parser) refuseStatement(t token) {
 
 // opensSet reports whether the tokens begin a statement set, whose body has semicolons.
 func opensSet(tokens []token) bool {
+	if len(tokens) > 0 && tokens[0].key == "EXPLAIN" { // with its details, which commas join
+		i := slices.IndexFunc(tokens[:min(12, len(tokens))], func(t token) bool { return t.key == "STATEMENT" })
+		tokens = tokens[max(i, 0):]
+	}
 	var words []string
 	for _, t := range tokens[:min(4, len(tokens))] {
 		words = append(words, t.key)

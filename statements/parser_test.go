@@ -281,3 +281,15 @@ func TestParseLimits(t *testing.T) {
 		}
 	})
 }
+
+// TestExplainOfSetWithDetails: details in front of a statement set do not hide that its semicolons are the set's.
+func TestExplainOfSetWithDetails(t *testing.T) {
+	for _, sql := range []string{"EXPLAIN STATEMENT SET BEGIN INSERT INTO a SELECT 1; END", "EXPLAIN CHANGELOG_MODE, PLAN_ADVICE STATEMENT SET BEGIN INSERT INTO a SELECT 1; INSERT INTO b SELECT 2; END"} {
+		p, findings := ParseOne("x.sql", sql)
+		if len(findings) > 0 {
+			t.Errorf("%s: %s", sql, findings[0].Message)
+		} else if _, ok := p.Statement.(*Explain).Statement.(*StatementSet); !ok {
+			t.Errorf("%s explains a %T", sql, p.Statement.(*Explain).Statement)
+		}
+	}
+}
