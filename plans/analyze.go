@@ -13,12 +13,16 @@ type analysis struct {
 	tables   statements.Tables             // declared by CREATE TABLE
 	graph    *statements.Graph
 	findings []report.Finding
+	dialect  statements.Dialect
 }
+
+// catalog is the tables with the defaults of their dialect.
+func (a *analysis) catalog() statements.Catalog { return statements.InDialect(a.tables, a.dialect) }
 
 // analyze relates the declared statements. Those that Load did not parse are parsed here, where they stand, so that findings have their
 // place in the file.
 func analyze(d *Declared) *analysis {
-	a := &analysis{parsed: map[string]*statements.Parsed{}, tables: statements.Tables{}}
+	a := &analysis{parsed: map[string]*statements.Parsed{}, tables: statements.Tables{}, dialect: d.Topology.Dialect}
 	var nodes []statements.Named
 	for _, s := range d.Statements {
 		u := d.parsed[s.Name]

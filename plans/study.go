@@ -48,7 +48,7 @@ func StudyOf(d *Declared) *Study {
 		}
 	}
 	facts := statements.Facts{Pattern: statements.Pattern(d.Topology.Pattern), Tables: a.tables, Writers: a.graph.Writers(), Mirrored: mirrored}
-	horizons := a.graph.Horizons(a.tables, links)
+	horizons := a.graph.Horizons(a.catalog(), links)
 	declared := map[string]Statement{}
 	for _, s := range d.Statements {
 		declared[s.Name] = s

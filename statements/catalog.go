@@ -27,7 +27,8 @@ type Table struct {
 	Buckets      int      // 0: the default
 	Options      map[string]string
 	Comment      string
-	Inferred     bool // not declared, but read from a topic and its schemas
+	Inferred     bool    // not declared, but read from a topic and its schemas
+	Dialect      Dialect // whose defaults hold for what is not declared
 }
 
 // TableColumn is one column of a table.

@@ -52,6 +52,32 @@ func (d Dialect) MostDelay() (delay time.Duration, why string) {
 	}
 }
 
+// InDialect is a catalog whose tables are of a dialect, also those that it does not know.
+func InDialect(ts Tables, d Dialect) Catalog { return dialectTables{ts, d} }
+
+type dialectTables struct {
+	Tables
+	dialect Dialect
+}
+
+func (t dialectTables) Table(name string) (*Table, bool) {
+	known, ok := t.Tables.Table(name)
+	if !ok || known.Dialect != "" || t.dialect == "" {
+		return known, ok
+	}
+	of := *known
+	of.Dialect = t.dialect
+	return &of, true
+}
+
+// dialectOf is the dialect of a catalog's tables.
+func dialectOf(cat Catalog) Dialect {
+	if t, ok := cat.(dialectTables); ok {
+		return t.dialect
+	}
+	return ""
+}
+
 // MaxStatement is the longest statement in bytes that the statements API takes; 0 where there is no limit.
 func (d Dialect) MaxStatement() int {
 	if d == Flink2 {

@@ -150,19 +150,25 @@ func groupsByWindow(sel *Select) bool {
 // watermarkDelay is how far a table's watermark stays behind the newest row.
 func watermarkDelay(topic string, cat Catalog) (delay time.Duration, why string, known bool) {
 	var w *Watermark
+	d := dialectOf(cat)
 	if cat != nil {
 		if t, ok := cat.Table(topic); ok {
 			w = t.Watermark
+			if t.Dialect != "" {
+				d = t.Dialect
+			}
 		}
 	}
 	if w == nil {
-		return DefaultDelay, "default watermark", true
+		delay, why = d.MostDelay()
+		return delay, why, true
 	}
 	switch e := w.Expr.(type) {
 	case *ColumnName:
 		return 0, "watermark", true
 	case *Call:
-		return DefaultDelay, "default watermark", e.Func == "SOURCE_WATERMARK"
+		delay, why = d.MostDelay()
+		return delay, why, e.Func == "SOURCE_WATERMARK" && d != Flink2
 	case *Binary:
 		i, ok := e.Y.(*Interval)
 		_, column := e.X.(*ColumnName)
