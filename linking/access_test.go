@@ -81,60 +81,67 @@ func comesTo(t *testing.T, what, want string, ask func() string) {
 // writing only when the mirror is promoted.
 func TestRightsFollowAndWritingWaitsForPromotion(t *testing.T) {
 	t.Parallel()
-	each.Run(t, func(t *testing.T, env *testenv.Env) {
-		topic := each.Name(t, "t")
-		east, west := openAs(t, env.East, "admin"), openAs(t, env.West, "admin")
-		decl := &plans.Link{Name: each.Name(t, "link"), From: "east", To: "west", Topics: plans.TopicRule{Rule: plans.Rule{Include: []string{topic}}},
-			ACLs: plans.ACLRule{Rule: plans.Rule{Include: []string{"User:app", "User:late-app"}}, Writes: "staged"}}
-		p := &pair{t: t, env: env, east: east, west: west, decl: decl}
-		each.Topic(t, env.East, topic, 1)
-		put(t, east, topic, 0, 3)
-		on := func(ops ...kadm.ACLOperation) *kadm.ACLBuilder {
-			return kadm.NewACLs().Topics(topic).ResourcePatternType(kadm.ACLPatternLiteral).Operations(ops...).Allow("User:app").AllowHosts("*")
-		}
-		grant(t, east, on(kadm.OpRead, kadm.OpWrite, kadm.OpDescribeConfigs))
-		setQuota(t, east, "app", "consumer_byte_rate", 2048)
-		// Whoever comes from the east with a password has none in the west.
-		scram, err := east.Admin.AlterUserSCRAMs(t.Context(), nil, []kadm.UpsertSCRAM{{User: "late-app", Mechanism: kadm.ScramSha512, Iterations: 4096, Password: "x"}})
-		must(t, err)
-		must(t, scram.Error())
-		comesTo(t, "in the east", "DESCRIBE_CONFIGS READ WRITE", func() string { return allowed(t, east, "User:app", topic) })
-		must(t, p.once())
-		comesTo(t, "while it is a mirror", "DESCRIBE_CONFIGS READ", func() string { return allowed(t, west, "User:app", topic) })
+	for _, prefix := range []string{"", eastPrefix} {
+		t.Run("prefix="+prefix, func(t *testing.T) {
+			each.Run(t, func(t *testing.T, env *testenv.Env) { rightsFollow(t, env, prefix) }, each.With(testenv.Options{Users: linkUsers}))
+		})
+	}
+}
 
-		comesTo(t, "the quota", "consumer_byte_rate=2048", func() string { return quotasOf(t, west, "app") })
+func rightsFollow(t *testing.T, env *testenv.Env, prefix string) {
+	topic := each.Name(t, "t")
+	mirror := prefix + topic
+	east, west := openAs(t, env.East, "admin"), openAs(t, env.West, "admin")
+	decl := &plans.Link{Name: each.Name(t, "link"), From: "east", To: "west", Prefix: prefix, Topics: plans.TopicRule{Rule: plans.Rule{Include: []string{topic}}},
+		ACLs: plans.ACLRule{Rule: plans.Rule{Include: []string{"User:app", "User:late-app"}}, Writes: "staged"}}
+	p := &pair{t: t, env: env, east: east, west: west, decl: decl}
+	each.Topic(t, env.East, topic, 1)
+	put(t, east, topic, 0, 3)
+	on := func(ops ...kadm.ACLOperation) *kadm.ACLBuilder {
+		return kadm.NewACLs().Topics(topic).ResourcePatternType(kadm.ACLPatternLiteral).Operations(ops...).Allow("User:app").AllowHosts("*")
+	}
+	grant(t, east, on(kadm.OpRead, kadm.OpWrite, kadm.OpDescribeConfigs))
+	setQuota(t, east, "app", "consumer_byte_rate", 2048)
+	// Whoever comes from the east with a password has none in the west.
+	scram, err := east.Admin.AlterUserSCRAMs(t.Context(), nil, []kadm.UpsertSCRAM{{User: "late-app", Mechanism: kadm.ScramSha512, Iterations: 4096, Password: "x"}})
+	must(t, err)
+	must(t, scram.Error())
+	comesTo(t, "in the east", "DESCRIBE_CONFIGS READ WRITE", func() string { return allowed(t, east, "User:app", topic) })
+	must(t, p.once())
+	comesTo(t, "while it is a mirror", "DESCRIBE_CONFIGS READ", func() string { return allowed(t, west, "User:app", mirror) })
 
-		revoke(t, east, on(kadm.OpDescribeConfigs))
-		setQuota(t, east, "app", "consumer_byte_rate", 4096)
-		comesTo(t, "in the east", "READ WRITE", func() string { return allowed(t, east, "User:app", topic) })
-		must(t, p.once())
-		comesTo(t, "what is revoked", "READ", func() string { return allowed(t, west, "User:app", topic) })
+	comesTo(t, "the quota", "consumer_byte_rate=2048", func() string { return quotasOf(t, west, "app") })
 
-		comesTo(t, "the quota changed", "consumer_byte_rate=4096", func() string { return quotasOf(t, west, "app") })
+	revoke(t, east, on(kadm.OpDescribeConfigs))
+	setQuota(t, east, "app", "consumer_byte_rate", 4096)
+	comesTo(t, "in the east", "READ WRITE", func() string { return allowed(t, east, "User:app", topic) })
+	must(t, p.once())
+	comesTo(t, "what is revoked", "READ", func() string { return allowed(t, west, "User:app", mirror) })
 
-		access, err := p.link().Access(t.Context())
-		must(t, err)
-		var missing []string
-		for _, n := range access.Notes {
-			if n.State == linking.AccessMissing {
-				missing = append(missing, n.Subject)
-			}
+	comesTo(t, "the quota changed", "consumer_byte_rate=4096", func() string { return quotasOf(t, west, "app") })
+
+	access, err := p.link().Access(t.Context())
+	must(t, err)
+	var missing []string
+	for _, n := range access.Notes {
+		if n.State == linking.AccessMissing {
+			missing = append(missing, n.Subject)
 		}
-		if diff := cmp.Diff([]string{"User:late-app"}, missing); diff != "" {
-			t.Errorf("users without a password (-want +got):\n%s", diff)
-		}
-		if len(access.Staged) != 1 || access.Staged[0].Name != topic || access.Created+access.Removed != 0 {
-			t.Errorf("before promotion: %+v", access)
-		}
-		// The source is gone: what waits was remembered.
-		gone := linking.New(decl, nil, west, linking.Options{})
-		_, err = gone.Promote(t.Context(), linking.PromoteOptions{Force: true})
-		must(t, err)
-		comesTo(t, "after promotion", "READ WRITE", func() string { return allowed(t, west, "User:app", topic) })
-		access, err = gone.Access(t.Context())
-		must(t, err)
-		if len(access.Staged) != 0 || access.Created+access.Removed != 0 {
-			t.Errorf("after promotion: %+v", access)
-		}
-	}, each.With(testenv.Options{Users: linkUsers}))
+	}
+	if diff := cmp.Diff([]string{"User:late-app"}, missing); diff != "" {
+		t.Errorf("users without a password (-want +got):\n%s", diff)
+	}
+	if len(access.Staged) != 1 || access.Staged[0].Name != mirror || access.Created+access.Removed != 0 {
+		t.Errorf("before promotion: %+v", access)
+	}
+	// The source is gone: what waits was remembered.
+	gone := linking.New(decl, nil, west, linking.Options{})
+	_, err = gone.Promote(t.Context(), linking.PromoteOptions{Force: true})
+	must(t, err)
+	comesTo(t, "after promotion", "READ WRITE", func() string { return allowed(t, west, "User:app", mirror) })
+	access, err = gone.Access(t.Context())
+	must(t, err)
+	if len(access.Staged) != 0 || access.Created+access.Removed != 0 {
+		t.Errorf("after promotion: %+v", access)
+	}
 }

@@ -43,13 +43,13 @@ kafka-acls --bootstrap-server "$EAST_BOOTSTRAP" --command-config admin.propertie
 // growth and a rising log start, and to promote, with the rights that Grants lists and no others.
 func TestLinkRunsWithJustItsGrants(t *testing.T) {
 	t.Parallel()
-	for _, gaps := range []string{"", "fenced"} {
-		t.Run("gaps="+gaps, func(t *testing.T) {
+	for _, c := range []struct{ gaps, prefix string }{{}, {"fenced", eastPrefix}} {
+		t.Run("gaps="+c.gaps, func(t *testing.T) {
 			env := each.Kafka(t, each.With(testenv.Options{Users: linkUsers}))
 			prefix := each.Name(t, "g")
-			topic, group := prefix+"-orders", prefix+"-readers"
+			topic, mirror, group := prefix+"-orders", c.prefix+prefix+"-orders", prefix+"-readers"
 			decl := &plans.Link{Name: each.Name(t, "link"), From: "east", To: "west", Topics: plans.TopicRule{Rule: plans.Rule{Include: []string{prefix + "-.*"}}},
-				Groups: plans.Rule{Include: []string{prefix + "-.*"}}, Gaps: gaps, ACLs: plans.ACLRule{Rule: plans.Rule{Include: []string{"User:app"}}}}
+				Groups: plans.Rule{Include: []string{prefix + "-.*"}}, Gaps: c.gaps, Prefix: c.prefix, ACLs: plans.ACLRule{Rule: plans.Rule{Include: []string{"User:app"}}}}
 			admins := map[string]*linking.Region{"east": openAs(t, env.East, "admin"), "west": openAs(t, env.West, "admin")}
 			east, west := admins["east"], admins["west"]
 			for region, admin := range admins {
@@ -77,12 +77,12 @@ func TestLinkRunsWithJustItsGrants(t *testing.T) {
 			p.tried("before it has run", 5)
 			must(t, p.once())
 			p.tried("after it has run", 10)
-			if diff := cmp.Diff(consume(t, east, topic), consume(t, west, topic)); diff != "" {
+			if diff := cmp.Diff(consume(t, east, topic), consume(t, west, mirror)); diff != "" {
 				t.Errorf("(-east +west):\n%s", diff)
 			}
 			at, err := west.Admin.FetchOffsets(t.Context(), group)
 			must(t, err)
-			if o, ok := at.Lookup(topic, 0); !ok || o.At != 2 {
+			if o, ok := at.Lookup(mirror, 0); !ok || o.At != 2 {
 				t.Errorf("the group stands at %+v, want 2", o)
 			}
 			comesTo(t, "the quota", "producer_byte_rate=1048576", func() string { return quotasOf(t, west, "app") })
@@ -95,22 +95,22 @@ func TestLinkRunsWithJustItsGrants(t *testing.T) {
 			must(t, err)
 			stop := p.running()
 			comesTo(t, "the mirror's partitions and log start", "3 partitions from 2", func() string {
-				starts, err := west.Admin.ListStartOffsets(t.Context(), topic)
+				starts, err := west.Admin.ListStartOffsets(t.Context(), mirror)
 				must(t, err)
-				o, _ := starts.Lookup(topic, 0)
-				return fmt.Sprintf("%d partitions from %d", len(starts[topic]), o.Offset)
+				o, _ := starts.Lookup(mirror, 0)
+				return fmt.Sprintf("%d partitions from %d", len(starts[mirror]), o.Offset)
 			})
 			if err := stop(); !errors.Is(err, context.Canceled) {
 				t.Errorf("the run ended with %v", err)
 			}
 			// A repair, which deletes the topic and makes it again.
-			put(t, west, topic, 1, 2)
+			put(t, west, mirror, 1, 2)
 			mirrorErrors(t, p.once())
 			_, err = p.repair(t.Context())
 			must(t, err)
 			must(t, p.once())
 			// A right that is taken away is named.
-			_, err = west.Admin.DeleteACLs(t.Context(), kadm.NewACLs().Topics(prefix+"-").ResourcePatternType(kadm.ACLPatternPrefixed).Allow("User:link").AllowHosts("*").Operations(kadm.OpDelete))
+			_, err = west.Admin.DeleteACLs(t.Context(), kadm.NewACLs().Topics(c.prefix+prefix+"-").ResourcePatternType(kadm.ACLPatternPrefixed).Allow("User:link").AllowHosts("*").Operations(kadm.OpDelete))
 			must(t, err)
 			comesTo(t, "the missing right", "west: DELETE", func() string {
 				trial, err := p.link().TryGrants(t.Context())
@@ -121,7 +121,7 @@ func TestLinkRunsWithJustItsGrants(t *testing.T) {
 				}
 				return strings.Join(words, ", ")
 			})
-			give(t, west, linking.ACL{Principal: "User:link", Host: "*", Resource: kmsg.ACLResourceTypeTopic, Name: prefix + "-", Pattern: kmsg.ACLResourcePatternTypePrefixed,
+			give(t, west, linking.ACL{Principal: "User:link", Host: "*", Resource: kmsg.ACLResourceTypeTopic, Name: c.prefix + prefix + "-", Pattern: kmsg.ACLResourcePatternTypePrefixed,
 				Operation: kmsg.ACLOperationDelete, Permission: kmsg.ACLPermissionTypeAllow})
 			comesTo(t, "the missing right", "", func() string {
 				trial, err := p.link().TryGrants(t.Context())
@@ -130,7 +130,7 @@ func TestLinkRunsWithJustItsGrants(t *testing.T) {
 			})
 			_, err = p.link().Promote(t.Context(), linking.PromoteOptions{})
 			must(t, err)
-			comesTo(t, "the application's rights after promotion", "WRITE", func() string { return allowed(t, west, "User:app", topic) })
+			comesTo(t, "the application's rights after promotion", "WRITE", func() string { return allowed(t, west, "User:app", mirror) })
 			// The other way, with what the link back needs besides.
 			back := p.back()
 			for region, admin := range admins {
@@ -146,9 +146,9 @@ func TestLinkRunsWithJustItsGrants(t *testing.T) {
 				}
 				return "done"
 			})
-			put(t, west, topic, 2, 5)
+			put(t, west, mirror, 2, 5)
 			must(t, back.once())
-			if diff := cmp.Diff(consume(t, west, topic), consume(t, east, topic)); diff != "" {
+			if diff := cmp.Diff(consume(t, west, mirror), consume(t, east, topic)); diff != "" {
 				t.Errorf("after the reversal (-west +east):\n%s", diff)
 			}
 		})
