@@ -24,6 +24,7 @@ type Facts struct {
 	Properties map[string]string       // the statement's: sql.state-ttl and the like
 	Topics     map[string]TopicFacts   // of the input topics that a region was seen to have
 	Functions  map[string]FunctionFact // user-defined functions of which something is declared, by name in upper case
+	Regions    map[string]RegionFacts  // by region, of those that were seen
 }
 
 // TopicFacts is what both regions tell of a topic.
@@ -51,6 +52,21 @@ const (
 type FunctionFact struct {
 	Deterministic bool   // it is declared to be
 	Differs       string // how its artifact differs between the regions; "" where it does not, or nothing is known
+}
+
+// RegionFacts are what one region tells. What is in no map is not known.
+type RegionFacts struct {
+	Partitions map[string]int               // by topic: how many
+	Configs    map[string]map[string]string // by topic, as the broker tells them
+	Open       map[string]int64             // by topic: offsets behind the last stable one, of transactions that have not ended
+	Subjects   map[string]SubjectFacts
+	Properties map[string]string // of the statement, as it runs there
+}
+
+// SubjectFacts are what a region's registry holds of a subject.
+type SubjectFacts struct {
+	IDs           map[int]int // schema id by version
+	Compatibility string      // "" = not known
 }
 
 // Verdict says how far two regions that read the same logs agree.

@@ -13,6 +13,31 @@ var given = map[string]func(f *Facts, right bool){
 			f.Topics = map[string]TopicFacts{"orders": {Partitions: 1}}
 		}
 	},
+	"D27": func(f *Facts, right bool) {
+		lag := map[bool]string{false: "0", true: "604800000"}[right]
+		f.Regions = map[string]RegionFacts{"west": {Configs: map[string]map[string]string{"rates": {"cleanup.policy": "compact", "min.compaction.lag.ms": lag}}}}
+	},
+	"D31": func(f *Facts, right bool) {
+		batched := map[string]string{"table.exec.mini-batch.enabled": "true"}
+		f.Regions = map[string]RegionFacts{"east": {Properties: batched}, "west": {Properties: map[string]string{}}}
+		if right {
+			f.Regions["west"] = RegionFacts{Properties: batched}
+		}
+	},
+	"D32": func(f *Facts, right bool) {
+		id := map[bool]int{false: 9, true: 7}[right]
+		f.Regions = map[string]RegionFacts{
+			"east": {Subjects: map[string]SubjectFacts{"orders-value": {IDs: map[int]int{1: 3, 2: 7}, Compatibility: "FULL"}}},
+			"west": {Subjects: map[string]SubjectFacts{"orders-value": {IDs: map[int]int{1: 3, 2: id}, Compatibility: "FULL"}}},
+		}
+	},
+	"D38": func(f *Facts, right bool) {
+		f.Regions = map[string]RegionFacts{"east": {Open: map[string]int64{"orders": map[bool]int64{false: 12, true: 0}[right]}}}
+	},
+	"D40": func(f *Facts, right bool) {
+		n := map[bool]int{false: 12, true: 6}[right]
+		f.Regions = map[string]RegionFacts{"east": {Partitions: map[string]int{"orders": 6}}, "west": {Partitions: map[string]int{"orders": n}}}
+	},
 	"D33": func(f *Facts, right bool) { f.Mirrored = map[string]bool{"orders": true, "dear": !right} },
 	"D35": func(f *Facts, right bool) {
 		v := RetentionVerdict{Topic: "orders", Verdict: Insufficient, Need: 7 * 24 * time.Hour, Have: 24 * time.Hour, Missing: 6 * 24 * time.Hour}

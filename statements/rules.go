@@ -73,7 +73,7 @@ func (in *judged) operators(visit func(Rel)) {
 }
 
 // rules in the order of their ids.
-var rules = []Rule{d01, d02, d03, d04, d05, d06, d07, d08, d09, d10, d11, d12, d13, d14, d15, d16, d17, d18, d19, d20, d21, d22, d33, d35, d37, d39}
+var rules = []Rule{d01, d02, d03, d04, d05, d06, d07, d08, d09, d10, d11, d12, d13, d14, d15, d16, d17, d18, d19, d20, d21, d22, d23, d24, d25, d26, d27, d28, d29, d30, d31, d32, d33, d34, d35, d36, d37, d38, d39, d40}
 
 // Rules returns all rules, in the order of their ids.
 func Rules() []Rule { return slices.Clone(rules) }
