@@ -122,7 +122,7 @@ func TestFindings(t *testing.T) {
 		}, []string{"high statement/fresh departures-2"}},
 		{"resume of windows", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Pipelines[0].Recovery = Resume }, []string{"high statement/resume delays-by-hour-2"}},
 		{"longer than the RTO", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Pipelines[0].Rate = 10 }, []string{"medium statement/partial-output departures-2"}},
-		{"schema id differs", OpFailover, west(func(r *RegionState) { r.Subjects["flights-value"].IDs[1] = 9 }), []string{"block link/schema-id flights-value"}},
+		{"schema id differs", OpFailover, west(func(r *RegionState) { r.Subjects["flights-value"].IDs[1] = 9 }), []string{"block link/schema-id flights-value", "high D32 departures-2"}},
 
 		{"a statement that another pipeline has", OpFailover, func(d *Declared, _ *Observed) {
 			d.Topology.Pipelines = append(d.Topology.Pipelines, &Pipeline{Name: "other"})

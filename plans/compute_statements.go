@@ -38,7 +38,7 @@ func (c *computation) statements() {
 	}
 	horizons := a.graph.Horizons(a.catalog(), func(topic string) bool { return mirrored[topic] })
 	facts := statements.Facts{Pattern: statements.Pattern(c.decl.Topology.Pattern), Tables: a.tables, Writers: writers, Mirrored: mirrored,
-		HasData: map[string]bool{}, Existing: c.existing()}
+		HasData: map[string]bool{}, Existing: c.existing(), Regions: c.regionFacts()}
 	for name, t := range c.to.Topics {
 		facts.HasData[name] = slices.ContainsFunc(t.Partitions, func(p PartitionState) bool { return p.End > p.Start })
 	}
@@ -64,6 +64,7 @@ func (c *computation) statements() {
 		}
 		own := horizons[s.Name]
 		facts.History = c.retention(&sp, own, p)
+		facts.Properties = p.Properties
 		if sp.Kind == kindInsert {
 			c.strategy(&sp, p, horizons)
 		} else {

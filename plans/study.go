@@ -91,6 +91,7 @@ func StudyOf(d *Declared) *Study {
 		for i := range unknown {
 			unknown[i].Subject = name
 		}
+		facts.Properties = d.propertiesOf(declared[name])
 		found, judgement := statements.Judge(name, u, facts)
 		st.Findings = append(append(st.Findings, unknown...), found...)
 		if s.Kind == kindInsert {
