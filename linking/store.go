@@ -149,7 +149,7 @@ func (s *store) take(ctx context.Context, owner ownerRecord) error {
 		case err == nil:
 			s.up = true
 			return nil
-		case (errors.Is(err, ErrTakenOver) || errors.Is(err, kerr.InvalidTxnState)) && attempt < 20, // another one takes it at the same time
+		case errors.Is(err, ErrTakenOver) && attempt < 20, // another one takes it at the same time
 			kerr.IsRetriable(err) && attempt < 50: // the topic may be new
 			if err := wait(ctx, 50*time.Millisecond); err != nil {
 				return err
@@ -211,7 +211,7 @@ func (s *store) locked(ctx context.Context, records map[string]any) error {
 		return nil
 	}
 	s.up = false
-	if !errors.Is(err, ErrTakenOver) && !errors.Is(err, kerr.InvalidTxnState) {
+	if !errors.Is(err, ErrTakenOver) {
 		return fmt.Errorf("link %s: recording its state: %w", s.link, err)
 	}
 	// A coordinator that gave up waiting for this process ends its transaction just as a successor does: the owner record tells them apart.
@@ -331,8 +331,17 @@ func (s *store) takenOver(by ownerRecord) error {
 	return fmt.Errorf("link %s: %w: %s, since %s", s.link, ErrTakenOver, by.Owner, by.Since.Format(time.RFC3339))
 }
 
-// commit writes records in one transaction, and returns when a read_committed reader sees them: EndTxn is answered before.
+// commit writes records in one transaction, and returns when a read_committed reader sees them: EndTxn is answered before. Whoever ends the
+// transaction between its requests has taken the id: the next of them finds no transaction, or a newer epoch.
 func (s *store) commit(ctx context.Context, records map[string]any) error {
+	err := s.transact(ctx, records)
+	if errors.Is(err, kerr.InvalidTxnState) {
+		return fmt.Errorf("%w: %w", ErrTakenOver, err)
+	}
+	return err
+}
+
+func (s *store) transact(ctx context.Context, records map[string]any) error {
 	b := batch.NewBuilder(batch.None)
 	now := time.Now().UnixMilli()
 	for _, key := range sorted(records) {
