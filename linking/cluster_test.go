@@ -30,7 +30,7 @@ func TestBrokersOfAClusterDieUnderLoad(t *testing.T) {
 	end := p.running()
 	goesOn := func(after string) {
 		before := p.mirroredEnds(topics)
-		p.eventually("mirroring goes on after "+after, func() bool { return p.mirroredEnds(topics) > before+50 })
+		p.within(2*time.Minute, "mirroring goes on after "+after, func() bool { return p.mirroredEnds(topics) > before+50 })
 	}
 	goesOn("the start")
 	for i, broker := range append(env.West.Followers, env.West.Broker) {

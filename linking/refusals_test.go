@@ -191,9 +191,14 @@ func (p *pair) recreate(r *linking.Region, topic string, partitions int32) {
 // eventually asks until something holds.
 func (p *pair) eventually(what string, holds func() bool) {
 	p.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !holds(); {
+	p.within(30*time.Second, what, holds)
+}
+
+func (p *pair) within(patience time.Duration, what string, holds func() bool) {
+	p.t.Helper()
+	for deadline := time.Now().Add(patience); !holds(); {
 		if time.Now().After(deadline) {
-			p.t.Fatalf("after 30 s still not: %s", what)
+			p.t.Fatalf("after %s still not: %s", patience, what)
 		}
 		time.Sleep(10 * time.Millisecond)
 	}
