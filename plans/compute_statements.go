@@ -38,7 +38,7 @@ func (c *computation) statements() {
 	}
 	horizons := a.graph.Horizons(a.catalog(), func(topic string) bool { return mirrored[topic] })
 	facts := statements.Facts{Pattern: statements.Pattern(c.decl.Topology.Pattern), Tables: a.tables, Writers: writers, Mirrored: mirrored,
-		HasData: map[string]bool{}, Existing: c.existing(), Regions: c.regionFacts()}
+		HasData: map[string]bool{}, Existing: c.existing(), Regions: c.regionFacts(), Dialect: c.decl.Topology.Dialect, Topics: c.topicFacts()}
 	for name, t := range c.to.Topics {
 		facts.HasData[name] = slices.ContainsFunc(t.Partitions, func(p PartitionState) bool { return p.End > p.Start })
 	}
@@ -70,6 +70,7 @@ func (c *computation) statements() {
 		} else {
 			sp.Reason = fmt.Sprintf("the table's metadata is not in Kafka: it is declared in %s", c.link.To)
 		}
+		facts.Properties = p.Properties
 		found, judgement := statements.Judge(s.Name, u, facts)
 		for i := range found {
 			c.mendable(&found[i], &sp)

@@ -47,7 +47,8 @@ func StudyOf(d *Declared) *Study {
 			mirrored[topic] = links(topic)
 		}
 	}
-	facts := statements.Facts{Pattern: statements.Pattern(d.Topology.Pattern), Tables: a.tables, Writers: a.graph.Writers(), Mirrored: mirrored}
+	facts := statements.Facts{Pattern: statements.Pattern(d.Topology.Pattern), Tables: a.tables, Writers: a.graph.Writers(), Mirrored: mirrored,
+		Dialect: d.Topology.Dialect}
 	horizons := a.graph.Horizons(a.catalog(), links)
 	declared := map[string]Statement{}
 	for _, s := range d.Statements {
@@ -91,7 +92,7 @@ func StudyOf(d *Declared) *Study {
 		for i := range unknown {
 			unknown[i].Subject = name
 		}
-		facts.Properties = d.propertiesOf(declared[name])
+		facts.Properties = propertiesOf(d, a, name)
 		found, judgement := statements.Judge(name, u, facts)
 		st.Findings = append(append(st.Findings, unknown...), found...)
 		if s.Kind == kindInsert {

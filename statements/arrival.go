@@ -71,6 +71,9 @@ func (in *judged) ties(r Rel, partition []Scalar, order []SortKey, need map[int]
 	for _, k := range order {
 		if ref, ok := k.Value.(*ColumnRef); ok {
 			given[ref.Index] = true
+			if r.Columns()[ref.Index].Clock {
+				return false // no order of the data at all: D01 is about it
+			}
 		}
 	}
 	covers := true
@@ -108,7 +111,7 @@ func orderText(r Rel, partition []Scalar, order []SortKey) string {
 		parts = append(parts, text)
 	}
 	row := r.Columns()
-	breaker := "id"
+	breaker := "<a unique column>"
 	if keys := UniqueKeys(r); len(keys) > 0 {
 		var names []string
 		for _, i := range keys[0] {

@@ -24,8 +24,13 @@ var patternFunctions = wordSet(`CLASSIFIER FINAL FIRST LAST MATCH_NUMBER NEXT PR
 
 func checkD21(in *judged) []hit {
 	var out []hit
+	told := map[string]bool{} // one finding for a function, where it is called first
 	inspect(in.stmt, func(n Node) {
 		name, at := calledName(n)
+		if told[name] {
+			return
+		}
+		told[name] = true
 		fact := in.facts.Functions[name]
 		switch {
 		case name == "" || !userFunction(name) || builtin(name):

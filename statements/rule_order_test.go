@@ -117,7 +117,7 @@ func TestOrderRules(t *testing.T) {
 
 		{rule: "D12", name: "Top-N by a column with ties", sql: "INSERT INTO plain SELECT id, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC) AS rn FROM a) WHERE rn <= 3",
 			want:   []string{"1:67 medium the Top-N orders by `v`, in which rows may be equal"},
-			remedy: "break ties by a column that is unique: ORDER BY `v` DESC, id"},
+			remedy: "break ties by a column that is unique: ORDER BY `v` DESC, <a unique column>"},
 		{rule: "D12", name: "with a tie-breaker", sql: "INSERT INTO plain SELECT id, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC, id) AS rn FROM a) WHERE rn <= 3"},
 		{rule: "D12", name: "the key is known and left out", sql: "INSERT INTO plain SELECT id, rn FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY v DESC, ts) AS rn FROM up) WHERE rn <= 3",
 			want:   []string{"1:67 medium the Top-N orders by `v`, `ts`, in which rows may be equal"},
@@ -189,6 +189,8 @@ func TestOrderRules(t *testing.T) {
 			want: []string{"1:37 high pg is read from outside of Kafka (connector jdbc)"}},
 
 		{rule: "D21", name: "nobody vouches for it", sql: "INSERT INTO st SELECT id, shout(k) FROM a",
+			want: []string{"1:27 high SHOUT is a user-defined function, of which nothing says that it is deterministic"}},
+		{rule: "D21", name: "told once", sql: "INSERT INTO st SELECT id, shout(shout(k)) FROM a",
 			want: []string{"1:27 high SHOUT is a user-defined function, of which nothing says that it is deterministic"}},
 		{rule: "D21", name: "declared", sql: "INSERT INTO st SELECT id, shout(k) FROM a",
 			facts: func(f *Facts) { f.Functions = map[string]FunctionFact{"SHOUT": {Deterministic: true}} }},
@@ -263,4 +265,28 @@ func TestDefaultWatermarkOf2025(t *testing.T) {
 		}
 	}
 	t.Errorf("D07 finds nothing: %v", found)
+}
+
+// TestVerdictOfTheWholeDialect: how far two regions agree where no rule finds anything, by the operators of the query.
+func TestVerdictOfTheWholeDialect(t *testing.T) {
+	for _, c := range []struct {
+		name, sql string
+		want      Verdict
+	}{
+		{"a projection", "INSERT INTO plain SELECT k, v FROM a", DeterministicMultiset},
+		{"a union of two tables", "INSERT INTO plain SELECT k, v FROM a UNION ALL SELECT k, v FROM b", DeterministicMultiset},
+		{"an unnested map", "INSERT INTO plain SELECT x, y FROM a CROSS JOIN UNNEST(m) AS t(x, y)", DeterministicMultiset},
+		{"into an upsert table", "INSERT INTO s SELECT k, v FROM a", DeterministicFinalState},
+		{"a window", "INSERT INTO plain SELECT 'x', COUNT(*) " + tumbled("a", "ts"), DeterministicIfNoLate},
+		{"an interval join", "INSERT INTO plain SELECT l.k, r.v FROM a l JOIN b r ON l.id = r.id AND r.ts BETWEEN l.ts AND l.ts + INTERVAL '1' HOUR", DeterministicIfNoLate},
+		{"OVER a range", "INSERT INTO plain SELECT id, SUM(v) OVER (PARTITION BY k ORDER BY ts RANGE BETWEEN INTERVAL '1' HOUR PRECEDING AND CURRENT ROW) FROM a", DeterministicIfNoLate},
+		{"a statement set is as weak as its weakest", "EXECUTE STATEMENT SET BEGIN INSERT INTO plain SELECT k, v FROM a; INSERT INTO s SELECT k, v FROM a; END", DeterministicFinalState},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, got := Judge("me", one(t, c.sql), Facts{Tables: tables(t, orderTables), Pattern: ActiveActive})
+			if got.Verdict != c.want || got.Reason == "" {
+				t.Errorf("the verdict is %s (%s), want %s", got.Verdict, got.Reason, c.want)
+			}
+		})
+	}
 }

@@ -149,6 +149,13 @@ func Weakest(a, b Judgement) Judgement {
 
 // shape is the verdict that the kind of query allows, before any rule.
 func (in *judged) shape() Judgement {
+	if writes := in.related(); len(writes) > 0 {
+		out := in.shapeOf(writes[0])
+		for _, w := range writes[1:] {
+			out = Weakest(out, in.shapeOf(w))
+		}
+		return out
+	}
 	if bad := caught(func() { understood(in.stmt) }); bad != nil && len(queriesOf(in.stmt)) > 0 {
 		return Judgement{NonDeterministic, "how far it is deterministic is not known: " + bad.message}
 	}
@@ -166,6 +173,35 @@ func (in *judged) shape() Judgement {
 		return Judgement{DeterministicMultiset, "every input row gives its output row; rows of different partitions may stand in another order"}
 	}
 	return Judgement{DeterministicFinalState, "the last row of a key counts: it is the same where all rows of a key are in one partition of the input"}
+}
+
+// shapeOf is the verdict that the operators of a related query allow.
+func (in *judged) shapeOf(w *Write) Judgement {
+	var waits string
+	var find func(Rel)
+	find = func(r Rel) {
+		if what := waiting(r); what != "" && waits == "" {
+			waits = what
+			if a, ok := r.(*Aggregation); ok && a.Window != nil {
+				waits = "a window"
+			}
+		}
+		for _, below := range Inputs(r) {
+			find(below)
+		}
+	}
+	find(w)
+	switch {
+	case waits == "a window":
+		return Judgement{DeterministicIfNoLate, "a row that comes after its window has fired is dropped, and which rows are late depends on how the partitions interleave"}
+	case waits != "":
+		return Judgement{DeterministicIfNoLate, waits + " leaves out rows behind the watermark, and which rows those are depends on how the partitions interleave"}
+	case !newAnalysis().kinds(w.In).InsertOnly():
+		return Judgement{DeterministicFinalState, "what is updated on the way may differ; the last row of every key is the same once all rows have come"}
+	case w.Mode == Upsert:
+		return Judgement{DeterministicFinalState, "the last row of a key counts: it is the same where all rows of a key are in one partition of the input"}
+	}
+	return Judgement{DeterministicMultiset, "every input row gives its output row; rows of different partitions may stand in another order"}
 }
 
 // table is a table by its name, as the facts have it.
