@@ -70,7 +70,6 @@ func (c *computation) statements() {
 		} else {
 			sp.Reason = fmt.Sprintf("the table's metadata is not in Kafka: it is declared in %s", c.link.To)
 		}
-		facts.Properties = p.Properties
 		found, judgement := statements.Judge(s.Name, u, facts)
 		for i := range found {
 			c.mendable(&found[i], &sp)

@@ -65,18 +65,14 @@ func sparse(partitions []PartitionState) []int32 {
 
 // propertiesOf are the properties under which a declared statement runs: those of its pipeline, and what SET says before it in its file.
 func propertiesOf(d *Declared, a *analysis, name string) map[string]string {
-	out := map[string]string{}
 	var own Statement
 	for _, s := range d.Statements {
 		if s.Name == name {
 			own = s
 		}
 	}
-	for _, p := range d.Topology.Pipelines {
-		if p.Name == own.Pipeline {
-			maps.Copy(out, p.Properties)
-		}
-	}
+	out := map[string]string{}
+	maps.Copy(out, d.propertiesOf(own))
 	for _, s := range d.Statements {
 		if s.File != own.File || s.Line >= own.Line || a.parsed[s.Name] == nil {
 			continue

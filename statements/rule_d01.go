@@ -10,6 +10,7 @@ var d01 = Rule{
 	ActiveActive: report.Block, ActivePassive: report.Block,
 	Leaves: NonDeterministic,
 	check:  checkD01,
+	Page:   `PROCTIME(), and whatever is ordered or windowed by it, is the clock of the machine. Confluent Cloud refuses it; Apache Flink runs it.`,
 	Wrong:  `CREATE TABLE orders (id STRING, price DECIMAL(10, 2), seen AS PROCTIME());`,
 	Right:  `CREATE TABLE orders (id STRING, price DECIMAL(10, 2), seen AS $rowtime);`,
 }

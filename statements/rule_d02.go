@@ -12,6 +12,7 @@ var d02 = Rule{
 	check: func(in *judged) []hit {
 		return clockHits(in, false, "is written to the output, and is the time of processing")
 	},
+	Page: `CURRENT_TIMESTAMP, NOW(), LOCALTIMESTAMP, CURRENT_DATE, CURRENT_TIME, CURRENT_ROW_TIMESTAMP() and UNIX_TIMESTAMP() are asked for each row as it is processed, in streaming. A column that is meant to tell when a row was processed may stay: say so in a waiver, and leave it out of what is compared.`,
 	Wrong: `CREATE TABLE orders (id STRING, price DECIMAL(10, 2));
 CREATE TABLE priced (id STRING, price DECIMAL(10, 2), at_time TIMESTAMP_LTZ(3));
 INSERT INTO priced SELECT id, price, CURRENT_TIMESTAMP FROM orders;`,

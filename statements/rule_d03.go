@@ -12,6 +12,7 @@ var d03 = Rule{
 	check: func(in *judged) []hit {
 		return clockHits(in, true, "decides which rows count, and is the time of processing")
 	},
+	Page: `In WHERE, HAVING, a join's condition, FILTER or the condition of CASE the clock decides which rows count. A statement that starts from history reads rows of a week within minutes, and all of them at a time at which the primary had dropped them, or not.`,
 	Wrong: `CREATE TABLE orders (id STRING, ordered TIMESTAMP_LTZ(3), shipped TIMESTAMP_LTZ(3));
 CREATE TABLE late (id STRING);
 INSERT INTO late SELECT id FROM orders WHERE ordered < NOW() - INTERVAL '1' DAY;`,

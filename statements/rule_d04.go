@@ -10,6 +10,7 @@ var d04 = Rule{
 	ActiveActive: report.High, ActivePassive: report.High,
 	Leaves: NonDeterministic,
 	check:  checkD04,
+	Page:   `UUID(), RAND() and RAND_INTEGER() draw anew each time. In an ordinary column the values differ, and no more; in a primary key or a column that chooses the partition a replayed row is another row, so that it blocks a start from history. A hash of what makes the row unique is as good, and the same each time.`,
 	Wrong: `CREATE TABLE orders (customer STRING, item STRING);
 CREATE TABLE tickets (id STRING, item STRING, PRIMARY KEY (id) NOT ENFORCED);
 INSERT INTO tickets SELECT UUID(), item FROM orders;`,

@@ -16,6 +16,9 @@ var d05 = Rule{
 	ActivePassive: report.Block,
 	Leaves:        NonDeterministic,
 	check:         checkD05,
+	Page: `An updating query takes rows back before it gives them anew. Flink's own check (table.optimizer.non-deterministic-update.strategy) is followed here: the columns that must be the same both times are pushed from the sink, which needs its primary key, or all columns where it has none, down to the sources. Rows that are never taken back require nothing.
+
+Confluent Cloud refuses such a statement: "can not satisfy the determinism requirement for correctly processing update message".`,
 	Wrong: `CREATE TABLE orders (customer STRING, item STRING);
 CREATE TABLE counts (id STRING, n BIGINT, PRIMARY KEY (id) NOT ENFORCED);
 INSERT INTO counts SELECT CONCAT(customer, UUID()), COUNT(*) FROM orders GROUP BY customer;`,

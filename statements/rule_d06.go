@@ -15,6 +15,7 @@ var d06 = Rule{
 	ActiveActive: report.High, ActivePassive: report.Block,
 	Leaves: NonDeterministic,
 	check:  checkD06,
+	Page:   `The time attribute of a table that declares none is $rowtime, the record's timestamp. A statement that writes a table without a writable timestamp column leaves it to the producer's clock: in the primary that is seconds after the event, on a replay in the other region it is hours or days after, and every row falls into another window.`,
 	Wrong: `CREATE TABLE orders (item STRING, price DECIMAL(10, 2));
 CREATE TABLE dear (item STRING, price DECIMAL(10, 2));
 CREATE TABLE by_hour (hour_start TIMESTAMP(3), n BIGINT);

@@ -10,6 +10,7 @@ var d16 = Rule{
 	ActiveActive: report.Block, ActivePassive: report.Block,
 	Leaves: NonDeterministic,
 	check:  checkD16,
+	Page:   `LIMIT and FETCH keep the rows that come first. With ORDER BY they are a Top-N; where its order has ties, D12 is about them.`,
 	Wrong: `CREATE TABLE orders (id STRING, price DECIMAL(10, 2));
 CREATE TABLE some_orders (id STRING, price DECIMAL(10, 2), PRIMARY KEY (id) NOT ENFORCED);
 INSERT INTO some_orders SELECT id, price FROM orders LIMIT 10;`,

@@ -14,6 +14,7 @@ var d17 = Rule{
 	ActiveActive: report.Medium, ActivePassive: report.Medium,
 	Leaves: NonDeterministic,
 	check:  checkD17,
+	Page:   `Addition of FLOAT and DOUBLE is not associative. Sums of the same numbers in another order differ in the last digits: enough for a comparison byte by byte to fail, and for a threshold to be passed in one region alone. MIN, MAX and COUNT are exact, and so are sums of DECIMAL.`,
 	Wrong: `CREATE TABLE orders (item STRING, price DOUBLE);
 CREATE TABLE sums (item STRING, total DOUBLE, PRIMARY KEY (item) NOT ENFORCED);
 INSERT INTO sums SELECT item, SUM(price) FROM orders GROUP BY item;`,

@@ -15,6 +15,7 @@ var d33 = Rule{
 	ActiveActive: report.Block, ActivePassive: report.Block,
 	Leaves: NonDeterministic,
 	check:  checkD33,
+	Page:   `A topic in the middle of a pipeline holds what the primary's statement wrote, through the mirror, and what the DR region's statement writes again. Mirror the inputs alone, and derive the rest; or mirror the result, and start its statement only behind what has arrived.`,
 	Wrong: `-- The link mirrors orders and dear, and the pipeline derives dear in both regions.
 CREATE TABLE orders (item STRING, price DECIMAL(10, 2));
 CREATE TABLE dear (item STRING, price DECIMAL(10, 2));

@@ -14,6 +14,7 @@ var d35 = Rule{
 	ActivePassive: report.Block,
 	Leaves:        NonDeterministic,
 	check:         checkD35,
+	Page:          `A statement that starts from history needs its inputs as far back as its state reaches: a window's size, an interval's bounds, everything for a group without a window, and the watermark's delay. lint tells the horizon; check compares it with the retention of the topics in both regions, and with the oldest record that is really there.`,
 	Wrong: `-- orders is kept for one day.
 CREATE TABLE orders (item STRING);
 CREATE TABLE weekly (week_start TIMESTAMP(3), n BIGINT);

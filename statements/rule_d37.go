@@ -13,6 +13,7 @@ var d37 = Rule{
 	Remedy:        "skip what the output holds already (lifeboat.emit.after), write to a new topic, or give the output a primary key",
 	ActivePassive: report.High,
 	check:         checkD37,
+	Page:          `Rows of an append table have no key by which a repeated one would replace them. After a failover the mirrored output holds what the primary wrote; the statement, started from history, writes the last part of it again.`,
 	Wrong: `-- copies is mirrored, and holds what the primary wrote.
 CREATE TABLE orders (id STRING, item STRING);
 CREATE TABLE copies (id STRING, item STRING);

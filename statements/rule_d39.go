@@ -16,6 +16,7 @@ var d39 = Rule{
 	ActivePassive: report.Block,
 	Leaves:        NonDeterministic,
 	check:         checkD39,
+	Page:          `Watermark, primary key, changelog mode and computed columns of a table are in no topic and in no schema, but in the catalog of one region. A mirrored topic has a table in the other region as soon as it is there, with what can be inferred: the declaration that comes later changes nothing.`,
 	Wrong: `-- The mirrored topic has made a table of the same name in the DR region, without a watermark.
 CREATE TABLE IF NOT EXISTS orders (item STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND);`,
 	Right: `-- In the DR region: ALTER TABLE orders MODIFY WATERMARK FOR ts AS ts - INTERVAL '5' SECOND, and then
