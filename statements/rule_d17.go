@@ -110,7 +110,10 @@ func (in *judged) typeWithin(e Expr, sel *Select) (t Type, known bool) {
 	}
 	bad := caught(func() {
 		r := &resolver{cat: in.facts.Tables}
-		_, s := r.from(sel.From)
+		s := &scope{table: "a query without FROM"}
+		if sel.From != nil {
+			_, s = r.from(sel.From)
+		}
 		t = r.expr(e, s).Type()
 	})
 	return t, bad == nil
