@@ -123,7 +123,7 @@ func merged(plan, study []report.Finding, planned bool) []report.Finding {
 		told[key(f)] = true
 	}
 	for _, f := range study {
-		if !told[key(f)] && !(planned && strings.HasPrefix(f.Rule, "D")) {
+		if !told[key(f)] && !(planned && (strings.HasPrefix(f.Rule, "D") || f.Rule == plans.RuleUnusedWaiver)) {
 			plan = append(plan, f)
 		}
 	}

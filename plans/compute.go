@@ -6,8 +6,10 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/statements"
 )
 
 // Options narrow an operation.
@@ -123,19 +125,11 @@ func (c *computation) step(kind StepKind, phase, subject, goal, reason string, i
 
 // waive marks the findings that a waiver accepts on the day of the observation.
 func (c *computation) waive() {
-	applyWaivers(c.plan.Findings, c.decl.Topology.Waivers, c.seen.At.UTC().Format("2006-01-02"))
-}
-
-// applyWaivers compares dates as text: both are YYYY-MM-DD.
-func applyWaivers(findings []report.Finding, waivers []*Waiver, today string) {
-	for i := range findings {
-		f := &findings[i]
-		for _, w := range waivers {
-			if w.Rule == f.Rule && (w.Statement == "" || w.Statement == f.Subject) && (w.Until == "" || today == "" || today <= w.Until) {
-				f.Waived = w.Reason
-			}
-		}
+	judged := map[string]*statements.Parsed{}
+	for _, s := range c.plan.Statements {
+		judged[s.Name] = c.analysis.parsed[s.Name]
 	}
+	c.plan.Findings = append(c.plan.Findings, applyWaivers(c.plan.Findings, c.decl, judged, c.seen.At.UTC().Format(time.DateOnly), true)...)
 }
 
 // sortFindings orders the worst first, then by what they are about.

@@ -28,7 +28,7 @@ func Load(readFile func(string) ([]byte, error), path string, asOf time.Time) (*
 		return nil, nil, err
 	}
 	t, d := readTopology(path, text)
-	declared := &Declared{Topology: t, Path: path}
+	declared := &Declared{Topology: t, Path: path, AsOf: asOf}
 	files := loadStatements(readFile, d, declared)
 	if !d.failed[""] {
 		d.validate(declared, asOf)

@@ -269,8 +269,10 @@ type Declared struct {
 	Topology   *Topology
 	Path       string      // of lifeboat.yaml
 	Statements []Statement // in file order
+	AsOf       time.Time   `json:"-"` // the day by which waivers have ended; zero: none has
 
-	parsed map[string]*statements.Parsed // by statement name, as Load read them; those that do not parse have a nil Statement
+	waivedAt map[*Waiver]report.Place
+	parsed   map[string]*statements.Parsed // by statement name, as Load read them; those that do not parse have a nil Statement
 }
 
 // Statement is one SQL statement of a pipeline.

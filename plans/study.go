@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/statements"
@@ -118,7 +119,11 @@ func StudyOf(d *Declared) *Study {
 	if len(d.Topology.Regions) == 0 {
 		leaveToEngine(st.Findings)
 	}
-	applyWaivers(st.Findings, d.Topology.Waivers, "")
+	today := ""
+	if !d.AsOf.IsZero() {
+		today = d.AsOf.UTC().Format(time.DateOnly)
+	}
+	st.Findings = append(st.Findings, applyWaivers(st.Findings, d, a.parsed, today, false)...)
 	sortFindings(st.Findings)
 	st.Graph = graphOf(st, a)
 	return st

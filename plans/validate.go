@@ -186,9 +186,13 @@ func (d *decoder) waivers(declared *Declared, asOf time.Time) {
 		names = append(names, s.Name)
 	}
 	var holding []*Waiver
+	declared.waivedAt = map[*Waiver]report.Place{}
 	for i, w := range declared.Topology.Waivers {
 		holding = append(holding, w)
 		path := fmt.Sprintf("waivers[%d]", i)
+		if n := d.node(path); n != nil {
+			declared.waivedAt[w] = report.Place{File: d.src.name, Line: n.Line, Column: n.Column}
+		}
 		d.required(path+".rule", w.Rule)
 		d.required(path+".reason", w.Reason)
 		if w.Rule != "" && !slices.Contains(rules, w.Rule) {

@@ -11,6 +11,7 @@ type Parsed struct {
 	Pos                 // of its first token
 	Text      string    // as written, from the first token to the last, without the semicolon
 	Statement Statement // nil where the statement was refused; a finding of Parse says why
+	Waivers   []*Waiver // of comments in it or before it
 	src       *source
 }
 

@@ -50,6 +50,8 @@ type lexer struct {
 	line int
 	col  int
 	hint bool // inside /*+ … */
+
+	comments []comment // that speak to lifeboat, since waivers took them
 }
 
 // maxStatement is the longest statement that the statements API takes, in bytes.
@@ -208,16 +210,25 @@ func (lx *lexer) blanks() *problem {
 			if n < 0 {
 				n = len(s)
 			}
+			lx.keep(s[2:n])
 			lx.skip(n)
 		case strings.HasPrefix(s, "/*") && !strings.HasPrefix(s, "/*+"):
 			n := strings.Index(s[2:], "*/")
 			if n < 0 {
 				return lx.unterminated("comment", "*/")
 			}
+			lx.keep(s[2 : n+2])
 			lx.skip(n + 4)
 		default:
 			return nil
 		}
+	}
+}
+
+// keep remembers a comment that speaks to lifeboat, and where it stands.
+func (lx *lexer) keep(text string) {
+	if strings.HasPrefix(strings.TrimSpace(text), waiverMark) {
+		lx.comments = append(lx.comments, comment{lx.pos(), text})
 	}
 }
 

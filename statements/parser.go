@@ -28,7 +28,8 @@ func ParseAt(file string, line int, sql string) (*Script, []report.Finding) {
 	if bad := checkText(sql); bad != nil {
 		return script, []report.Finding{src.problem(bad)}
 	}
-	for lx, more := newLexer(src), true; more && len(findings) < maxFindings; {
+	lx := newLexer(src)
+	for more := true; more && len(findings) < maxFindings; {
 		var tokens []token
 		var bad *problem
 		tokens, bad, more = lx.statement()
@@ -48,10 +49,20 @@ func ParseAt(file string, line int, sql string) (*Script, []report.Finding) {
 		if bad == nil {
 			parsed.Statement, problems = p.statements()
 		}
+		var unread []*problem
+		parsed.Waivers, unread = lx.waivers()
+		problems = append(problems, unread...)
 		for _, bad := range problems {
 			findings = append(findings, src.problem(bad))
 		}
 		script.Statements = append(script.Statements, parsed)
+	}
+	alone, unread := lx.waivers()
+	for _, w := range alone {
+		unread = append(unread, &problem{Pos: w.Pos, rule: RuleWaiver, message: "behind this waiver there is no statement", remedy: "put it in front of the statement that it is for"})
+	}
+	for _, bad := range unread {
+		findings = append(findings, src.problem(bad))
 	}
 	return script, findings
 }

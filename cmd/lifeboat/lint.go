@@ -144,6 +144,7 @@ func readForLint(args []string, pattern string) (all []*plans.Declared, found []
 		slices.Sort(sql)
 		d, mistakes, err := plans.LoadSQL(os.ReadFile, pattern, slices.Compact(sql)...)
 		errs = append(errs, err)
+		d.AsOf = time.Now()
 		all, found = append(all, d), append(found, mistakes...)
 	}
 	if err := errors.Join(errs...); err != nil {
