@@ -14,6 +14,7 @@ var d25 = Rule{
 	ActiveActive: report.High, ActivePassive: report.High,
 	Leaves: NonDeterministic,
 	check:  checkD25,
+	Page:   `A query that is bounded by latest-offset reads up to where the log ends when it begins. Both regions end at the same record only where a time bounds the query.`,
 	Wrong: `CREATE TABLE orders (item STRING);
 CREATE TABLE copies (item STRING);
 INSERT INTO copies SELECT item FROM orders /*+ OPTIONS('scan.bounded.mode' = 'latest-offset') */;`,

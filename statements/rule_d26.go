@@ -14,6 +14,7 @@ var d26 = Rule{
 	ActiveActive: report.High, ActivePassive: report.High,
 	Leaves: DeterministicFinalState,
 	check:  checkD26,
+	Page:   `An aggregation or a regular join takes its results back as rows arrive. A retract output holds all of these steps, and other steps lead to the same end in another region. With a primary key the last row counts.`,
 	Wrong: `CREATE TABLE orders (item STRING);
 CREATE TABLE counts (item STRING, n BIGINT) WITH ('changelog.mode' = 'retract');
 INSERT INTO counts SELECT item, COUNT(*) FROM orders GROUP BY item;`,

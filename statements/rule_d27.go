@@ -17,6 +17,7 @@ var d27 = Rule{
 	ActiveActive: report.Medium, ActivePassive: report.High,
 	Leaves: NonDeterministic,
 	check:  checkD27,
+	Page:   `A temporal join looks up the version that held at the time of the row. A start from history looks up old versions, which a compacted topic no longer has unless min.compaction.lag.ms spares them.`,
 	Wrong: `-- rates is compacted, with min.compaction.lag.ms=0.
 CREATE TABLE orders (id STRING, currency STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND);
 CREATE TABLE rates (currency STRING, rate DECIMAL(10, 4), ts TIMESTAMP(3), WATERMARK FOR ts AS ts, PRIMARY KEY (currency) NOT ENFORCED);

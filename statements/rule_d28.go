@@ -14,6 +14,7 @@ var d28 = Rule{
 	ActiveActive: report.Medium, ActivePassive: report.High,
 	Leaves: NonDeterministic,
 	check:  checkD28,
+	Page:   `Links copy committed records alone. A statement that reads others has seen what the other region never gets.`,
 	Wrong: `CREATE TABLE orders (item STRING) WITH ('kafka.consumer.isolation-level' = 'read-uncommitted');
 CREATE TABLE copies (item STRING);
 INSERT INTO copies SELECT item FROM orders;`,

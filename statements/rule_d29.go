@@ -13,6 +13,7 @@ var d29 = Rule{
 	Remedy:       "ALTER TABLE … SET ('error-handling.mode' = 'fail') in drills, or compare how many records the log tables hold",
 	ActiveActive: report.Medium, ActivePassive: report.Medium,
 	check: checkD29,
+	Page:  `With ignore and log a record that can not be read is passed over. Whether it can be read depends on the registry of the region, too.`,
 	Wrong: `CREATE TABLE orders (item STRING) WITH ('error-handling.mode' = 'ignore');
 CREATE TABLE copies (item STRING);
 INSERT INTO copies SELECT item FROM orders;`,

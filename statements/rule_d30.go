@@ -15,6 +15,7 @@ var d30 = Rule{
 	ActiveActive: report.High, ActivePassive: report.High,
 	Leaves: NonDeterministic,
 	check:  checkD30,
+	Page:   `Where the primary key of the output is not a key of the query, Flink keeps all rows of each key and shows the one that arrived last (SinkUpsertMaterializer).`,
 	Wrong: `CREATE TABLE orders (id STRING, item STRING);
 CREATE TABLE counts (n BIGINT, item STRING, PRIMARY KEY (n) NOT ENFORCED);
 INSERT INTO counts SELECT COUNT(*), item FROM orders GROUP BY item;`,

@@ -12,6 +12,7 @@ var d31 = Rule{
 	ActiveActive: report.Low, ActivePassive: report.Low,
 	Leaves: DeterministicFinalState,
 	check:  checkD31,
+	Page:   `The rule compares the properties under which the statement runs in each region; where they are not known it says nothing.`,
 	Wrong: `-- In east the statement runs with 'table.exec.mini-batch.enabled' = 'true', in west without.
 CREATE TABLE orders (item STRING);
 CREATE TABLE counts (item STRING, n BIGINT, PRIMARY KEY (item) NOT ENFORCED);

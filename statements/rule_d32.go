@@ -13,6 +13,7 @@ var d32 = Rule{
 	Remedy:       "let the link copy the schemas with their ids (links: subjects), and set the same compatibility in both registries",
 	ActiveActive: report.Medium, ActivePassive: report.High,
 	check: checkD32,
+	Page:  `The rule compares the versions that both registries have, and how they check new ones. A version that only one of them has is no finding: a link may bring it.`,
 	Wrong: `-- Version 2 of orders-value has the id 7 in east and 9 in west.
 CREATE TABLE orders (item STRING);
 CREATE TABLE copies (item STRING);

@@ -10,6 +10,7 @@ var d34 = Rule{
 	ActiveActive: report.High, ActivePassive: report.High,
 	Leaves: NonDeterministic,
 	check:  checkD34,
+	Page:   `CURRENT_WATERMARK tells how far the slowest partition has come by now. Another mirror lag gives another answer for the same row.`,
 	Wrong: `CREATE TABLE orders (item STRING, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND);
 CREATE TABLE late (item STRING, ts TIMESTAMP(3));
 INSERT INTO late SELECT item, ts FROM orders WHERE CURRENT_WATERMARK(ts) IS NOT NULL AND ts <= CURRENT_WATERMARK(ts);`,

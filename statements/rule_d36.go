@@ -13,6 +13,7 @@ var d36 = Rule{
 	Remedy:       "leave the statement out of the pipeline, and mirror the topic that it writes",
 	ActiveActive: report.Low, ActivePassive: report.High,
 	check: checkD36,
+	Page:  `INSERT INTO … VALUES ends when its rows are written, and writes them once more when it is started in the other region.`,
 	Wrong: `CREATE TABLE airlines (code STRING, name STRING);
 INSERT INTO airlines VALUES ('LH', 'Lufthansa'), ('AF', 'Air France');`,
 	Right: `CREATE TABLE airlines (code STRING, name STRING);

@@ -13,6 +13,7 @@ var d38 = Rule{
 	Remedy:        "wait until the producer commits, or abort what hangs: kafka-transactions.sh --abort",
 	ActivePassive: report.Medium,
 	check:         checkD38,
+	Page:          `The rule compares the last stable offset with the end of the log in the region that the link reads.`,
 	Wrong: `-- A producer of orders has a transaction open in the primary.
 CREATE TABLE orders (item STRING);
 CREATE TABLE copies (item STRING);

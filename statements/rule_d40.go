@@ -13,6 +13,7 @@ var d40 = Rule{
 	Remedy:       "give the topic the same number of partitions in both regions",
 	ActiveActive: report.Low, ActivePassive: report.Medium,
 	check: checkD40,
+	Page:  `The rule compares the topics that the statement reads and writes, as both regions have them.`,
 	Wrong: `-- orders has 6 partitions in east and 12 in west.
 CREATE TABLE orders (item STRING);
 CREATE TABLE copies (item STRING);
