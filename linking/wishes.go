@@ -247,7 +247,7 @@ func (r *runner) followWishes(ctx context.Context) error {
 	}
 }
 
-// head takes in what the link's head says of a topic: that it is there, as what, and with how many partitions.
+// head takes in what the link's head says of a topic: that it is there, as what, with how many partitions, and what it held when the link came.
 func (r *runner) head(ctx context.Context, value []byte) {
 	var now topicRecord
 	if err := json.Unmarshal(value, &now); err != nil || now.State != Active && now.State != Paused {
@@ -258,9 +258,10 @@ func (r *runner) head(ctx context.Context, value []byte) {
 		return
 	}
 	rec := &topicRecord{Topic: now.Topic, State: Active}
-	if old != nil {
+	if old != nil && old.DestID == now.DestID {
 		rec = old.copy()
 	}
+	rec.Foreign = now.Foreign // which decides how partitions are mirrored that are not yet
 	rec.SourceID, rec.DestID, rec.Partitions, rec.Configs = now.SourceID, now.DestID, now.Partitions, now.Configs
 	r.memory.topics[now.Topic] = rec
 	if old == nil {
