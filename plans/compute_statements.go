@@ -36,7 +36,7 @@ func (c *computation) statements() {
 	for _, t := range c.plan.Topics {
 		mirrored[t.Name] = true
 	}
-	horizons := a.graph.Horizons(a.catalog(), func(topic string) bool { return mirrored[topic] })
+	horizons := a.graph.Horizons(a.catalog(), func(topic string) bool { return mirrored[topic] }, c.decl.stateTTL(a))
 	facts := statements.Facts{Pattern: statements.Pattern(c.decl.Topology.Pattern), Tables: a.tables, Writers: writers, Mirrored: mirrored,
 		HasData: map[string]bool{}, Existing: c.existing(), Regions: c.regionFacts(), Dialect: c.decl.Topology.Dialect, Topics: c.topicFacts()}
 	for name, t := range c.to.Topics {
@@ -192,8 +192,9 @@ func (c *computation) strategy(sp *StatementPlan, p *Pipeline, horizons map[stri
 
 // stateful reports whether a statement by itself keeps anything between rows.
 func (c *computation) stateful(name string) bool {
-	for _, h := range statements.HorizonOf(c.analysis.parsed[name].Statement, c.analysis.catalog()) {
-		if len(h.Windows) > 0 || h.Unbounded {
+	ttl := c.decl.stateTTL(c.analysis)(name)
+	for _, h := range statements.HorizonOf(c.analysis.parsed[name].Statement, c.analysis.catalog(), ttl) {
+		if len(h.Terms)+len(h.Windows) > 0 || h.Unbounded {
 			return true
 		}
 	}

@@ -63,6 +63,11 @@ func sparse(partitions []PartitionState) []int32 {
 	return out
 }
 
+// stateTTL is the time to live of a statement's state, by its name.
+func (d *Declared) stateTTL(a *analysis) func(statement string) time.Duration {
+	return func(name string) time.Duration { return statements.StateTTL(propertiesOf(d, a, name)) }
+}
+
 // propertiesOf are the properties under which a declared statement runs: those of its pipeline, and what SET says before it in its file.
 func propertiesOf(d *Declared, a *analysis, name string) map[string]string {
 	var own Statement
@@ -72,7 +77,7 @@ func propertiesOf(d *Declared, a *analysis, name string) map[string]string {
 		}
 	}
 	out := map[string]string{}
-	maps.Copy(out, d.propertiesOf(own))
+	maps.Copy(out, d.pipelineProperties(own))
 	for _, s := range d.Statements {
 		if s.File != own.File || s.Line >= own.Line || a.parsed[s.Name] == nil {
 			continue

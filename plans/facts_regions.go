@@ -37,8 +37,8 @@ func (c *computation) regionFacts() map[string]statements.RegionFacts {
 	return out
 }
 
-// propertiesOf are the properties that a statement's pipeline declares.
-func (d *Declared) propertiesOf(s Statement) map[string]string {
+// pipelineProperties are the properties that a statement's pipeline declares.
+func (d *Declared) pipelineProperties(s Statement) map[string]string {
 	for _, p := range d.Topology.Pipelines {
 		if p.Name == s.Pipeline {
 			return p.Properties

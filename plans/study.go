@@ -18,6 +18,7 @@ type Study struct {
 	Findings   []report.Finding     // the worst first, waived as the topology says
 
 	analysis *analysis
+	ttl      func(statement string) time.Duration // of its state
 }
 
 // Studied is one statement of a Study.
@@ -38,7 +39,7 @@ type Studied struct {
 // StudyOf judges the declared statements by the files alone. It looks at every statement that parses, whatever is wrong with others.
 func StudyOf(d *Declared) *Study {
 	a := analyze(d)
-	st := &Study{Findings: slices.Clone(a.findings), analysis: a, Dialects: []statements.Dialect{d.Topology.Dialect}}
+	st := &Study{Findings: slices.Clone(a.findings), analysis: a, ttl: d.stateTTL(a), Dialects: []statements.Dialect{d.Topology.Dialect}}
 	links := func(topic string) bool {
 		return slices.ContainsFunc(d.Topology.Links, func(l *Link) bool { return l.Mirrors(topic) || l.Selects(topic) })
 	}
@@ -50,7 +51,7 @@ func StudyOf(d *Declared) *Study {
 	}
 	facts := statements.Facts{Pattern: statements.Pattern(d.Topology.Pattern), Tables: a.tables, Writers: a.graph.Writers(), Mirrored: mirrored,
 		Dialect: d.Topology.Dialect}
-	horizons := a.graph.Horizons(a.catalog(), links)
+	horizons := a.graph.Horizons(a.catalog(), links, d.stateTTL(a))
 	declared := map[string]Statement{}
 	for _, s := range d.Statements {
 		declared[s.Name] = s
@@ -136,10 +137,10 @@ func (st *Study) Plan(name string) []statements.PlanNode {
 		return nil
 	}
 	if r, _ := statements.Resolve(u, st.analysis.tables); r != nil && r.Write != nil {
-		return statements.PlanOf(r.Write)
+		return statements.PlanOf(st.ttl(name), r.Write)
 	}
 	writes, _ := statements.Relate(u, st.analysis.tables)
-	return statements.PlanOf(writes...)
+	return statements.PlanOf(st.ttl(name), writes...)
 }
 
 // Unbacked says which tables are read that neither a topic of a region nor a statement gives rows. A region that was not seen tells nothing.

@@ -40,15 +40,26 @@ func (w Windowed) every() time.Duration {
 // DefaultDelay is the tolerance of the dialect's default watermark, SOURCE_WATERMARK() on $rowtime (Confluent Cloud, 2026).
 const DefaultDelay = 180 * time.Millisecond
 
+// StateTTL is the time to live of a statement's state, as its properties have it: 0 where they have none that can be read.
+func StateTTL(properties map[string]string) time.Duration {
+	for _, key := range []string{"sql.state-ttl", "table.exec.state.ttl"} {
+		if ttl, ok := ParseTTL(properties[key]); ok && ttl > 0 {
+			return ttl
+		}
+	}
+	return 0
+}
+
 // HorizonOf says how far back each input of a statement must reach, by topic. The catalog tells declared watermarks; for a
 // table that it does not know the default one is taken. Operators and their horizons: a filter or projection 0, TUMBLE, HOP
-// and CUMULATE their size plus the watermark's delay; SESSION, and anything that keeps state without a window, has none.
-func HorizonOf(s Statement, cat Catalog) map[string]Horizon {
+// and CUMULATE their size plus the watermark's delay; SESSION, and anything that keeps state without a window, has none, but for what a
+// TTL bounds: ttl is the statement's, 0 for none (StateTTL).
+func HorizonOf(s Statement, cat Catalog, ttl time.Duration) map[string]Horizon {
 	out := map[string]Horizon{}
 	if bad := caught(func() { understood(s) }); bad != nil {
 		if writes, err := relateStatement(s, cat); len(err) == 0 && len(writes) > 0 {
 			for _, w := range writes {
-				for _, path := range PathsOf(w, 0) {
+				for _, path := range PathsOf(w, ttl) {
 					out[path.Topic] = longer(out, path.Topic, path.Horizon)
 				}
 			}

@@ -7,9 +7,13 @@ import (
 
 // Horizons says how far back each root topic must reach for each statement: along a chain of statements the horizons add up,
 // over several paths the longest counts. A topic is a root where root says so, which means that the region has its history
-// (it is mirrored), and where no statement writes it. The result is by statement, then by root topic.
-func (g *Graph) Horizons(cat Catalog, root func(topic string) bool) map[string]map[string]Horizon {
-	c := &chain{g: g, cat: cat, root: root, known: map[int]map[string]Horizon{}, open: map[int]bool{}}
+// (it is mirrored), and where no statement writes it. ttl is the time to live of a statement's state, by its name; nil: none has one. The result
+// is by statement, then by root topic.
+func (g *Graph) Horizons(cat Catalog, root func(topic string) bool, ttl func(statement string) time.Duration) map[string]map[string]Horizon {
+	if ttl == nil {
+		ttl = func(string) time.Duration { return 0 }
+	}
+	c := &chain{g: g, cat: cat, root: root, ttl: ttl, known: map[int]map[string]Horizon{}, open: map[int]bool{}}
 	out := map[string]map[string]Horizon{}
 	for i, n := range g.nodes {
 		out[n.Name] = c.of(i)
@@ -21,6 +25,7 @@ type chain struct {
 	g     *Graph
 	cat   Catalog
 	root  func(string) bool
+	ttl   func(string) time.Duration
 	known map[int]map[string]Horizon
 	open  map[int]bool
 }
@@ -33,7 +38,7 @@ func (c *chain) of(i int) map[string]Horizon {
 	c.open[i] = true
 	defer delete(c.open, i)
 	out := map[string]Horizon{}
-	for topic, own := range HorizonOf(c.g.nodes[i].Parsed.Statement, c.cat) {
+	for topic, own := range HorizonOf(c.g.nodes[i].Parsed.Statement, c.cat, c.ttl(c.g.nodes[i].Name)) {
 		writers := c.g.writes[topic]
 		if c.root(topic) || len(writers) == 0 {
 			out[topic] = longer(out, topic, own)

@@ -123,7 +123,7 @@ func TestHorizonOf(t *testing.T) {
 	} {
 		t.Run(sql, func(t *testing.T) {
 			got := ""
-			hs := HorizonOf(one(t, sql).Statement, cat)
+			hs := HorizonOf(one(t, sql).Statement, cat, 0)
 			for _, topic := range sortedKeys(hs) {
 				got += topic + ": " + hs[topic].String()
 			}
@@ -158,11 +158,11 @@ func TestHorizonsAlongAChain(t *testing.T) {
 		"s1 events": sum,
 		"s2 events": "1h (TUMBLE of s1) + 180ms (default watermark of s1) + 1m (TUMBLE of s0) + 180ms (default watermark of s0) = 1h1m0.36s",
 		"s3 events": "unbounded: an aggregation without a window counts from the first row",
-	}, show(g.Horizons(nil, func(topic string) bool { return topic == "events" }))); diff != "" {
+	}, show(g.Horizons(nil, func(topic string) bool { return topic == "events" }, nil))); diff != "" {
 		t.Errorf("from the input alone: -want +got\n%s", diff)
 	}
 	// Where the intermediate topic is mirrored as well, the way is shorter.
-	got := show(g.Horizons(nil, func(topic string) bool { return topic != "hours" && topic != "clean" }))
+	got := show(g.Horizons(nil, func(topic string) bool { return topic != "hours" && topic != "clean" }, nil))
 	if diff := cmp.Diff("1h (TUMBLE) + 180ms (default watermark) = 1h0m0.18s", got["s1 minutes"]); diff != "" {
 		t.Errorf("from the intermediate topic: -want +got\n%s", diff)
 	}
@@ -257,5 +257,30 @@ func TestJudgeRetention(t *testing.T) {
 				t.Errorf("-want +got\n%s", diff)
 			}
 		})
+	}
+}
+
+// A TTL of the statement bounds what a join without time bounds remembers, along a chain too; no aggregation without a window.
+func TestHorizonsUnderATTL(t *testing.T) {
+	cat := tables(t, pathTables)
+	g, found := NewGraph([]Named{
+		{Name: "joined", Parsed: one(t, "INSERT INTO s SELECT a.k, a.v FROM a JOIN b ON a.k = b.k")},
+		{Name: "counted", Parsed: one(t, "INSERT INTO su SELECT k, COUNT(*) FROM a GROUP BY k")},
+	})
+	if len(found) > 0 {
+		t.Fatal(found[0].Message)
+	}
+	got := map[string]string{}
+	ttl := StateTTL(map[string]string{"sql.state-ttl": "6 h"})
+	for name, inputs := range g.Horizons(cat, func(string) bool { return true }, func(string) time.Duration { return ttl }) {
+		got[name] = inputs["a"].String()
+	}
+	if diff := cmp.Diff(map[string]string{"joined": "6h (TTL of a join)", "counted": "unbounded: an aggregation without a window counts from the first row"}, got); diff != "" {
+		t.Error(diff)
+	}
+	for text, want := range map[string]time.Duration{"": 0, "0": 0, "soon": 0, "90000": 90 * time.Second} {
+		if got := StateTTL(map[string]string{"table.exec.state.ttl": text}); got != want {
+			t.Errorf("%q is %s, want %s", text, got, want)
+		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"time"
 )
 
 // PlanNode is one node of a statement's plan, for people.
@@ -17,11 +18,12 @@ type PlanNode struct {
 	At        Pos
 }
 
-// PlanOf lists the operators of what statements write, each writer first and every input behind what reads it.
-func PlanOf(writes ...*Write) []PlanNode {
+// PlanOf lists the operators of what statements write, each writer first and every input behind what reads it. ttl is the time to live
+// of the statements' state, 0 for none.
+func PlanOf(ttl time.Duration, writes ...*Write) []PlanNode {
 	var out []PlanNode
 	for _, w := range writes {
-		out = append(out, planBelow(w, OperatorsOf(w, 0), 0)...)
+		out = append(out, planBelow(w, OperatorsOf(w, ttl), 0)...)
 	}
 	return out
 }

@@ -41,7 +41,7 @@ func checkD27(in *judged) []hit {
 			return
 		}
 		need := compactionSlack
-		horizons := HorizonOf(in.stmt, in.facts.Tables)
+		horizons := HorizonOf(in.stmt, in.facts.Tables, StateTTL(in.facts.Properties))
 		eachScan(j.Left, func(sc *Scan) {
 			if h := horizons[sc.Table.Name]; !h.Unbounded {
 				need = max(need, h.Duration())

@@ -30,7 +30,7 @@ INSERT INTO weekly SELECT window_start, COUNT(*)
 func checkD35(in *judged) []hit {
 	var out []hit
 	seen := map[string]bool{}
-	horizons := HorizonOf(in.stmt, in.facts.Tables)
+	horizons := HorizonOf(in.stmt, in.facts.Tables, StateTTL(in.facts.Properties))
 	for _, t := range readTables(in.stmt) {
 		topic := t.Name.Last()
 		if seen[topic] {
