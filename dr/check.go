@@ -41,6 +41,7 @@ var checks = []check{
 	{"grants", checkGrants, true},
 	{"access", checkAccess, true},
 	{"registry", checkRegistry, false},
+	{"registration", checkRegistration, false},
 	{"engine", checkEngine, false},
 	{"retention", checkRetention, false},
 	{"determinism", checkDeterminism, false},
