@@ -18,6 +18,7 @@ type Link struct {
 	o        Options
 	subjects *Subjects
 	created  bool // not declared in the topology's file
+	returns  *returning
 }
 
 // New returns a declared link between two opened regions. from may be nil: what needs no source works then.
@@ -26,7 +27,7 @@ func New(decl *plans.Link, from, to *Region, o Options) *Link {
 	if from != nil {
 		from = from.calling(decl.Names())
 	}
-	l := &Link{decl: decl, from: from, to: to, o: o}
+	l := &Link{decl: decl, from: from, to: to, o: o, returns: &returning{}}
 	if to.Registry != nil && len(decl.Subjects.Include) > 0 {
 		source := to.Registry
 		if from != nil && from.Registry != nil {

@@ -3,9 +3,14 @@ package linking
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
+	"sync"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
 
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 	"github.com/lifeboat-dr/lifeboat/plans"
@@ -131,4 +136,41 @@ func (l *Link) calledAsBefore(m *memory) error {
 		}
 	}
 	return nil
+}
+
+// returning are prefixes under which links that were created, from a link's destination to its source, bring what must not come back.
+type returning struct {
+	mu       sync.Mutex
+	prefixes []string
+}
+
+func (r *returning) has(source string) bool {
+	return slices.ContainsFunc(r.prefixes, func(prefix string) bool { return strings.HasPrefix(source, prefix) })
+}
+
+// withoutReturning leaves out mirrors that are not known yet whose sources have come from the destination. What is declared says so from the
+// beginning (plans.Link.Knowing); a link may be created any time after that, and its first topic is what is seen of it. Where the source does
+// not let its links be read, what is declared is all.
+func (l *Link) withoutReturning(ctx context.Context, names []string, known map[string]*topicRecord) ([]string, error) {
+	l.returns.mu.Lock()
+	defer l.returns.mu.Unlock()
+	comes := func(name string) bool { return known[name] == nil && l.returns.has(l.sourceName(name)) }
+	names = slices.DeleteFunc(names, comes)
+	if !slices.ContainsFunc(names, func(name string) bool { return known[name] == nil }) {
+		return names, nil
+	}
+	links, err := Created(ctx, l.from)
+	switch {
+	case errors.Is(err, kerr.TopicAuthorizationFailed):
+		return names, nil
+	case err != nil:
+		return nil, err
+	}
+	l.returns.prefixes = nil
+	for _, other := range links {
+		if other.Prefix != "" && other.Prefix != l.decl.StripPrefix && other.From == l.to.Name && other.To == l.from.Name {
+			l.returns.prefixes = append(l.returns.prefixes, other.Prefix)
+		}
+	}
+	return slices.DeleteFunc(names, comes), nil
 }

@@ -178,6 +178,49 @@ func TestPrefixedBothWays(t *testing.T) {
 	})
 }
 
+// TestPrefixLinkTheOtherWayIsCreatedWhileRunning has the topics of a link that is created later stay where it brings them, though the link that
+// runs already would mirror them back: it was told of no other.
+func TestPrefixLinkTheOtherWayIsCreatedWhileRunning(t *testing.T) {
+	t.Parallel()
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		topic := each.Name(t, "t")
+		back := newPair(t, &testenv.Env{Kind: env.Kind, East: env.West, West: env.East}, ".*"+topic, "other-"+topic)
+		back.decl.Prefix = "west."
+		each.Topic(t, env.East, topic, 2)
+		each.Topic(t, env.West, topic, 2)
+		workload(t, back.east, topic, 31, 10)
+		workload(t, back.west, topic, 32, 10)
+		stop := back.running()
+		back.await("west." + topic)
+
+		there := newPair(t, env, topic)
+		there.decl.Prefix = "later." // of no other test: it stays remembered
+		must(t, linking.Create(t.Context(), there.west, there.decl, "somebody"))
+		must(t, there.once())
+		there.identical(topic)
+		each.Topic(t, env.West, "other-"+topic, 1) // which the running link finds in a look behind the one that found later.TOPIC
+		workload(t, back.east, "other-"+topic, 33, 10)
+		back.await("west.other-" + topic)
+		if err := stop(); !errors.Is(err, context.Canceled) {
+			t.Errorf("the run ended with %v", err)
+		}
+		all, err := back.west.Admin.ListTopics(t.Context())
+		must(t, err)
+		var names []string
+		for _, name := range all.Names() {
+			if strings.HasSuffix(name, topic) {
+				names = append(names, name)
+			}
+		}
+		slices.Sort(names)
+		want := []string{"west." + topic, "west.other-" + topic, topic}
+		slices.Sort(want)
+		if diff := cmp.Diff(want, names); diff != "" {
+			t.Errorf("topics of %s:\n%s", back.west.Name, diff)
+		}
+	})
+}
+
 func TestPrefixedNamesThatAreTakenOrTooLong(t *testing.T) {
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic := each.Name(t, "t")

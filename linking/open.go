@@ -14,6 +14,7 @@ import (
 // opening is where fresh mirrors stand in both regions, as read beside the loop.
 type opening struct {
 	parts []partitionKey
+	after time.Duration // how long was waited for them before
 	to    map[partitionKey]standing
 	from  map[partitionKey]span
 	have  map[partitionKey]last  // the mirror's last record
@@ -45,13 +46,19 @@ func (r *runner) open(ctx context.Context, parts []partitionKey, after time.Dura
 			if err != nil {
 				r.l.o.Log.Warn("opening mirrors", "link", r.l.decl.Name, "error", err)
 				r.waits(err)
-				r.open(ctx, parts, 500*time.Millisecond)
+				r.open(ctx, parts, longer(after))
 				return nil
 			}
 			r.waits(nil)
+			o.after = after
 			return r.opened(ctx, o)
 		}
 	})
+}
+
+// longer is the next wait of one who waits for partitions again and again.
+func longer(wait time.Duration) time.Duration {
+	return min(max(2*wait, 50*time.Millisecond), 400*time.Millisecond)
 }
 
 // reopen begins a mirror anew from its log as it is.
@@ -167,7 +174,11 @@ func (r *runner) opened(ctx context.Context, o *opening) error {
 		}
 		r.fetcher.Add(k.topic, k.partition, m.asked)
 	}
-	r.open(ctx, again, 50*time.Millisecond)
+	wait := 50 * time.Millisecond
+	if len(again) == len(o.parts) { // nothing has come of it: a broker that is busy with making them is not asked all the time
+		wait = longer(o.after)
+	}
+	r.open(ctx, again, wait)
 	r.align(ctx, align)
 	r.translate(ctx, translate, why, o.to)
 	return nil

@@ -66,7 +66,10 @@ type standing struct {
 // agree: what was read between them belongs together then. A broker describes producers as of all that it has written, so a partition that is
 // not settled has an error.
 func readStandings(ctx context.Context, r *Region, parts []partitionKey, id identity) (map[partitionKey]standing, error) {
-	all := map[partitionKey]standing{}
+	all, err := readUnwritten(ctx, r, parts)
+	if err != nil {
+		return nil, err
+	}
 	for {
 		set, topics := kadm.TopicsSet{}, kadm.TopicsSet{}
 		for _, k := range parts {
@@ -112,6 +115,26 @@ func readStandings(ctx context.Context, r *Region, parts []partitionKey, id iden
 			}
 		}
 	}
+}
+
+// readUnwritten is readStandings for partitions that nothing has ever been written to, which have no producers: their leaders say so. It also has
+// those whose leaders give an error instead, as those of topics that were created a moment ago do.
+func readUnwritten(ctx context.Context, r *Region, parts []partitionKey) (map[partitionKey]standing, error) {
+	ends, err := leaderEnds(ctx, r, topicsOfKeys(parts))
+	if err != nil {
+		return nil, err
+	}
+	all := map[partitionKey]standing{}
+	for _, k := range parts {
+		end, known := ends[k]
+		if !known {
+			end.err = kerr.UnknownTopicOrPartition
+		}
+		if end.err != nil || end.end == 0 {
+			all[k] = standing{span: end}
+		}
+	}
+	return all, nil
 }
 
 // describe takes what the broker knows of the partition's producers.

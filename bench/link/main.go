@@ -25,21 +25,27 @@ import (
 
 // workload is a topic to be mirrored.
 type workload struct {
-	name    string
-	codec   batch.Codec
-	size    int // of a record's value, bytes
-	records int // at scale 1
-	rounds  int
+	name       string
+	codec      batch.Codec
+	size       int // of a record's value, bytes
+	records    int // at scale 1
+	partitions int
+	rounds     int
 }
 
 var workloads = []workload{
-	{"1 KiB uncompressed", batch.None, 1024, 1_000_000, 0},
-	{"1 KiB lz4", batch.LZ4, 1024, 1_000_000, 0},
-	{"100 B lz4", batch.LZ4, 100, 5_000_000, 0},
+	{"1 KiB uncompressed", batch.None, 1024, 1_000_000, partitions, 0},
+	{"1 KiB lz4", batch.LZ4, 1024, 1_000_000, partitions, 0},
+	{"1 KiB zstd", batch.Zstd, 1024, 1_000_000, partitions, 0},
+	{"100 B uncompressed", batch.None, 100, 5_000_000, partitions, 0},
+	{"100 B lz4", batch.LZ4, 100, 5_000_000, partitions, 0},
+	{"100 B zstd", batch.Zstd, 100, 5_000_000, partitions, 0},
+	{"1 KiB lz4, 1 partition", batch.LZ4, 1024, 1_000_000, 1, 0},
+	{"1 KiB lz4, 100 partitions", batch.LZ4, 1024, 1_000_000, 100, 0},
 }
 
 const (
-	partitions    = 6
+	partitions    = 6         // where a workload says no other number
 	producerBatch = 16 << 10  // what a producer's batch.size is by default, in bytes before compression
 	largeBatch    = 900 << 10 // below the default max.message.bytes
 )
@@ -51,7 +57,7 @@ func main() {
 	}
 	scale := flag.Float64("scale", 0.3, "of 1 M records of 1 KiB and 5 M of 100 B")
 	rounds := flag.Int("rounds", 3, "of every way, behind one that does not count; the middle one is shown")
-	only := flag.String("only", "", "workloads whose name contains this; latency and setup are two more")
+	only := flag.String("only", "", "workloads whose name contains this; latency, groups and setup are three more")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -75,7 +81,7 @@ func bench(ctx context.Context, scale float64, rounds int, only string) (err err
 			err = stopped
 		}
 	}()
-	fmt.Printf("Mirroring, scale %g: %d partitions, replication factor 1, two brokers and the mirror on %d CPUs; source batches of %d KiB before compression.\n\n",
+	fmt.Printf("Mirroring, scale %g: %d partitions where nothing else is said, replication factor 1, two brokers and the mirror on %d CPUs; source batches of %d KiB before compression.\n\n",
 		scale, partitions, runtime.NumCPU(), producerBatch>>10)
 	fmt.Println("| records | by | records/s | MB/s | CPU s | CPU s per 1 M | memory MiB | rate, of the limit | rate, of MM2 | CPU, of MM2 |")
 	fmt.Println("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")
@@ -93,7 +99,7 @@ func bench(ctx context.Context, scale float64, rounds int, only string) (err err
 	for _, other := range []struct {
 		name string
 		run  func(context.Context, *testenv.Env) error
-	}{{"latency", latency}, {"setup", setup}} {
+	}{{"latency", latency}, {"groups", groups}, {"setup", func(ctx context.Context, env *testenv.Env) error { return setup(ctx, env, rounds) }}} {
 		if strings.Contains(other.name, only) {
 			if err := other.run(ctx, env); err != nil {
 				return err

@@ -40,6 +40,7 @@ type task struct {
 	Codec     batch.Codec
 	Size      int
 	Records   int
+	Parts     int // partitions
 	Batch     int // bytes before compression
 }
 
@@ -49,7 +50,7 @@ func child(role string, bootstrap []string, topic string, w workload, batchSize 
 		if err != nil {
 			return nil, err
 		}
-		arg, err := json.Marshal(task{bootstrap, topic, w.codec, w.size, w.records, batchSize})
+		arg, err := json.Marshal(task{bootstrap, topic, w.codec, w.size, w.records, w.partitions, batchSize})
 		if err != nil {
 			return nil, err
 		}
@@ -95,7 +96,8 @@ func runLink(ctx context.Context, args []string, o linking.RunOptions) error {
 		}
 		defer regions[i].Close()
 	}
-	decl := &plans.Link{Name: "bench-" + strings.Trim(t.Topic, "-.*"), From: "east", To: "west", Topics: plans.TopicRule{Rule: plans.Rule{Include: []string{t.Topic}}}}
+	decl := &plans.Link{Name: "bench-" + strings.Trim(t.Topic, "-.*"), From: "east", To: "west", Topics: plans.TopicRule{Rule: plans.Rule{Include: []string{t.Topic}}},
+		Groups: plans.Rule{Include: []string{t.Topic + "-group-.*"}}}
 	return linking.New(decl, regions[0], regions[1], linking.Options{}).Run(ctx, o)
 }
 
@@ -124,11 +126,11 @@ func produceRole(ctx context.Context, args []string) error {
 	}
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(inFlight)
-	left := make([]int, partitions)
+	left := make([]int, t.Parts)
 	for p := range left {
-		left[p] = t.Records / partitions
+		left[p] = t.Records / t.Parts
 	}
-	left[0] += t.Records % partitions
+	left[0] += t.Records % t.Parts
 	for next := 0; ctx.Err() == nil; {
 		req := kmsg.NewPtrProduceRequest()
 		req.Acks, req.TimeoutMillis = -1, 30_000
@@ -189,12 +191,12 @@ func send(ctx context.Context, broker *kgo.Broker, req *kmsg.ProduceRequest) err
 // create makes the topic and waits until its leader is known and takes requests.
 func (t *task) create(ctx context.Context, cl *kgo.Client) (id [16]byte, broker int, err error) {
 	adm := kadm.NewClient(cl)
-	if _, err := adm.CreateTopic(ctx, partitions, 1, map[string]*string{"retention.ms": kadm.StringPtr("-1")}, t.Topic); err != nil {
+	if _, err := adm.CreateTopic(ctx, int32(t.Parts), 1, map[string]*string{"retention.ms": kadm.StringPtr("-1")}, t.Topic); err != nil {
 		return id, 0, fmt.Errorf("creating topic %s: %w", t.Topic, err)
 	}
 	for {
 		ends, err := adm.ListEndOffsets(ctx, t.Topic)
-		if err == nil && ends.Error() == nil && len(ends[t.Topic]) == partitions {
+		if err == nil && ends.Error() == nil && len(ends[t.Topic]) == t.Parts {
 			topics, err := adm.ListTopics(ctx, t.Topic)
 			if err != nil {
 				return id, 0, err

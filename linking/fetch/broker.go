@@ -175,7 +175,7 @@ const minPartitionBytes = 64 << 10
 // partitions that were added, or held back until the caller released something, wait for it: so they wait no longer than it took the
 // caller to let them go.
 func (f *Fetcher) wait() time.Duration {
-	return max(shortWait, min(time.Since(f.changed), f.o.MaxWait))
+	return max(shortWait, min(time.Since(f.changed)/4, f.o.MaxWait))
 }
 
 // take turns an answer, or the error that stands for it, into chunks. It reports whether something wants a pause.
