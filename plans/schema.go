@@ -38,6 +38,10 @@ func Schema() []byte {
 	choose(defs["Link"], "gaps", knownGaps)
 	choose(defs["TopicRule"], "drift", knownDrifts)
 	choose(defs["Link"], "offsets", knownOffsets)
+	on, _ := defs["Notify"].Properties.Get("on")
+	for _, v := range knownEvents {
+		on.Items.Enum = append(on.Items.Enum, v)
+	}
 	choose(defs["Objectives"], "semantics", knownSemantics)
 	for _, texts := range []struct{ def, field string }{{"TopicRule", "configs"}, {"Pipeline", "properties"}, {"SASL", "extensions"}} {
 		p, _ := defs[texts.def].Properties.Get(texts.field)
@@ -96,6 +100,8 @@ var schemaComments = map[string]string{
 	"Topology.Links":       "what is mirrored from which region into which",
 	"Topology.Pipelines":   "sets of SQL statements that move together",
 	"Topology.Drills":      "rehearsals by schedule",
+	"Topology.Checks":      "pre-flight checks by schedule",
+	"Topology.Notify":      "webhooks that lifeboat serve calls",
 	"Topology.Waivers":     "findings that are accepted until a date",
 	"Region.Kafka":         "the region's brokers",
 	"Region.Registry":      "its schema registry (Confluent's API); leave out where there is none",
@@ -158,8 +164,13 @@ var schemaComments = map[string]string{
 	"Objectives.RTO":       "how long it may take until the statements have caught up",
 	"Objectives.Semantics": "what readers of the output rely on",
 	"Drill.Name":           "a name for the drill",
-	"Drill.Schedule":       "five fields: minute hour day-of-month month day-of-week",
+	"Drill.Schedule":       "in UTC; five fields: minute hour day-of-month month day-of-week; or @daily and its like",
 	"Drill.Pipeline":       "the pipeline that is rehearsed",
+	"TimedCheck.Name":      "a name for the check",
+	"TimedCheck.Schedule":  "in UTC; five fields: minute hour day-of-month month day-of-week; or @daily and its like",
+	"Notify.URL":           "where a JSON body is posted to",
+	"Notify.On":            "result: every check and drill; failed: those that have not passed; missed: those that were not begun; readiness: it has fallen; all but result where not given",
+	"Notify.Secret":        "reference to what the body is signed with (HMAC with SHA-256)",
 	"Waiver.Rule":          "the rule that is waived, such as D17",
 	"Waiver.Statement":     "the statement for which it is; all where not given",
 	"Waiver.Reason":        "why it is accepted, and by whom",

@@ -64,6 +64,8 @@ pipelines:
     recovery: auto
     objectives: {rpo: 30s, rto: 5m, semantics: at-least-once}
 drills:  [{name: weekly, schedule: "0 4 * * 1", pipeline: delays}]
+checks:  [{name: nightly, schedule: "@daily"}]
+notify:  [{url: "https://hooks.example/lifeboat", on: [failed, readiness], secret: "${env:HOOK_SECRET}"}]
 waivers: [{rule: D17, statement: delays-by-hour, reason: "tolerance 2 ulp agreed", until: "2027-03-31"}]
 `
 

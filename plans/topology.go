@@ -24,6 +24,8 @@ type Topology struct {
 	Links      []*Link            `yaml:"links,omitempty" json:"links,omitempty"`
 	Pipelines  []*Pipeline        `yaml:"pipelines,omitempty" json:"pipelines,omitempty"`
 	Drills     []*Drill           `yaml:"drills,omitempty" json:"drills,omitempty"`
+	Checks     []*TimedCheck      `yaml:"checks,omitempty" json:"checks,omitempty"`
+	Notify     []*Notify          `yaml:"notify,omitempty" json:"notify,omitempty"`
 	Waivers    []*Waiver          `yaml:"waivers,omitempty" json:"waivers,omitempty"`
 }
 
@@ -189,8 +191,37 @@ type Duration time.Duration
 // Drill is a declared rehearsal.
 type Drill struct {
 	Name     string `yaml:"name" json:"name"`
-	Schedule string `yaml:"schedule" json:"schedule"` // five-field cron
+	Schedule string `yaml:"schedule" json:"schedule"` // as ParseSchedule reads it
 	Pipeline string `yaml:"pipeline" json:"pipeline"`
+}
+
+// TimedCheck is a declared pre-flight check of everything, as lifeboat check makes it.
+type TimedCheck struct {
+	Name     string `yaml:"name" json:"name"`
+	Schedule string `yaml:"schedule" json:"schedule"` // as Drill.Schedule
+}
+
+// Notify is a webhook that lifeboat serve calls.
+type Notify struct {
+	URL    string   `yaml:"url" json:"url"`
+	On     []string `yaml:"on,omitempty" json:"on,omitempty"`         // NotifyResult …; without any: NotifyFailed, NotifyMissed and NotifyReadiness
+	Secret Secret   `yaml:"secret,omitempty" json:"secret,omitempty"` // signs the body: HMAC with SHA-256
+}
+
+// What a webhook is called for.
+const (
+	NotifyResult    = "result"    // every check and drill that has ended
+	NotifyFailed    = "failed"    // those that have not passed, or could not be made
+	NotifyMissed    = "missed"    // those that were due and not begun
+	NotifyReadiness = "readiness" // readiness has fallen
+)
+
+// Hears says whether a webhook is called for an event.
+func (n *Notify) Hears(event string) bool {
+	if len(n.On) == 0 {
+		return event != NotifyResult
+	}
+	return slices.Contains(n.On, event)
 }
 
 // Waiver accepts a finding until a date.

@@ -52,6 +52,8 @@ func (d *decoder) validate(declared *Declared, asOf time.Time) {
 	d.links(t)
 	d.pipelines(declared)
 	d.drills(t)
+	d.checks(t)
+	d.notify(t)
 	d.waivers(declared, asOf)
 }
 
@@ -162,14 +164,10 @@ func (d *decoder) drills(t *Topology) {
 		path := fmt.Sprintf("drills[%d]", i)
 		names[i] = drill.Name
 		d.required(path+".name", drill.Name)
+		d.name(path+".name", drill.Name)
 		d.required(path+".schedule", drill.Schedule)
 		d.required(path+".pipeline", drill.Pipeline)
-		if drill.Schedule != "" {
-			if err := checkCron(drill.Schedule); err != nil {
-				d.add("bad-cron", path+".schedule", fmt.Sprintf("%q is not a schedule: %v", drill.Schedule, err),
-					`five fields: minute hour day-of-month month day-of-week, as in "0 4 * * 1"`)
-			}
-		}
+		d.schedule(path+".schedule", drill.Schedule)
 		if drill.Pipeline != "" && !slices.Contains(pipelines, drill.Pipeline) {
 			d.add("unknown-pipeline", path+".pipeline", fmt.Sprintf("%s names pipeline %q, which is not declared", path, drill.Pipeline), suggest(drill.Pipeline, pipelines))
 		}

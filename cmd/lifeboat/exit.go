@@ -98,6 +98,7 @@ func explain(err error) (code int, hint string) {
 		blocked     *dr.BlockedError
 		stale       *plans.StaleError
 		secret      *plans.MissingSecretError
+		unsupported *dr.UnsupportedOperationError
 	)
 	if errors.As(err, &hinted) {
 		hint = hinted.hint
@@ -149,6 +150,8 @@ func explain(err error) (code int, hint string) {
 		return exitError, or("put a new token where kafka.sasl.token in lifeboat.yaml says")
 	case errors.Is(err, dr.ErrNoRun):
 		return exitError, or("lifeboat runs list")
+	case errors.As(err, &unsupported):
+		return exitError, or("leave them out: --only checks")
 	case errors.As(err, &secret):
 		return exitError, or("set it, then run the command again")
 	default:
