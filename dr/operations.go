@@ -13,7 +13,7 @@ import (
 // Operation is what can be done on a schedule: by `lifeboat serve` itself, and by others with the command line that `lifeboat schedule
 // print` writes for them.
 type Operation struct {
-	// Run does it, and returns its report. A check has only the name and the schedule of the drill that it is given.
+	// Run does it, and returns its report; it stops when the world's Options.Interrupted is closed. A check has only the name and the schedule of the drill that it is given.
 	Run func(context.Context, *World, plans.Drill) (*report.Report, error)
 	// Words are the command that does the same, behind `lifeboat`, without flags that every verb has.
 	Words func(plans.Drill) []string
@@ -22,7 +22,11 @@ type Operation struct {
 // operations are by plans.Job.Operation. What is not here is refused by name.
 var operations = map[string]Operation{
 	plans.JobCheck: {
-		Run:   func(ctx context.Context, w *World, _ plans.Drill) (*report.Report, error) { return Check(ctx, w, "") },
+		Run: func(ctx context.Context, w *World, _ plans.Drill) (*report.Report, error) {
+			ctx, stop := untilClosed(ctx, w.opts.Interrupted)
+			defer stop()
+			return Check(ctx, w, "")
+		},
 		Words: func(plans.Drill) []string { return []string{"check"} },
 	},
 }

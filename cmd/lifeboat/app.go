@@ -130,7 +130,7 @@ func (a *app) cli() *cli.App {
 		Description: description,
 		Commands: []*cli.Command{
 			a.demoCommand(), a.statusCommand(), a.checkCommand(), a.planCommand(), a.runbookCommand(), a.applyCommand(), a.failoverCommand(), a.resumeCommand(), a.runsCommand(),
-			a.verifyCommand(), a.linkCommand(), a.lintCommand(), a.statementCommand(), a.engineCommand(), a.scheduleCommand(), a.schemaCommand(), a.helpCommand(),
+			a.verifyCommand(), a.linkCommand(), a.lintCommand(), a.statementCommand(), a.engineCommand(), a.scheduleCommand(), a.serveCommand(), a.schemaCommand(), a.helpCommand(),
 			{Name: "version", Hidden: true, Action: func(c *cli.Context) error { cli.ShowVersion(c); return nil }},
 		},
 		Flags: []cli.Flag{cli.HelpFlag}, // urfave/cli adds it only beside its own help command
