@@ -215,3 +215,11 @@ func (d *decoder) waivers(declared *Declared, asOf time.Time) {
 	}
 	declared.Topology.Waivers = holding
 }
+
+// CheckName says what is wrong with the name of a topology, region or link.
+func CheckName(name string) error {
+	if !namePattern.MatchString(name) {
+		return fmt.Errorf("%q can not be a name: use letters, digits, - and _, at most 63", name)
+	}
+	return nil
+}
