@@ -20,7 +20,7 @@ func (a *app) load(c *cli.Context) (*plans.Declared, []report.Finding, error) {
 	declared, findings, err := plans.Load(os.ReadFile, path, time.Now())
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
-			return nil, nil, withHint{fmt.Errorf("reading the topology: %w", err), "pass the topology with -f, or write lifeboat.yaml: lifeboat schema"}
+			return nil, nil, withHint{fmt.Errorf("reading the topology: %w", err), "pass the topology with -f, or write one: lifeboat init"}
 		}
 		return nil, nil, withHint{fmt.Errorf("reading the topology: %w", err), "pass the topology with -f"}
 	}
