@@ -164,7 +164,7 @@ func dueIn(sched plans.Schedule, from, to time.Time) []time.Time {
 
 // schedule runs what is due, one job at a time, until the context ends. The jobs themselves have ctx, which lasts longer.
 func (s *Server) schedule(ctx, until context.Context) error {
-	for until.Err() == nil {
+	for !s.ending(until) {
 		if err := s.remember(); err != nil {
 			return err
 		}
@@ -172,7 +172,7 @@ func (s *Server) schedule(ctx, until context.Context) error {
 		ran := false
 		for _, j := range s.o.Jobs {
 			due := dueIn(j.Schedule, s.dueAt(j).Add(-time.Nanosecond), s.o.Now().UTC())
-			if len(due) == 0 || until.Err() != nil {
+			if len(due) == 0 || s.ending(until) {
 				continue
 			}
 			last := due[len(due)-1]
@@ -203,6 +203,16 @@ func (s *Server) schedule(ctx, until context.Context) error {
 	return nil
 }
 
+// ending says whether the server is to end. A job may hear of that before until does.
+func (s *Server) ending(until context.Context) bool {
+	select {
+	case <-s.o.Interrupted:
+		return true
+	default:
+		return until.Err() != nil
+	}
+}
+
 func maxTime(a, b time.Time) time.Time {
 	if a.After(b) {
 		return a
@@ -226,7 +236,7 @@ func (s *Server) do(ctx, until context.Context, j plans.Job, due time.Time) {
 	rep, err := s.carryOut(ctx, until, j)
 	r.End = s.o.Now().UTC()
 	switch {
-	case err != nil && until.Err() != nil:
+	case err != nil && s.ending(until):
 		r.Outcome, r.Summary = report.Stopped, "lifeboat serve was ended"
 	case err != nil:
 		r.Outcome, r.Summary = report.Failed, err.Error()
