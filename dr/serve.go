@@ -98,18 +98,24 @@ const farewell = 5 * time.Second
 func (s *Server) Run(ctx context.Context) error {
 	until, stop := untilClosed(ctx, s.o.Interrupted)
 	defer stop()
+	last := s.past.Alive // before this server is
+	if err := s.claim(); err != nil {
+		return err
+	}
 	hooksCtx, endHooks := context.WithCancel(context.WithoutCancel(ctx))
 	defer endHooks()
 	var hooks errgroup.Group
 	for _, h := range s.hooks {
 		hooks.Go(func() error { h.serve(hooksCtx); return nil })
 	}
-	s.begin()
+	s.begin(last)
 	g, until := errgroup.WithContext(until)
 	g.Go(func() error { return s.schedule(ctx, until) })
 	g.Go(func() error { s.watch(until); return nil })
 	err := g.Wait()
-	err = errors.Join(err, s.remember())
+	if !errors.Is(err, ErrServedElsewhere) {
+		err = errors.Join(err, s.remember())
+	}
 	timer := time.AfterFunc(farewell, endHooks)
 	defer timer.Stop()
 	for _, h := range s.hooks {
@@ -134,13 +140,10 @@ func untilClosed(ctx context.Context, closed <-chan struct{}) (context.Context, 
 	return ctx, func() { cancel(); _ = g.Wait() }
 }
 
-// begin finds what was missed while no server ran.
-func (s *Server) begin() {
+// begin finds what was missed since a server was there last.
+func (s *Server) begin(last time.Time) {
 	now := s.o.Now().UTC()
 	for _, j := range s.o.Jobs {
-		s.mu.Lock()
-		last := s.past.Alive
-		s.mu.Unlock()
 		if !last.IsZero() {
 			s.missed(j, dueIn(j.Schedule, last, now), fmt.Sprintf("lifeboat serve was not there from %s on", last.Format(time.RFC3339)))
 		}

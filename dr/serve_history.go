@@ -1,6 +1,7 @@
 package dr
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -30,6 +31,7 @@ type Result struct {
 
 // history is what a server keeps in its file.
 type history struct {
+	Owner   string    `json:"owner"` // the server that wrote it, a random text
 	Alive   time.Time `json:"alive"` // when a server was there last
 	Results []Result  `json:"results"`
 }
@@ -79,8 +81,34 @@ func readHistory(path string) (history, error) {
 	return h, nil
 }
 
-// remember writes the history, whole or not at all.
+// ErrServedElsewhere says that another server has begun to serve from the same file: whoever comes last goes on.
+var ErrServedElsewhere = errors.New("another lifeboat serve has taken over")
+
+// claim makes the history this server's.
+func (s *Server) claim() error {
+	s.mu.Lock()
+	s.past.Owner = rand.Text()
+	s.mu.Unlock()
+	return s.write()
+}
+
+// remember writes the history, unless another server has claimed it.
 func (s *Server) remember() error {
+	there, err := readHistory(s.o.State)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	mine := there.Owner == s.past.Owner
+	s.mu.Unlock()
+	if !mine {
+		return fmt.Errorf("%w: it keeps %s now", ErrServedElsewhere, s.o.State)
+	}
+	return s.write()
+}
+
+// write replaces the file, whole or not at all.
+func (s *Server) write() error {
 	s.mu.Lock()
 	s.past.Alive = s.o.Now().UTC()
 	b, err := json.MarshalIndent(s.past, "", " ")

@@ -288,6 +288,25 @@ func TestServeEndsByInterruption(t *testing.T) {
 	})
 }
 
+// The first of two servers begins nothing any more once the second is there.
+func TestServeEndsWhereAnotherTakesOver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		state := filepath.Join(t.TempDir(), "s.json")
+		first := serveFor(t, state, nil, &plans.TimedCheck{Name: "a", Schedule: "0 * * * *"})
+		done := make(chan error, 1)
+		go func() { done <- first.Run(t.Context()) }()
+		time.Sleep(30*time.Minute + time.Second)
+		second := serveFor(t, state, nil, &plans.TimedCheck{Name: "a", Schedule: "0 * * * *"})
+		second.during(t, 40*time.Minute, nil)
+		if err := <-done; !errors.Is(err, ErrServedElsewhere) {
+			t.Errorf("the first ended with %v", err)
+		}
+		if len(first.begun) != 0 || len(second.begun) != 1 {
+			t.Errorf("the first ran %v, the second %v", first.begun, second.begun)
+		}
+	})
+}
+
 func TestReadiness(t *testing.T) {
 	for _, tc := range []struct {
 		name string

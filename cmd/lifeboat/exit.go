@@ -122,6 +122,8 @@ func explain(err error) (code int, hint string) {
 		return exitInterrupted, hint
 	case errors.As(err, &held):
 		return exitLeaseHeld, or("wait for it, or see what it does: lifeboat runs show " + held.Run)
+	case errors.Is(err, dr.ErrServedElsewhere):
+		return exitLeaseHeld, or("one of them is enough; for two at once, give each a --state-dir")
 	case errors.Is(err, dr.ErrLeaseLost):
 		return exitLeaseHeld, or("lifeboat runs list")
 	case errors.As(err, &interrupted):
