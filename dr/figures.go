@@ -144,8 +144,11 @@ func (r *run) summary() string {
 func (r *run) next() []string {
 	next := []string{fmt.Sprintf("point producers and consumers at %s", r.plan.To)}
 	if r.plan.Planned {
-		if f := r.fence(); f.By == "acl" {
-			next = append(next, fmt.Sprintf("the fence on %s stays: DENY WRITE for %v on its topics, until you remove those ACLs", r.plan.From, f.Principals))
+		switch f := r.fence(); f.By {
+		case "acl":
+			next = append(next, fmt.Sprintf("the fence on %s stays, DENY WRITE for %v on its topics, until: lifeboat fence lift %s", r.plan.From, f.Principals, r.id))
+		case "config", "command":
+			next = append(next, fmt.Sprintf("the fence on %s stays until: lifeboat fence lift %s", r.plan.From, r.id))
 		}
 	} else {
 		next = append(next, fmt.Sprintf("keep %s away from its producers when it returns; then `lifeboat verify` measures what it still has", r.plan.From))

@@ -7,64 +7,28 @@ import (
 	"os"
 	"os/exec"
 	"strings"
+	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kmsg"
-
+	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
-// A fence keeps writers out of the old primary. It is a fact of the moment: a resumed run raises it again.
+// A fence keeps writers out of the old primary. It is a fact of the moment: a resumed run raises it again. What it changed there is
+// journaled before it is changed, so that lifting it (LiftFence) takes back that and nothing else.
 
-func fenceDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
-	if !r.saw(s.ID) {
-		return false, "", nil
-	}
-	f := r.fence()
-	switch f.By {
-	case "acl":
-		missing, err := r.missingDenials(ctx)
-		if err != nil || len(missing) > 0 {
-			return false, strings.Join(missing, ", "), err
-		}
-		return true, fmt.Sprintf("WRITE denied to %s on %s", strings.Join(f.Principals, ", "), counted(len(r.plan.Topics), "topic")), nil
-	case "command":
-		return true, fmt.Sprintf("%s ended with 0", f.Command[0]), nil
-	default:
-		return true, "confirmed by " + r.world.opts.Who, nil
-	}
-}
+// factFence is the raisedFence of a run, factLifted the liftedFence where it was lifted since.
+const (
+	factFence  = "fence"
+	factLifted = "fence-lifted"
+)
 
-func fenceApply(ctx context.Context, r *run, s plans.Step) error {
-	f := r.fence()
-	switch f.By {
-	case "acl":
-		if err := r.denyWrites(ctx, f.Principals); err != nil {
-			return err
-		}
-	case "command":
-		cmd := exec.CommandContext(ctx, f.Command[0], f.Command[1:]...)
-		cmd.Env = append(os.Environ(), "LIFEBOAT_REGION="+r.plan.From, "LIFEBOAT_ACTION=fence", "LIFEBOAT_RUN="+r.id)
-		out, err := cmd.CombinedOutput()
-		if err != nil {
-			return fmt.Errorf("%s: fence command %q: %w: %s", r.plan.From, strings.Join(f.Command, " "), err, lastLine(out))
-		}
-	case "manual":
-		if r.world.opts.Confirm == nil {
-			return fmt.Errorf("%s: the fence is manual and there is nobody to ask: stop the writers, then pass --fenced", r.plan.From)
-		}
-		ok, err := r.world.opts.Confirm(ctx, fmt.Sprintf("Are all writers to %s stopped?", r.plan.From))
-		if err != nil {
-			return err
-		}
-		if !ok {
-			return fmt.Errorf("%s: nobody confirmed that its writers are stopped: stop them, then resume with --fenced", r.plan.From)
-		}
-	default:
-		return fmt.Errorf("%s: a fence by %s is not supported yet: use acl, command or manual", r.plan.From, f.By)
-	}
-	r.see(s.ID)
-	return nil
+// raisedFence is what a run's fence has changed.
+type raisedFence struct {
+	plans.Fence
+	Region string             `json:"region"`
+	Topics []string           `json:"topics"`
+	Denied []denial           `json:"denied,omitempty"` // acl: those that were not there before
+	Sizes  map[string]*string `json:"sizes,omitempty"`  // config: max.message.bytes of each topic before; null: none was set
 }
 
 // fence is the declared fence of the old primary; none declared means that a person answers for it.
@@ -75,59 +39,122 @@ func (r *run) fence() plans.Fence {
 	return plans.Fence{By: "manual"}
 }
 
+func fenceDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
+	if !r.saw(s.ID) {
+		return false, "", nil
+	}
+	var f raisedFence
+	if _, err := r.recall(factFence, &f); err != nil {
+		return false, "", err
+	}
+	return f.stands(ctx, r.from, r.world.opts.Who)
+}
+
+// stands says whether a fence keeps writers out now, as far as that can be seen, and how or why not.
+func (f *raisedFence) stands(ctx context.Context, in *linking.Region, who string) (bool, string, error) {
+	switch f.By {
+	case "acl":
+		missing, err := missingDenials(ctx, in, f.Principals, f.Topics)
+		if err != nil || len(missing) > 0 {
+			return false, "not denied: " + listDenials(missing), err
+		}
+		return true, fmt.Sprintf("WRITE denied to %s on %s", strings.Join(f.Principals, ", "), counted(len(f.Topics), "topic")), nil
+	case "config":
+		open, err := notClosed(ctx, in, f.Topics)
+		if err != nil || len(open) > 0 {
+			return false, "they take records: " + strings.Join(open, ", "), err
+		}
+		return true, fmt.Sprintf("%s take no record (max.message.bytes)", counted(len(f.Topics), "topic")), nil
+	case "command":
+		return true, fmt.Sprintf("%s ended with 0", f.Command[0]), nil
+	default:
+		return true, "confirmed by " + who, nil
+	}
+}
+
+func fenceApply(ctx context.Context, r *run, s plans.Step) error {
+	f := raisedFence{Fence: r.fence(), Region: r.plan.From, Topics: r.topicNames()}
+	again, err := r.recall(factFence, &f)
+	if err != nil {
+		return err
+	}
+	if !again {
+		if err := f.remember(ctx, r.from); err != nil {
+			return err
+		}
+		if err := r.learn(ctx, factFence, f); err != nil {
+			return err
+		}
+	}
+	switch f.By {
+	case "acl":
+		err = denyWrites(ctx, r.from, f.Principals, f.Topics)
+	case "config":
+		err = r.closeTopics(ctx, f.Topics)
+	case "command":
+		err = f.command(ctx, "fence", r.id)
+	case "manual":
+		err = r.confirmFence(ctx)
+	default:
+		err = fmt.Errorf("%s: a fence by %s keeps nobody out: use acl, config, command or manual", r.plan.From, f.By)
+	}
+	if err != nil {
+		return err
+	}
+	r.see(s.ID)
+	return nil
+}
+
+// remember notes what raising the fence is going to change.
+func (f *raisedFence) remember(ctx context.Context, in *linking.Region) (err error) {
+	switch f.By {
+	case "acl":
+		f.Denied, err = missingDenials(ctx, in, f.Principals, f.Topics)
+	case "config":
+		f.Sizes, err = messageSizes(ctx, in, f.Topics)
+	}
+	return err
+}
+
+// commandLimit is how long a fence's command may take.
+const commandLimit = 2 * time.Minute
+
+// command has the declared program raise or lift the fence.
+func (f *raisedFence) command(ctx context.Context, action, run string) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, commandLimit, fmt.Errorf("it had not ended after %s", commandLimit))
+	defer cancel()
+	cmd := exec.CommandContext(ctx, f.Command[0], f.Command[1:]...)
+	cmd.WaitDelay = time.Second // its children may hold its output open
+	cmd.Env = append(os.Environ(), "LIFEBOAT_REGION="+f.Region, "LIFEBOAT_ACTION="+action, "LIFEBOAT_RUN="+run)
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %s command %q: %w: %s", f.Region, action, strings.Join(f.Command, " "), err, lastLine(out))
+	}
+	return nil
+}
+
+// confirmFence asks whether a manual fence stands.
+func (r *run) confirmFence(ctx context.Context) error {
+	if r.world.opts.Confirm == nil {
+		return fmt.Errorf("%s: the fence is manual and there is nobody to ask: stop the writers, then pass --fenced", r.plan.From)
+	}
+	ok, err := r.world.opts.Confirm(ctx, fmt.Sprintf("Are all writers to %s stopped?", r.plan.From))
+	if err == nil && !ok {
+		err = errors.New("nobody confirmed that its writers are stopped: stop them, then resume with --fenced")
+		return fmt.Errorf("%s: %w", r.plan.From, err)
+	}
+	return err
+}
+
 func (r *run) topicNames() []string {
 	names := make([]string, len(r.plan.Topics))
 	for i, t := range r.plan.Topics {
 		names[i] = t.Name
 	}
 	return names
-}
-
-func (r *run) denyWrites(ctx context.Context, principals []string) error {
-	b := kadm.NewACLs().Deny(principals...).DenyHosts("*").Topics(r.topicNames()...).
-		ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpWrite)
-	results, err := r.from.Admin.CreateACLs(ctx, b)
-	if err != nil {
-		return fmt.Errorf("%s: denying writes: %w", r.from.Name, err)
-	}
-	var errs []error
-	for _, res := range results {
-		if res.Err != nil {
-			errs = append(errs, fmt.Errorf("%s: denying %s WRITE on topic %q: %w", r.from.Name, res.Principal, res.Name, res.Err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// missingDenials lists "principal on topic" for every denial that the broker does not show.
-func (r *run) missingDenials(ctx context.Context) ([]string, error) {
-	f := r.fence()
-	b := kadm.NewACLs().Deny(f.Principals...).DenyHosts("*").Topics(r.topicNames()...).
-		ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpWrite)
-	results, err := r.from.Admin.DescribeACLs(ctx, b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: reading ACLs: %w", r.from.Name, err)
-	}
-	there := map[[2]string]bool{}
-	for _, res := range results {
-		if res.Err != nil {
-			return nil, fmt.Errorf("%s: reading ACLs: %w", r.from.Name, res.Err)
-		}
-		for _, d := range res.Described {
-			if d.Operation == kmsg.ACLOperationWrite && d.Permission == kmsg.ACLPermissionTypeDeny {
-				there[[2]string{d.Principal, d.Name}] = true
-			}
-		}
-	}
-	var missing []string
-	for _, p := range f.Principals {
-		for _, t := range r.topicNames() {
-			if !there[[2]string{p, t}] {
-				missing = append(missing, p+" on "+t)
-			}
-		}
-	}
-	return missing, nil
 }
 
 func lastLine(b []byte) string {

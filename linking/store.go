@@ -150,7 +150,8 @@ func (s *store) take(ctx context.Context, owner ownerRecord) error {
 			s.up = true
 			return nil
 		case errors.Is(err, ErrTakenOver) && attempt < 20, // another one takes it at the same time
-			kerr.IsRetriable(err) && attempt < 50: // the topic may be new
+			errors.Is(err, kerr.UnknownServerError) && attempt < 20, // so a coordinator of Kafka 4 answers who ends a transaction while another one comes
+			kerr.IsRetriable(err) && attempt < 50:                   // the topic may be new
 			if err := wait(ctx, 50*time.Millisecond); err != nil {
 				return err
 			}

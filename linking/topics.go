@@ -84,6 +84,22 @@ func sourceConfigs(ctx context.Context, r *Region, topics []string) (map[string]
 	return all, nil
 }
 
+// fencedBytes is the max.message.bytes up to which a topic takes no record, or next to none: it is a fence, not a setting that a mirror should have.
+const fencedBytes = 78
+
+// unfenced is a source's configs with the limit that was remembered in the place of a fence.
+func unfenced(configs map[string]string, known *topicRecord) map[string]string {
+	const key = "max.message.bytes"
+	if n, err := strconv.Atoi(configs[key]); err != nil || n > fencedBytes {
+		return configs
+	}
+	delete(configs, key)
+	if known != nil && known.Configs[key] != "" {
+		configs[key] = known.Configs[key]
+	}
+	return configs
+}
+
 // renameConfigs gives configs the names that Kafka 4 knows them by. One name of Kafka 3 became two (KIP-937), which stand over it where they
 // are set as well.
 func renameConfigs(c map[string]string) {
@@ -241,7 +257,7 @@ func (l *Link) makeTopics(ctx context.Context, known map[string]*topicRecord, op
 	for _, name := range names {
 		src := sources[name]
 		t := &topicFound{name: name, destEnds: map[int32]int64{},
-			rec: topicRecord{Topic: name, SourceName: l.sourceName(name), State: Active, SourceID: src.ID.String(), Partitions: len(src.Partitions), Configs: configs[name]}}
+			rec: topicRecord{Topic: name, SourceName: l.sourceName(name), State: Active, SourceID: src.ID.String(), Partitions: len(src.Partitions), Configs: unfenced(configs[name], known[name])}}
 		for p, o := range ends[name] {
 			if o.Err == nil {
 				t.destEnds[p] = o.Offset

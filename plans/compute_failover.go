@@ -117,7 +117,8 @@ func (c *computation) refusals() {
 		c.find(report.Medium, "failover/no-fence", c.link.From, fmt.Sprintf("%s declares no fence: a person has to say that its writers are stopped", c.link.From),
 			"a forgotten writer is seen by verify-fence only while it writes", fmt.Sprintf("declare regions.%s.fence", c.link.From))
 	case fence.By == "quota":
-		c.find(report.Block, "failover/fence", c.link.From, "a fence by quota is not supported yet", "the writers could not be kept out", "use by: acl, command or manual")
+		c.find(report.Block, "failover/fence", c.link.From, "a fence by quota keeps nobody out: a broker appends what a throttled client sends, and delays its answer",
+			"what is written after the drain would be lost", "use by: acl, or by: config where the brokers have no authorizer, or command, or manual")
 	}
 	if len(c.plan.Statements) == 0 {
 		return
@@ -259,6 +260,8 @@ func (c *computation) fenceReason() string {
 		return fmt.Sprintf("%s declares no fence: a person stops its writers and says so", c.link.From)
 	case f.By == "acl":
 		return fmt.Sprintf("WRITE is denied to %s: what is written after the drain would be lost", short(f.Principals, "principal"))
+	case f.By == "config":
+		return "the topics take no record, whoever sends it: what is written after the drain would be lost"
 	case f.By == "command":
 		return fmt.Sprintf("%s keeps writers out: what is written after the drain would be lost", f.Command[0])
 	default:

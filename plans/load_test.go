@@ -191,7 +191,7 @@ func TestLoadMistakes(t *testing.T) {
 			want: []string{`8:64 topology/unknown-value: regions.east.kafka.sasl.mechanism: unknown value "SCRAM-SHA512"; did you mean "SCRAM-SHA-512"?`}},
 		{name: "unknown backend", old: "backend: bundled", new: "backend: bundeld",
 			want: []string{`10:23 topology/unknown-value: regions.east.engine.backend: unknown value "bundeld"; did you mean "bundled"?`}},
-		{name: "unknown fence", old: "by: acl", new: "by: wall", want: []string{`11:17 topology/unknown-value: regions.east.fence.by: unknown value "wall"; known here: acl, quota, command, manual`}},
+		{name: "unknown fence", old: "by: acl", new: "by: wall", want: []string{`11:17 topology/unknown-value: regions.east.fence.by: unknown value "wall"; known here: acl, config, quota, command, manual`}},
 		{name: "fence by acl of nobody", old: `, principals: ["User:flights-app"]`, new: "",
 			want: []string{`11:12 topology/missing-key: a fence by acl needs "principals"; write principals: ["User:name"]`}},
 		{name: "fence by no command", old: `by: acl, principals: ["User:flights-app"]`, new: "by: command",

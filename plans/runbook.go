@@ -217,6 +217,16 @@ func (b *runbook) fence() report.Instruction {
 			Look:  b.kafka("kafka-acls", p.From, append([]string{"--list"}, first("--topic", b.topics())...)...),
 			Shows: fmt.Sprintf("permissionType=DENY for operation WRITE of %s", strings.Join(f.Principals, ", ")),
 			Back:  "take the denials away", Undo: b.kafka("kafka-acls", p.From, append([]string{"--remove", "--force"}, rule...)...)}
+	case "config":
+		var set, unset []string
+		for _, t := range b.topics() {
+			at := []string{"--alter", "--entity-type", "topics", "--entity-name", t}
+			set = append(set, b.kafka("kafka-configs", p.From, append(at, "--add-config", "max.message.bytes=0")...))
+			unset = append(unset, b.kafka("kafka-configs", p.From, append(at, "--delete-config", "max.message.bytes")...))
+		}
+		return report.Instruction{Text: []string{"Transactions that are open can not end any more behind this: let their producers end them first. Note what was set before, if anything."},
+			Shell: strings.Join(set, "\n"), Look: b.kafka("kafka-configs", p.From, append([]string{"--describe", "--entity-type", "topics"}, first("--entity-name", b.topics())...)...),
+			Shows: "max.message.bytes=0 on every topic", Back: "take the limits away, or set what was set before", Undo: strings.Join(unset, "\n")}
 	case "command":
 		var words []string
 		for _, w := range f.Command {

@@ -132,7 +132,7 @@ var schemaComments = map[string]string{
 	"Engine.Environment":   "confluent: the environment's id",
 	"Engine.Username":      "reference to the user's name or API key",
 	"Engine.Password":      "reference to the password or API secret",
-	"Fence.By":             "acl: WRITE is denied to the principals; quota: they are throttled to nothing; command: a program does it; manual: a person does",
+	"Fence.By":             "acl: WRITE is denied to the principals; config: the topics take no record, whoever sends it; quota: keeps nobody out, and is refused by a planned failover; command: a program does it; manual: a person does",
 	"Fence.Principals":     "acl and quota: who is kept out, as User:name",
 	"Fence.Command":        "command: program and arguments; LIFEBOAT_REGION and LIFEBOAT_ACTION (fence, unfence) are in its environment",
 	"Link.Name":            "a name for the link",

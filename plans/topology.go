@@ -101,7 +101,7 @@ type Engine struct {
 
 // Fence is how writers are kept out of a region.
 type Fence struct {
-	By         string   `yaml:"by" json:"by"`                                     // acl | quota | command | manual
+	By         string   `yaml:"by" json:"by"`                                     // acl | config | quota | command | manual
 	Principals []string `yaml:"principals,omitempty" json:"principals,omitempty"` // acl, quota
 	Command    []string `yaml:"command,omitempty" json:"command,omitempty"`       // command: argv; LIFEBOAT_REGION, LIFEBOAT_ACTION=fence|unfence in its environment
 }

@@ -17,7 +17,7 @@ var (
 	knownPatterns   = []string{string(ActivePassive), string(ActiveActive)}
 	knownMechanisms = []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"}
 	knownBackends   = []string{"bundled", "confluent", "flink"}
-	knownFences     = []string{"acl", "quota", "command", "manual"}
+	knownFences     = []string{"acl", "config", "quota", "command", "manual"}
 	knownStrategies = []string{string(Auto), string(Parallel), string(Restore), string(Rebuild), string(Resume), string(Fresh)}
 	knownSemantics  = []string{"at-least-once", "exactly-once"}
 	knownWrites     = []string{"copied", "staged"}

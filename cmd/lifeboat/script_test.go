@@ -46,7 +46,7 @@ import (
 //	release                              lets it go on
 //	spoil FILE TEXT [N TEXT N …]         writes texts, each N times; \xNN, \r and \n are bytes, as in Go
 var commands = map[string]func(*testscript.TestScript, bool, []string){
-	"regions": cmd(0, (*stage).start), "topology": cmd(0, (*stage).topology), "edit": cmd(3, (*stage).edit), "engine": cmd(1, (*stage).serve),
+	"regions": cmd(0, (*stage).start), "topology": cmd(0, (*stage).topology), "edit": cmd(3, (*stage).edit), "fence": cmd(1, (*stage).fence), "engine": cmd(1, (*stage).serve),
 	"crash": cmd(1, (*stage).crash), "revive": cmd(1, (*stage).revive), "topic": cmd(3, (*stage).topic), "orders": cmd(3, (*stage).orders),
 	"produce": cmd(3, (*stage).produce), "consume": cmd(4, (*stage).consume), "register": cmd(3, (*stage).register),
 	"registry": cmd(2, (*stage).registry), "holds": cmd(3, (*stage).holds), "hold": cmd(2, (*stage).hold),
@@ -130,6 +130,11 @@ func (s *stage) topology([]string) error {
 	}
 	text := os.Expand(s.ts.ReadFile("lifeboat.yaml"), s.ts.Getenv)
 	return os.WriteFile(s.ts.MkAbs("lifeboat.yaml"), []byte(text), 0o644)
+}
+
+// fence declares how writers are kept out of the east.
+func (s *stage) fence(args []string) error {
+	return s.edit([]string{"lifeboat.yaml", "  west:\n", "    fence: {" + args[0] + "}\n  west:\n"})
 }
 
 func (s *stage) edit(args []string) error {

@@ -1,0 +1,215 @@
+package dr
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/linking"
+)
+
+// liftedFence says who has lifted a fence.
+type liftedFence struct {
+	By string    `json:"by"`
+	At time.Time `json:"at"`
+}
+
+// standing is a fence that a run has raised and nobody has lifted.
+type standing struct {
+	run     *pastRun
+	fence   raisedFence
+	journal *linking.Region // whose journal knows of it
+}
+
+// fences lists what runs have raised and nobody has lifted, the oldest first, as far as the regions that answer know.
+func fences(ctx context.Context, w *World) ([]standing, []error, error) {
+	var list []standing
+	var errs []error
+	for _, name := range w.RegionNames() {
+		r := w.Regions[name]
+		if r == nil {
+			errs = append(errs, w.Errs[name])
+			continue
+		}
+		entries, _, err := ReadJournal(ctx, r)
+		if err != nil {
+			return nil, nil, err
+		}
+		for _, p := range foldRuns(entries) {
+			raised, lifted := p.facts[factFence], p.facts[factLifted]
+			if raised == nil || lifted != nil {
+				continue
+			}
+			s := standing{run: p, journal: r}
+			if err := json.Unmarshal(raised, &s.fence); err != nil {
+				return nil, nil, fmt.Errorf("run %s: fact %q in the journal: %w", p.id, factFence, err)
+			}
+			list = append(list, s)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b standing) int { return a.run.began.Compare(b.run.began) })
+	return list, errs, nil
+}
+
+// Fences reports the fences that runs have raised and nobody has lifted, and whether they stand.
+func Fences(ctx context.Context, w *World) (*report.Report, error) {
+	list, unknown, err := fences(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	if len(unknown) == len(w.RegionNames()) {
+		return nil, errors.Join(unknown...)
+	}
+	rep := &report.Report{Command: "fence status", Outcome: report.Done, Start: w.now(), Summary: "no fence stands"}
+	for _, err := range unknown {
+		rep.Findings = append(rep.Findings, report.Finding{Rule: "region/unreachable", Severity: report.Medium, Message: err.Error(),
+			Why: "fences of runs that are journaled only there are not in this list"})
+	}
+	for _, s := range list {
+		rep.Text += fmt.Sprintf("%s  raised by run %s (%s), by %s: %s\n", s.fence.Region, s.run.id, s.run.began.Format(time.RFC3339), s.fence.By, s.seen(ctx, w))
+		rep.Next = append(rep.Next, "lifeboat fence lift "+s.run.id)
+	}
+	if len(list) > 0 {
+		rep.Summary = counted(len(list), "fence") + " raised and not lifted"
+	}
+	rep.End = w.now()
+	return rep, nil
+}
+
+// seen says whether the fence keeps writers out.
+func (s *standing) seen(ctx context.Context, w *World) string {
+	in := w.Regions[s.fence.Region]
+	if in == nil {
+		return "not known: " + w.Errs[s.fence.Region].Error()
+	}
+	stands, how, err := s.fence.stands(ctx, in, s.run.who)
+	switch {
+	case err != nil:
+		return "not known: " + err.Error()
+	case !stands:
+		return "does not stand: " + how
+	case s.fence.By == "command" || s.fence.By == "manual":
+		return how + "; whether it stands can not be seen"
+	}
+	return how
+}
+
+// NoFenceError says that there is nothing to lift.
+type NoFenceError struct{ Run string } // "" for any run
+
+func (e *NoFenceError) Error() string {
+	if e.Run == "" {
+		return "no run has raised a fence that was not lifted, as far as the regions that answer know"
+	}
+	return fmt.Sprintf("run %s has raised no fence that was not lifted, as far as the regions that answer know", e.Run)
+}
+
+// FenceToLift finds the fence of a run, or the only one if run is "", and says what lifting it means.
+func FenceToLift(ctx context.Context, w *World, run string) (id, what string, err error) {
+	s, err := findFence(ctx, w, run)
+	if err != nil {
+		return "", "", err
+	}
+	return s.run.id, s.means(), nil
+}
+
+func findFence(ctx context.Context, w *World, run string) (*standing, error) {
+	list, _, err := fences(ctx, w)
+	if err != nil {
+		return nil, err
+	}
+	list = slices.DeleteFunc(list, func(s standing) bool { return run != "" && s.run.id != run })
+	switch len(list) {
+	case 0:
+		return nil, &NoFenceError{run}
+	case 1:
+		return &list[0], nil
+	}
+	var ids []string
+	for _, s := range list {
+		ids = append(ids, s.run.id)
+	}
+	return nil, fmt.Errorf("several runs have raised fences: say which: %s", strings.Join(ids, ", "))
+}
+
+// means says what becomes possible when the fence is lifted.
+func (s *standing) means() string {
+	f := &s.fence
+	topics := short(f.Topics)
+	switch f.By {
+	case "acl":
+		return fmt.Sprintf("%s may write to %s in %s again, where ACLs allow it (%s taken back)", strings.Join(f.Principals, ", "), topics, f.Region, counted(len(f.Denied), "denial"))
+	case "config":
+		return fmt.Sprintf("everybody who is allowed to may write to %s in %s again", topics, f.Region)
+	case "command":
+		return fmt.Sprintf("%s is run with LIFEBOAT_ACTION=unfence for %s", strings.Join(f.Command, " "), f.Region)
+	}
+	return fmt.Sprintf("the writers to %s in %s may be started again", topics, f.Region)
+}
+
+func short(names []string) string {
+	if len(names) > 4 {
+		return counted(len(names), "topic")
+	}
+	return strings.Join(names, ", ")
+}
+
+// LiftFence takes back what a run's fence has changed, and nothing else: a denial that was there before stays, and a config gets the value it
+// had. Lifting again what was cut short does the rest. It is refused while the run is unfinished, which counts on its fence.
+func LiftFence(ctx context.Context, w *World, run string) (*report.Report, error) {
+	rep := &report.Report{Command: "fence lift", Run: run, Outcome: report.Done, Start: w.now()}
+	s, err := findFence(ctx, w, run)
+	if err != nil {
+		return nil, err
+	}
+	if s.run.ended == nil {
+		return nil, s.run.interrupted(s.journal.Name)
+	}
+	f := &s.fence
+	in := w.Regions[f.Region]
+	if in == nil && (f.By == "acl" || f.By == "config") {
+		return nil, w.Errs[f.Region]
+	}
+	j, _, err := acquire(ctx, s.journal, s.run.id, &w.opts)
+	if err != nil {
+		return nil, err
+	}
+	defer j.Close()
+	if err := s.lift(ctx, in); err != nil {
+		return nil, err
+	}
+	if err := j.Write(ctx, EntryFact, factLifted, "", liftedFence{w.opts.Who, w.now()}); err != nil {
+		return nil, err
+	}
+	rep.End, rep.Title = w.now(), "fence of run "+s.run.id
+	rep.Summary = "the fence on " + f.Region + " is lifted: " + s.means()
+	return rep, nil
+}
+
+func (s *standing) lift(ctx context.Context, in *linking.Region) error {
+	f := &s.fence
+	switch f.By {
+	case "acl":
+		return allowWrites(ctx, in, f.Denied)
+	case "config":
+		now, err := messageSizes(ctx, in, f.Topics)
+		if err != nil {
+			return err
+		}
+		back := map[string]*string{}
+		for topic, size := range f.Sizes {
+			if set := now[topic]; set != nil && closes(*set) { // somebody may have opened it otherwise
+				back[topic] = size
+			}
+		}
+		return setMessageSizes(ctx, in, back)
+	case "command":
+		return f.command(ctx, "unfence", s.run.id)
+	}
+	return nil
+}
