@@ -2,7 +2,7 @@
 GO ?= go
 PKGS = ./...
 
-.PHONY: demo build test test-short lint bench fuzz storm corpus
+.PHONY: demo build test test-short lint bench fuzz storm crashes corpus
 
 build:            ## bin/lifeboat
 	$(GO) build -o bin/lifeboat ./cmd/lifeboat
@@ -29,6 +29,9 @@ fuzz:             ## every fuzz target for FUZZTIME (default 20s) each
 
 corpus:           ## how much of Flink's own test programs and functions the SQL front end understands; needs ../shared
 	LIFEBOAT_REQUIRE=shared $(GO) test -count=1 -run '^TestCorpus' -v ./statements
+
+crashes:          ## every run ended at every call that it makes, before it and after it, and resumed
+	LIFEBOAT_CRASHES=all $(GO) test -count=1 -timeout 60m -run TestRunsGoOnAfterEveryCall ./dr
 
 storm:            ## link processes and brokers of Apache Kafka are killed, stopped and woken up at random for STORM (default 5m)
 	LIFEBOAT_REQUIRE=kafka LIFEBOAT_STORM=$(or $(STORM),5m) $(GO) test -count=1 -timeout 2h -run '^TestStorm$$' -v ./linking

@@ -18,6 +18,7 @@ var allowed = []struct {
 	imports []string
 }{
 	{"dr/report", nil},
+	{"statements/infer", []string{"statements"}},
 	{"statements/...", []string{"dr/report"}},
 	{"plans/...", []string{"dr/report", "statements/..."}},
 	{"linking/batch", nil},

@@ -46,6 +46,7 @@ var checks = []check{
 	{"retention", checkRetention, false},
 	{"determinism", checkDeterminism, false},
 	{"objectives", checkObjectives, false},
+	{"drills", checkDrills, true},
 }
 
 // Check asks every pre-flight question of both regions and reports the answers. Nothing is changed anywhere.
@@ -83,7 +84,7 @@ func (c *checkup) ask(ctx context.Context, rep *report.Report, link string) (err
 		}
 		c.plan, c.err = plans.Compute(op, plans.Options{Link: c.decl.Name}, c.world.Declared, c.seen)
 	}
-	st := plans.StudyOf(c.world.Declared)
+	st := plans.StudyOf(c.world.Declared, c.seen)
 	st.Findings = append(st.Findings, st.Unbacked(c.decl.From, c.seen.Regions[c.decl.From])...)
 	var skipped []string
 	for _, k := range checks {
@@ -140,7 +141,7 @@ func CheckOffline(d *plans.Declared, findings []report.Finding, now time.Time) *
 	}
 	rep.Checks = append(rep.Checks, report.Check{ID: "topology", Name: d.Path + " and its statements are well formed", Outcome: state,
 		Detail: fmt.Sprintf("%s, %s, %s", counted(len(d.Topology.Regions), "region"), counted(len(d.Topology.Links), "link"), counted(len(d.Statements), "statement"))})
-	st := plans.StudyOf(d)
+	st := plans.StudyOf(d, nil)
 	rep.Findings = append(rep.Findings, st.Findings...)
 	rep.Checks = append(rep.Checks, studyChecks(st, rep.Fails, allOfStudy...)...)
 	rep.Statements = studiedLines(st)

@@ -8,7 +8,7 @@ import (
 // ExplainStatements reports the plans of the declared statements that are wanted, and what is found of them.
 func ExplainStatements(title string, d *plans.Declared, found []report.Finding, wanted func(plans.Statement) bool) *report.Report {
 	rep := &report.Report{Command: "statement explain", Title: title, Outcome: report.Passed, Findings: found}
-	st := plans.StudyOf(d)
+	st := plans.StudyOf(d, nil)
 	names := map[string]bool{}
 	for _, s := range d.Statements {
 		names[s.Name] = wanted(s)

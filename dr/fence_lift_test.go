@@ -101,7 +101,7 @@ func TestFenceByConfigKeepsEverybodyOut(t *testing.T) {
 		if status, err = dr.Fences(t.Context(), w); err != nil || status.Text != "" {
 			t.Errorf("fence status: %v %s", err, status.Text)
 		}
-	})
+	}, each.Private()) // its statements would be in the way of others
 }
 
 // TestLiftedFenceByACLLeavesOthers takes back the denials of the run, and not the one that was there before it.

@@ -24,7 +24,7 @@ func (r *run) figures() {
 		if s.End.IsZero() {
 			continue
 		}
-		if r.plan.Steps[i].Kind != plans.StepMeasure && s.Outcome == report.Done {
+		if k := r.plan.Steps[i].Kind; k != plans.StepMeasure && k != plans.StepHook && s.Outcome == report.Done { // what waits for a hook counts itself
 			restored = later(restored, s.End)
 		}
 		if n := len(phases); n == 0 {

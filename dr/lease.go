@@ -59,7 +59,7 @@ func acquire(ctx context.Context, r *linking.Region, run string, o *Options) (*J
 	}
 	for _, other := range openRuns(entries) {
 		if other.released {
-			if other.id != run {
+			if other.id != run && other.plan != nil {
 				return nil, nil, other.interrupted(r.Name)
 			}
 			continue
@@ -73,6 +73,7 @@ func acquire(ctx context.Context, r *linking.Region, run string, o *Options) (*J
 			return nil, nil, err
 		case !silent:
 			return nil, nil, other.held(r.Name)
+		case other.id != run && other.plan == nil: // it ended before its plan was journaled, and so before its first step
 		case other.id != run:
 			return nil, nil, other.interrupted(r.Name)
 		}
@@ -84,7 +85,7 @@ func acquire(ctx context.Context, r *linking.Region, run string, o *Options) (*J
 	// Somebody may have been quicker between the first reading and the fencing: whatever they wrote is in the log by now.
 	again, endAgain, err := ReadJournal(ctx, r)
 	if err == nil && endAgain != end {
-		for _, other := range openRuns(again) {
+		for _, other := range openRuns(again[min(len(entries), len(again)):]) {
 			if other.id != run && !other.released {
 				err = other.held(r.Name)
 			}

@@ -11,14 +11,15 @@ import (
 	"github.com/lifeboat-dr/lifeboat/statements"
 )
 
-// Lint reports what SQL files say by themselves: found is what was wrong while they were read. Findings as severe as failOn fail the
+// Lint reports what SQL files say by themselves, and of the topics of a snapshot where one is given: found is what was wrong while they were read.
+// Findings as severe as failOn fail the
 // report; "" = blocking ones.
-func Lint(title string, declared []*plans.Declared, found []report.Finding, failOn report.Severity) *report.Report {
+func Lint(title string, declared []*plans.Declared, found []report.Finding, failOn report.Severity, seen *plans.Observed) *report.Report {
 	rep := &report.Report{Command: "lint", Title: title, FailOn: failOn, Graph: &report.Graph{}}
 	all := &plans.Study{Findings: slices.Clone(found)}
 	files := map[string]bool{}
 	for _, d := range declared {
-		st := plans.StudyOf(d)
+		st := plans.StudyOf(d, seen)
 		all.Statements = append(all.Statements, st.Statements...)
 		all.Findings = append(all.Findings, st.Findings...)
 		for _, dialect := range st.Dialects {
@@ -156,6 +157,8 @@ var frontRules = []report.Rule{
 		Remedy: "write the name as its table declares it",
 		Wrong:  "CREATE TABLE t (id BIGINT);\nINSERT INTO t SELECT idd FROM t2;", Right: "CREATE TABLE t (id BIGINT);\nINSERT INTO t SELECT id FROM t2;"},
 	{ID: statements.RuleNoTopic, Title: "a table that no topic backs", Why: "the engine refuses the statement, or it waits for rows that never come", Remedy: "create the topic, or mend the name"},
+	{ID: statements.RuleSchema, Title: "schemas that tell no columns", Why: "the engine has no table for the topic either, or another one than is thought: statements that read or write it are refused on the day when they are needed",
+		Remedy: "register what the schema refers to, or write the statement over a table that CREATE TABLE declares"},
 	{ID: statements.RuleSyntax, Title: "a text that is not Flink SQL", Why: "nothing can be said about what the statement computes, and the engine refuses it", Remedy: "write what the finding expects",
 		Wrong: "INSERT INTO t SELECT id shop FORM orders;", Right: "INSERT INTO t SELECT id, shop FROM orders;"},
 	{ID: statements.RuleText, Title: "a text that can not be read", Why: "an encoding other than UTF-8, or a string or comment without its end, hides what the statement says", Remedy: "save the file as UTF-8, and close strings and comments"},

@@ -29,6 +29,10 @@ var operations = map[string]Operation{
 		},
 		Words: func(plans.Drill) []string { return []string{"check"} },
 	},
+	plans.JobDrill: {
+		Run:   DrillDeclared,
+		Words: func(d plans.Drill) []string { return []string{"drill", "--yes", "--name", d.Name} },
+	},
 }
 
 // UnsupportedOperationError says that a declared job is of a kind that this version does not run.

@@ -40,6 +40,7 @@ type pipeline struct {
 	declared *plans.Declared
 	schemaID int
 	engines  []string // addresses, east and west
+	sandbox  *rest.Client
 	sent     int
 }
 

@@ -29,6 +29,9 @@ type run struct {
 	journal *Journal
 	begun   time.Time // of the run, by its first entry
 
+	gates gates
+	drill *rehearsal // of a drill
+
 	mu    sync.Mutex // guards what steps that run at the same time share
 	facts map[string]json.RawMessage
 	rep   *report.Report
@@ -57,7 +60,17 @@ var actions = map[plans.StepKind]action{
 	plans.StepStart:       {startDone, startApply},
 	plans.StepWatermark:   {watermarkDone, watermarkApply},
 	plans.StepMeasure:     {measureDone, measureApply},
+	plans.StepHook:        {hookDone, hookApply},
+	plans.StepInventory:   {inventoryDone, inventoryApply},
+	plans.StepCut:         {cutDone, cutApply},
+	plans.StepCompare:     {compareDone, compareApply},
+	plans.StepClean:       {cleanDone, cleanApply},
+	plans.StepResidue:     {residueDone, residueApply},
 }
+
+// atTheSource are the steps that look at the old primary, or change it.
+var atTheSource = map[plans.StepKind]bool{plans.StepFence: true, plans.StepVerifyFence: true, plans.StepDrain: true,
+	plans.StepInventory: true, plans.StepCut: true, plans.StepCompare: true, plans.StepResidue: true}
 
 // StepError is a step that did not reach its goal. The run has let go of its lease; resuming goes on at this step.
 type StepError struct {
@@ -71,6 +84,9 @@ func (e *StepError) Error() string {
 }
 func (e *StepError) Unwrap() error { return e.Err }
 
+// ErrOver refuses a plan that has its run's id, and was carried out already.
+var ErrOver = errors.New("its plan was carried out")
+
 // ErrInterrupted ends a run at the operator's wish, between two steps.
 var ErrInterrupted = errors.New("interrupted")
 
@@ -80,7 +96,11 @@ func Execute(ctx context.Context, w *World, p *plans.Plan) (*report.Report, erro
 	if report.Blocked(p.Findings) {
 		return nil, &BlockedError{Findings: p.Findings}
 	}
-	return execute(ctx, w, p, newRunID(w.now()))
+	id := newRunID(w.now())
+	if p.Drill != nil {
+		id = p.Drill.ID
+	}
+	return execute(ctx, w, p, id, false)
 }
 
 // Resume goes on with a run that stopped part-way: the one with the given id, or the newest unfinished one.
@@ -95,7 +115,7 @@ func Resume(ctx context.Context, w *World, id string) (*report.Report, error) {
 	if past.plan == nil {
 		return nil, fmt.Errorf("run %s: its plan is not in the journal: %w", past.id, ErrNoRun)
 	}
-	return execute(ctx, w, past.plan, past.id)
+	return execute(ctx, w, past.plan, past.id, false)
 }
 
 // BlockedError says that a plan must not be carried out.
@@ -116,7 +136,11 @@ func newRunID(now time.Time) string {
 	return now.UTC().Format("20060102-150405") + "-" + hex.EncodeToString(b)
 }
 
-func execute(ctx context.Context, w *World, p *plans.Plan, id string) (*report.Report, error) {
+// execute carries a plan out under a run's id. With switched, the run goes on along this plan instead of the one that it had.
+func execute(ctx context.Context, w *World, p *plans.Plan, id string, switched bool) (*report.Report, error) {
+	if _, err := upTo(p.Steps, w.opts.Until); err != nil {
+		return nil, err
+	}
 	decl, err := w.Link(p.Link)
 	if err != nil {
 		return nil, err
@@ -134,14 +158,26 @@ func execute(ctx context.Context, w *World, p *plans.Plan, id string) (*report.R
 	r := &run{id: id, world: w, plan: p, decl: decl, link: link, from: w.Regions[p.From], to: to, journal: j,
 		facts: map[string]json.RawMessage{}, seen: map[string]bool{}, begun: w.now()}
 	r.rep = newRunReport(id, p, r.begun)
+	if p.Drill != nil {
+		if err := r.newRehearsal(entries); err != nil {
+			return nil, err
+		}
+	}
 	known := false
 	for _, past := range foldRuns(entries) {
+		if past.id == id && past.ended != nil {
+			return nil, fmt.Errorf("run %s is over: %w", id, ErrOver)
+		}
 		if past.id == id && past.plan != nil {
 			r.facts, r.begun, known = past.facts, past.began, true
 			r.rep.Start = past.began
+			r.gates.pass(p.Steps, past.steps)
 		}
 	}
-	if !known {
+	if known && r.drill != nil {
+		r.drill.cutShort = true
+	}
+	if !known || switched {
 		if err := j.Write(ctx, EntryPlan, "", operationName(p), p); err != nil {
 			return nil, err
 		}
@@ -157,6 +193,9 @@ func (r *run) hold(ctx context.Context) error {
 	g.Go(func() error { return renew(renewing, r.journal, r.world.opts.Renewal) })
 	g.Go(func() error {
 		defer stop()
+		if r.drill != nil {
+			return r.rehearse(gctx)
+		}
 		return r.steps(gctx)
 	})
 	return g.Wait()
@@ -164,8 +203,19 @@ func (r *run) hold(ctx context.Context) error {
 
 // steps runs every step as soon as those that it needs are done.
 func (r *run) steps(ctx context.Context) error {
-	return inOrder(r.plan.Steps, func() error { return r.mayGoOn(ctx) },
-		func(i int) error { return r.step(ctx, r.plan.Steps[i], &r.rep.Steps[i]) })
+	steps, err := upTo(r.plan.Steps, r.world.opts.Until)
+	if err != nil {
+		return err
+	}
+	lines := map[string]*report.Step{}
+	for i := range r.rep.Steps {
+		lines[r.rep.Steps[i].ID] = &r.rep.Steps[i]
+	}
+	err = inOrder(steps, func() error { return r.mayGoOn(ctx) }, func(i int) error { return r.step(ctx, steps[i], lines[steps[i].ID]) })
+	if err == nil && len(steps) < len(r.plan.Steps) {
+		err = &PausedError{r.id, "behind step " + r.world.opts.Until}
+	}
+	return err
 }
 
 // mayGoOn says why no step may be begun any more.
@@ -199,11 +249,17 @@ func (r *run) step(ctx context.Context, s plans.Step, out *report.Step) error {
 		}
 		return &StepError{r.id, s, err}
 	}
+	if r.from == nil && atTheSource[s.Kind] {
+		return fail(r.world.Errs[r.plan.From])
+	}
 	done, detail, err := act.done(ctx, r, s)
 	if err != nil {
 		return fail(err)
 	}
 	if !done {
+		if err := r.gate(ctx, s); err != nil {
+			return err
+		}
 		if err := r.journal.Write(ctx, EntryBegin, s.ID, "", nil); err != nil {
 			return fail(err)
 		}
@@ -288,7 +344,13 @@ func (r *run) finish(ctx context.Context, err error) (*report.Report, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
 	r.rep.End = r.world.now()
-	r.figures()
+	if r.drill != nil {
+		if over, err := r.finishDrill(ctx, err); over {
+			return r.rep, err
+		}
+	} else {
+		r.figures()
+	}
 	switch {
 	case err == nil:
 		r.rep.Outcome = report.Done
@@ -303,7 +365,11 @@ func (r *run) finish(ctx context.Context, err error) (*report.Report, error) {
 	default:
 		r.rep.Outcome = report.Stopped
 		r.rep.Summary = "stopped part-way: " + err.Error()
-		r.rep.Next = []string{"lifeboat resume " + r.id, "lifeboat runs abandon " + r.id + "  (only if another way was chosen)"}
+		r.rep.Next = []string{"lifeboat resume " + r.id}
+		if r.plan.Operation == plans.OpFailover && r.plan.Planned {
+			r.rep.Next = append(r.rep.Next, fmt.Sprintf("lifeboat resume --unplanned %s  (if %s is lost: without it, with what has arrived)", r.id, r.plan.From))
+		}
+		r.rep.Next = append(r.rep.Next, "lifeboat runs abandon "+r.id+"  (only if another way was chosen)")
 		return r.rep, errors.Join(err, r.journal.Write(ctx, EntryRelease, "", err.Error(), nil))
 	}
 }

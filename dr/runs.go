@@ -89,7 +89,10 @@ func (r *pastRun) outcome() report.Outcome {
 }
 
 func operationName(p *plans.Plan) string {
-	if p.Operation != plans.OpFailover {
+	switch {
+	case p.Drill != nil:
+		return fmt.Sprintf("drill %s → %s (%s)", p.From, p.To, p.Drill.Scenario)
+	case p.Operation != plans.OpFailover:
 		return string(p.Operation)
 	}
 	kind := "unplanned"

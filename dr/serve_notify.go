@@ -12,6 +12,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -104,6 +105,14 @@ func (h *webhook) deliver(ctx context.Context, n Notification) error {
 	}
 }
 
+// withoutURL is what an HTTP client's error says but for the URL: *url.Error shows all of it.
+func withoutURL(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}
+
 // post says whether another try could help. Errors do not show the URL, which may be a secret itself.
 func (h *webhook) post(ctx context.Context, event string, body []byte) (again bool, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, h.decl.URL, bytes.NewReader(body))
@@ -119,7 +128,7 @@ func (h *webhook) post(ctx context.Context, event string, body []byte) (again bo
 	}
 	resp, err := h.client.Do(req)
 	if err != nil {
-		return true, fmt.Errorf("calling the webhook at %s: %w", req.URL.Host, errors.Unwrap(err)) // without *url.Error, which shows all of it
+		return true, fmt.Errorf("calling the webhook at %s: %w", req.URL.Host, withoutURL(err))
 	}
 	defer resp.Body.Close()
 	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 64<<10)) // so that the connection is used again

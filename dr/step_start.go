@@ -17,7 +17,7 @@ import (
 const startWithin = 2 * time.Minute
 
 func (r *run) statement(name string) (plans.StatementPlan, engine.Backend, error) {
-	b := r.world.Engines[r.plan.To]
+	b := r.engine()
 	if b == nil {
 		return plans.StatementPlan{}, nil, fmt.Errorf("%s declares no engine, so statement %q can not be started there", r.plan.To, name)
 	}
@@ -27,6 +27,14 @@ func (r *run) statement(name string) (plans.StatementPlan, engine.Backend, error
 		}
 	}
 	return plans.StatementPlan{}, nil, fmt.Errorf("the plan has no statement %q", name)
+}
+
+// engine is what the plan's statements run in: the destination's, or in a drill a sandbox of it. nil: none is declared.
+func (r *run) engine() engine.Backend {
+	if r.drill != nil {
+		return r.drill.sandbox
+	}
+	return r.world.Engines[r.plan.To]
 }
 
 func startDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
@@ -61,7 +69,11 @@ func startApply(ctx context.Context, r *run, s plans.Step) error {
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, startWithin, fmt.Errorf("%s: statement %q did not leave PENDING within %s", r.plan.To, sp.Name, startWithin))
 	defer cancel()
-	st, err := b.Create(ctx, engine.Spec{Name: sp.Name, SQL: sp.SQL, Properties: sp.Properties})
+	properties, err := r.held(sp)
+	if err != nil {
+		return err
+	}
+	st, err := b.Create(ctx, engine.Spec{Name: sp.Name, SQL: sp.SQL, Properties: properties})
 	if errors.Is(err, engine.ErrExists) {
 		if st, err = b.Get(ctx, sp.Name); err == nil && st.Phase == engine.Stopped {
 			err = b.Resume(ctx, sp.Name)

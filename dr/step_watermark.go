@@ -44,14 +44,14 @@ func watermarkDone(ctx context.Context, r *run, s plans.Step) (bool, string, err
 	}
 	if len(behind) > 0 {
 		slices.Sort(behind)
-		return false, "behind the failover point: " + strings.Join(behind, ", "), nil
+		return false, "behind the " + r.pointName() + ": " + strings.Join(behind, ", "), nil
 	}
 	if err := r.markDerived(ctx, sp); err != nil {
 		return false, "", err
 	}
 	mark := watermarkText(p.Watermark)
 	r.noteStatement(ctx, sp, mark, p.RowsOut)
-	return true, fmt.Sprintf("positions past the failover point, watermark %s, %d rows read, %d written", mark, p.RowsIn, p.RowsOut), nil
+	return true, fmt.Sprintf("positions past the %s, watermark %s, %d rows read, %d written", r.pointName(), mark, p.RowsIn, p.RowsOut), nil
 }
 
 func watermarkApply(ctx context.Context, r *run, s plans.Step) error {
@@ -93,10 +93,21 @@ func (r *run) statementAlive(ctx context.Context, name string) error {
 	return nil
 }
 
+func (r *run) pointName() string {
+	if r.drill != nil {
+		return "cut"
+	}
+	return "failover point"
+}
+
 // targets are the positions that a statement must pass.
 func (r *run) targets(sp plans.StatementPlan) (plans.Positions, error) {
 	var point plans.Positions
-	if _, err := r.recall(factFailoverPoint, &point); err != nil {
+	fact := factFailoverPoint
+	if r.drill != nil {
+		fact = factCut
+	}
+	if _, err := r.recall(fact, &point); err != nil {
 		return nil, err
 	}
 	targets := plans.Positions{}
@@ -137,7 +148,7 @@ func (r *run) markDerived(ctx context.Context, sp plans.StatementPlan) error {
 func (r *run) noteStatement(ctx context.Context, sp plans.StatementPlan, watermark string, rows int64) {
 	line := statementLine(r.plan, sp)
 	line.Watermark, line.Rows = watermark, rows
-	if st, err := r.world.Engines[r.plan.To].Get(ctx, sp.Name); err == nil {
+	if st, err := r.engine().Get(ctx, sp.Name); err == nil {
 		line.Phase, line.Detail = string(st.Phase), st.Detail
 	}
 	r.mu.Lock()

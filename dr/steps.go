@@ -56,7 +56,8 @@ func inOrder(steps []plans.Step, mayGoOn func() error, do func(i int) error) err
 			})
 		}
 		if running == 0 {
-			_ = g.Wait() // each has told how it ended
+			_ = g.Wait()                                                                             // each has told how it ended
+			errs = slices.CompactFunc(errs, func(a, b error) bool { return a.Error() == b.Error() }) // several may wait at the same gate
 			if len(errs) == 1 {
 				return errs[0]
 			}

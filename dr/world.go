@@ -41,6 +41,10 @@ type Options struct {
 	Events func(Event)
 	// Confirm asks the operator; nil answers no. A manual fence needs it.
 	Confirm func(ctx context.Context, question string) (bool, error)
+	// Until is the id of a step behind which runs stop, "" for none: what that step does not need is not begun.
+	Until string
+	// Gate is asked before each phase of a run that has something to do; a no stops the run there. nil: nobody is asked.
+	Gate func(ctx context.Context, question string) (bool, error)
 	// Interrupted is closed at the first SIGINT: the step under way is finished, then the run stops.
 	Interrupted <-chan struct{}
 }
@@ -87,7 +91,7 @@ func Open(ctx context.Context, d *plans.Declared, o Options) (*World, error) {
 			default:
 				return err
 			}
-			b, err := openEngine(name, decl, o)
+			b, err := openEngine(name, decl, "", o)
 			if b != nil {
 				w.Engines[name] = b
 			}
@@ -102,7 +106,8 @@ func Open(ctx context.Context, d *plans.Declared, o Options) (*World, error) {
 	return w, nil
 }
 
-func openEngine(name string, decl *plans.Region, o Options) (engine.Backend, error) {
+// openEngine returns the client of a region's engine; sandbox is the environment, "" the region's own.
+func openEngine(name string, decl *plans.Region, sandbox string, o Options) (engine.Backend, error) {
 	if decl.Engine == nil {
 		return nil, nil
 	}
@@ -121,6 +126,9 @@ func openEngine(name string, decl *plans.Region, o Options) (engine.Backend, err
 	}
 	if env == "" {
 		env = name
+	}
+	if sandbox != "" {
+		env = sandbox
 	}
 	return rest.NewClient(decl.Engine.URL, org, env, login[0], login[1], &http.Client{Timeout: 30 * time.Second}), nil
 }

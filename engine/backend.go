@@ -54,6 +54,9 @@ const (
 	// PropStart + topic holds explicit start offsets: "partition:0,offset:42;partition:1,offset:300". Partitions not
 	// named start at the log's beginning.
 	PropStart = "lifeboat.start."
+	// PropHold + topic holds offsets like PropStart: the statement takes the topic for one that ends there for now. It reads nothing behind
+	// them, closes no window because of it, and goes on running. Partitions not named are not held.
+	PropHold = "lifeboat.hold."
 	// PropEmitFrom holds epoch milliseconds: windows that start before it are partial after a rebuild and are not emitted.
 	PropEmitFrom = "lifeboat.emit.from"
 	// PropEmitAfter holds epoch milliseconds: windows that end at or before it are in the output already and are not emitted.

@@ -104,6 +104,7 @@ func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Reg
 		kgo.WithLogger(kafkaLog(o.Log, name)),
 		kgo.MetadataMinAge(metadataAge),
 		kgo.ProducerLinger(0),
+		kgo.DisableClientMetrics(), // KIP-714: a last push from each of many short-lived clients; a link's figures are at its /metrics
 		kgo.RetryBackoffFn(func(tries int) time.Duration { return min(50*time.Millisecond<<min(tries, 10), retryEvery) }),
 	}
 	if o.Hooks != nil {

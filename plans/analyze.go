@@ -10,7 +10,8 @@ import (
 // analysis is what the statements say by themselves.
 type analysis struct {
 	parsed   map[string]*statements.Parsed // by statement name; a statement that does not parse is absent
-	tables   statements.Tables             // declared by CREATE TABLE
+	tables   statements.Tables             // declared by CREATE TABLE, or inferred from topics
+	unread   map[string]string             // by table: why the topic that it is tells no columns
 	graph    *statements.Graph
 	findings []report.Finding
 	dialect  statements.Dialect
@@ -19,19 +20,17 @@ type analysis struct {
 // catalog is the tables with the defaults of their dialect.
 func (a *analysis) catalog() statements.Catalog { return statements.InDialect(a.tables, a.dialect) }
 
-// analyze relates the declared statements. Those that Load did not parse are parsed here, where they stand, so that findings have their
+// analyze relates the declared statements, with what the regions tell of the topics that no statement declares. Those that Load did not parse are parsed here, where they stand, so that findings have their
 // place in the file.
-func analyze(d *Declared) *analysis {
-	a := &analysis{parsed: map[string]*statements.Parsed{}, tables: statements.Tables{}, dialect: d.Topology.Dialect}
+func analyze(d *Declared, o *Observed) *analysis {
+	a := &analysis{parsed: map[string]*statements.Parsed{}, tables: statements.Tables{}, unread: map[string]string{}, dialect: d.Topology.Dialect}
 	var nodes []statements.Named
+	views := map[string]*statements.CreateView{}
 	for _, s := range d.Statements {
 		u := d.parsed[s.Name]
 		if u == nil || u.Text != s.SQL {
 			script, found := statements.ParseAt(s.File, s.Line, s.SQL)
-			for i := range found {
-				found[i].Subject = s.Name
-			}
-			a.findings = append(a.findings, found...)
+			a.find(s.Name, found)
 			if len(script.Statements) != 1 {
 				continue
 			}
@@ -42,24 +41,59 @@ func analyze(d *Declared) *analysis {
 		}
 		a.parsed[s.Name] = u
 		unfit := statements.Refused(u, d.Topology.Dialect)
-		unfit = append(unfit, notAt(unfit, statements.Supported(u))...)
-		for i := range unfit {
-			unfit[i].Subject = s.Name
-		}
-		a.findings = append(a.findings, unfit...)
-		nodes = append(nodes, statements.Named{Name: s.Name, Parsed: u})
-		if u.Statement.Kind() == kindCreateTable {
-			t, found := statements.TableOf(u)
-			a.findings = append(a.findings, found...)
-			if t != nil {
-				a.tables[t.Name] = t
+		a.find(s.Name, append(unfit, notAt(unfit, statements.Supported(u))...))
+		switch n := u.Statement.(type) {
+		case *statements.CreateView:
+			views[n.Name.Last()] = n
+		case *statements.CreateTable:
+			if n.Like == nil && n.Query == nil {
+				a.declare(s.Name, u)
 			}
+		}
+	}
+	for _, s := range d.Statements {
+		if u := a.parsed[s.Name]; u != nil {
+			a.parsed[s.Name] = statements.Expand(u, views)
+			nodes = append(nodes, statements.Named{Name: s.Name, Parsed: a.parsed[s.Name]})
 		}
 	}
 	var found []report.Finding
 	a.graph, found = statements.NewGraph(nodes)
 	a.findings = append(a.findings, found...)
+	a.infer(d, o)
+	for _, name := range a.graph.Order() { // what is made of another table or of a query comes after it
+		u := a.parsed[name]
+		switch n := u.Statement.(type) {
+		case *statements.CreateTable:
+			if n.Like == nil && n.Query == nil {
+				continue
+			}
+		case *statements.CreateMaterialized:
+		default:
+			continue
+		}
+		if len(statements.Undeclared(u, a.tables, nil)) == 0 {
+			a.declare(name, u)
+		}
+	}
 	return a
+}
+
+// declare adds the table that a statement creates.
+func (a *analysis) declare(name string, u *statements.Parsed) {
+	t, found := statements.TableIn(u, a.tables)
+	a.find(name, notAt(a.findings, found))
+	if t != nil {
+		a.tables[t.Name] = t
+	}
+}
+
+// find adds what is found of a statement.
+func (a *analysis) find(name string, found []report.Finding) {
+	for i := range found {
+		found[i].Subject = name
+	}
+	a.findings = append(a.findings, found...)
 }
 
 // notAt are those of more that stand in no place of which something is told already.
@@ -77,4 +111,4 @@ const (
 
 // Analyze judges the declared statements by what the files alone tell: which rules of determinism their SQL breaks. What needs a
 // region (retention, data in an output topic) is not in it.
-func Analyze(d *Declared) []report.Finding { return StudyOf(d).Findings }
+func Analyze(d *Declared) []report.Finding { return StudyOf(d, nil).Findings }

@@ -14,10 +14,11 @@ import (
 
 // Options narrow an operation.
 type Options struct {
-	Planned  bool     // failover: the old primary is alive and is drained
-	Link     string   // "" = the one from the primary region
-	Pipeline string   // failover: start only this pipeline's statements; "" = all
-	Topics   []string // link: mirror only these of the link's topics; nil = all
+	Planned  bool          // failover: the old primary is alive and is drained
+	Link     string        // "" = the one from the primary region
+	Pipeline string        // failover: start only this pipeline's statements; "" = all
+	Drill    *DrillOptions // drill: what is rehearsed
+	Topics   []string      // link: mirror only these of the link's topics; nil = all
 }
 
 // UnreachableError says that an operation needs a region that was observed not to answer.
@@ -38,7 +39,7 @@ func Compute(op Operation, opts Options, d *Declared, o *Observed) (*Plan, error
 		return nil, err
 	}
 	c := &computation{opts: opts, decl: d, seen: o, link: link, from: o.Regions[link.From], to: o.Regions[link.To],
-		mirrors: map[string]MirrorState{}, analysis: analyze(d)}
+		mirrors: map[string]MirrorState{}, analysis: analyze(d, o)}
 	for _, m := range o.Mirrors[link.Name] {
 		c.mirrors[m.Topic] = m
 	}
@@ -64,8 +65,10 @@ func Compute(op Operation, opts Options, d *Declared, o *Observed) (*Plan, error
 		err = c.failover()
 	case OpLink:
 		err = c.mirroring()
+	case OpDrill:
+		err = c.drill()
 	default:
-		err = fmt.Errorf("a plan for %q is not supported yet: use failover or link", op)
+		err = fmt.Errorf("a plan for %q is not supported yet: use failover, drill or link", op)
 	}
 	if err != nil {
 		return nil, err
@@ -118,6 +121,8 @@ func (c *computation) step(kind StepKind, phase, subject, goal, reason string, i
 		id = "watermark:" + subject
 	case StepCreateTopic:
 		id = "create:" + subject
+	case StepCompare:
+		id = "compare:" + subject
 	}
 	c.plan.Steps = append(c.plan.Steps, Step{ID: id, Kind: kind, Phase: phase, Subject: subject, Needs: needs, Goal: goal, Reason: reason, Irreversible: irreversible})
 	return id

@@ -48,6 +48,7 @@ func (c *computation) failover() (err error) {
 		c.unfenced()
 		c.unplannedSteps()
 	}
+	c.withHooks()
 	return nil
 }
 

@@ -101,6 +101,20 @@ func (d *decoder) decode(n *yaml.Node, v reflect.Value, path string, depth int) 
 			return
 		}
 		v.SetFloat(f)
+	case reflect.Int, reflect.Int64:
+		i, err := strconv.ParseInt(n.Value, 0, 64) // 1_000 too, as YAML has it
+		if err != nil || n.Kind != yaml.ScalarNode || n.Tag != "!!int" {
+			d.wrongType(n, path, "a whole number")
+			return
+		}
+		v.SetInt(i)
+	case reflect.Bool:
+		b, err := strconv.ParseBool(n.Value)
+		if err != nil || n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
+			d.wrongType(n, path, "true or false")
+			return
+		}
+		v.SetBool(b)
 	default:
 		panic("plans: the topology has a field of a kind that its reader does not know: " + v.Type().String())
 	}

@@ -42,7 +42,7 @@ func TestPropertiesOfStatements(t *testing.T) {
 		t.Fatal(err, found)
 	}
 	var at []int
-	for _, f := range StudyOf(d).Findings {
+	for _, f := range StudyOf(d, nil).Findings {
 		if f.Rule == "D09" {
 			at = append(at, f.Place.Line)
 		}

@@ -67,6 +67,9 @@ func (t *Topology) Secrets() (env, files []string) {
 	for _, n := range t.Notify {
 		all = append(all, n.Secret)
 	}
+	for _, h := range t.Hooks {
+		all = append(all, h.Secret)
+	}
 	for _, s := range all {
 		if m := secretRef.FindStringSubmatch(s.ref); m != nil && m[2] != "" {
 			env = append(env, m[2])

@@ -136,7 +136,7 @@ func TestLoadMistakes(t *testing.T) {
 			want:    []string{`8:12 topology/missing-key: "bootstrap" is missing in regions.east.kafka; write bootstrap: ["host:9092"]`, `8:13 topology/unknown-key: unknown key "bootstrp" in regions.east.kafka; did you mean "bootstrap"?`},
 			excerpt: "    kafka: {bootstrp: [\"broker.east:9092\"]"},
 		{name: "unknown key far from all", old: "name: nycflights", new: "name: nycflights\nzzzzzz: 1",
-			want: []string{`4:1 topology/unknown-key: unknown key "zzzzzz"; known here: apiVersion, kind, name, pattern, primary, dialect, regions, links, pipelines, drills, checks, notify, waivers`}},
+			want: []string{`4:1 topology/unknown-key: unknown key "zzzzzz"; known here: apiVersion, kind, name, pattern, primary, dialect, regions, links, pipelines, drills, checks, notify, hooks, waivers`}},
 		{name: "key twice", old: "primary: east\n", new: "primary: east\nprimary: west\n",
 			want: []string{`6:1 topology/duplicate-key: key "primary" is written twice, first in line 5; remove one of them`}},
 		{name: "region twice", old: "  west:\n", new: "  east:\n    kafka: {bootstrap: [\"b:1\"]}\n  west:\n",
@@ -149,6 +149,10 @@ func TestLoadMistakes(t *testing.T) {
 			want: []string{`7:10 topology/wrong-type: regions.north wants a mapping with the keys kafka, registry, engine, fence, this is a list`}},
 		{name: "number where a text belongs", old: "name: weekly", new: "name: 7",
 			want: []string{`26:17 topology/wrong-type: drills[0].name wants a text, this is a number; quote it: "7"`}},
+		{name: "text where a whole number belongs", old: "    from: east", new: "    tasks: 1.5\n    from: east",
+			want: []string{`16:12 topology/wrong-type: links[0].tasks wants a whole number, this is a number`}},
+		{name: "text where yes or no belongs", old: "waivers:", new: "hooks: [{name: dns, after: prove, url: \"https://dns\", mayFail: perhaps}]\nwaivers:",
+			want: []string{`27:64 topology/wrong-type: hooks[0].mayFail wants true or false, this is a text`}},
 		{name: "text where a number belongs", old: "recovery: auto", new: "recovery: auto\n    rate: fast",
 			want: []string{`24:11 topology/wrong-type: pipelines[0].rate wants a number, this is a text`}},
 		{name: "not YAML", old: "regions:\n", new: "regions: [\n", want: []string{`6:1 topology/syntax: not YAML: did not find expected ',' or ']'; look at the indentation, quotes and brackets here and around it`}},
@@ -323,3 +327,16 @@ func FuzzReadTopology(f *testing.F) {
 }
 
 func place(line, column int) string { return strconv.Itoa(line) + ":" + strconv.Itoa(column) }
+
+// TestEveryKindOfValueIsRead reads numbers and switches: a field of a kind that the reader does not know ends the program.
+func TestEveryKindOfValueIsRead(t *testing.T) {
+	text := strings.Replace(goodTopology, "    from: east", "    tasks: 3\n    alignMax: 1_000\n    from: east", 1) + "hooks: [{name: dns, after: prove, url: \"https://dns\", mayFail: true, timeout: 1m}]\n"
+	d, found := loadText(t, text, nil)
+	if len(found) > 0 {
+		t.Fatalf("findings: %+v", found)
+	}
+	l, h := d.Topology.Links[0], d.Topology.Hook("dns")
+	if l.Tasks != 3 || l.AlignMax != 1000 || h == nil || !h.MayFail || h.Within() != time.Minute {
+		t.Errorf("link %+v, hook %+v", l, h)
+	}
+}

@@ -15,6 +15,7 @@ type Operation string
 const (
 	OpFailover Operation = "failover"
 	OpLink     Operation = "link"
+	OpDrill    Operation = "drill"
 )
 
 // Offset is a position in one partition's log. -1 means not known.
@@ -56,6 +57,7 @@ type Plan struct {
 	Findings   []report.Finding `json:"findings,omitempty"`
 	Forecast   []report.Topic   `json:"forecast,omitempty"` // what is lost, as known when planning
 	Objectives Objectives       `json:"objectives,omitzero"`
+	Drill      *DrillPlan       `json:"drill,omitempty"` // of a drill
 }
 
 // StepKind names what a step does; package dr has one file a kind.
@@ -73,8 +75,14 @@ const (
 	StepStart       StepKind = "start-statement" // one statement
 	StepWatermark   StepKind = "wait-watermark"  // one statement's progress has passed the failover point
 	StepMeasure     StepKind = "measure-loss"    // what is lost, measured where the old primary can be read
+	StepHook        StepKind = "hook"            // a declared hook has succeeded
 	StepCreateTopic StepKind = "create-mirror"   // link: one destination topic
 	StepMirror      StepKind = "mirror"          // link: data, offsets and schemas flow
+	StepInventory   StepKind = "inventory"       // drill: what both regions hold before it
+	StepCut         StepKind = "cut"             // drill: where its input ends
+	StepCompare     StepKind = "compare-output"  // drill: one statement's output with the old primary's
+	StepClean       StepKind = "clean"           // drill: what it made is removed
+	StepResidue     StepKind = "residue"         // drill: what both regions hold after it
 )
 
 // Step is a goal, not an order: it is done when its goal is seen.
@@ -91,7 +99,7 @@ type Step struct {
 
 // Validate says what makes p, as read from a file, no plan that Compute could have returned. Whether it still fits is Stale's to say.
 func (p *Plan) Validate() error {
-	if p.Operation != OpFailover && p.Operation != OpLink {
+	if p.Operation != OpFailover && p.Operation != OpLink && (p.Operation != OpDrill || p.Drill == nil) {
 		return fmt.Errorf("operation %q is not known", p.Operation)
 	}
 	if p.Link == "" || p.From == "" || p.To == "" {

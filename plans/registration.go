@@ -23,7 +23,7 @@ func (d *Declared) Registrations(l *Link, to *RegionState) []Registration {
 	if to == nil || to.Registry != "ok" {
 		return nil
 	}
-	a := analyze(d)
+	a := analyze(d, nil)
 	var all []Registration
 	for _, name := range slices.Sorted(maps.Keys(a.tables)) {
 		t := a.tables[name]

@@ -51,7 +51,10 @@ func (p *Plan) headline() string {
 	if len(p.Statements) > 0 {
 		moved = append(moved, counted(int64(len(p.Statements)), "statement"))
 	}
-	if p.Operation == OpLink {
+	switch p.Operation {
+	case OpDrill:
+		return fmt.Sprintf("Drill of %s, %s to %s: %s", p.Topology, p.Drill.Words(p.From), p.To, listed(moved))
+	case OpLink:
 		return fmt.Sprintf("Link %s: mirror %s of %s from %s to %s", p.Link, listed(moved), p.Topology, p.From, p.To)
 	}
 	kind := "Unplanned"

@@ -23,7 +23,7 @@ func (p *Plan) Runbook(d *Declared) (*report.Document, error) {
 	if from == nil || to == nil {
 		return nil, fmt.Errorf("the plan is about %s and %s, which the topology does not both declare", p.From, p.To)
 	}
-	b := &runbook{p: p, from: from, to: to}
+	b := &runbook{p: p, from: from, to: to, topology: d.Topology}
 	kind := "--unplanned"
 	if p.Planned {
 		kind = "--planned"
@@ -73,6 +73,7 @@ func (p *Plan) phases() []string {
 type runbook struct {
 	p        *Plan
 	from, to *Region
+	topology *Topology
 }
 
 // variable is the shell variable for something of a region.
@@ -188,12 +189,27 @@ func (b *runbook) step(s Step) report.Instruction {
 	case StepWatermark:
 		return report.Instruction{Look: "curl -sSfn " + b.use(p.To, "STATEMENTS") + "/" + s.Subject + " | jq '.status.latest_offsets'",
 			Shows: "positions not in front of the failover point in " + p.To + ".ends", Back: "nothing was changed"}
+	case StepHook:
+		return b.hook(s)
 	case StepMeasure:
 		return report.Instruction{By: "lifeboat verify", Shell: ends(p.From) + " > " + p.From + ".after",
 			Text: []string{fmt.Sprintf("As soon as %s can be read: what it has behind the ends in %s.ends never came to %s. It is lost until somebody brings it over by hand.", p.From, p.To, p.To)},
 			Look: fmt.Sprintf("diff %s.after %s.ends", p.From, p.To), Shows: "by topic and partition, how much is missing", Back: "nothing was changed"}
 	}
 	return report.Instruction{Text: []string{"See the reason; there is no command for it outside of lifeboat."}}
+}
+
+// hook is what the declared hook does, by hand. A URL may be a secret itself, so it is not told.
+func (b *runbook) hook(s Step) report.Instruction {
+	h := b.topology.Hook(s.Subject)
+	if h == nil || len(h.Command) == 0 {
+		return report.Instruction{Text: []string{fmt.Sprintf("lifeboat posts JSON to the url of hook %s in lifeboat.yaml, with its run, phase and regions. Do what the service behind it does.", s.Subject)}}
+	}
+	words := []string{"LIFEBOAT_HOOK=" + shellQuote(h.Name), "LIFEBOAT_PHASE=" + s.Phase, "LIFEBOAT_FROM=" + shellQuote(b.p.From), "LIFEBOAT_TO=" + shellQuote(b.p.To)}
+	for _, w := range h.Command {
+		words = append(words, shellQuote(w))
+	}
+	return report.Instruction{Shell: strings.Join(words, " "), Shows: "it ends with 0"}
 }
 
 func first(flag string, values []string) []string {

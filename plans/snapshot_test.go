@@ -110,6 +110,6 @@ func FuzzReadSnapshot(f *testing.F) {
 			return
 		}
 		_, _ = Compute(OpFailover, Options{}, d, s.Observed) // an error is an answer, a panic is not
-		StudyOf(d).Unbacked("east", s.Observed.Regions["east"])
+		StudyOf(d, nil).Unbacked("east", s.Observed.Regions["east"])
 	})
 }

@@ -36,9 +36,10 @@ type Studied struct {
 	Unbounded  []string          // the inputs all of whose history counts
 }
 
-// StudyOf judges the declared statements by the files alone. It looks at every statement that parses, whatever is wrong with others.
-func StudyOf(d *Declared) *Study {
-	a := analyze(d)
+// StudyOf judges the declared statements by the files, and by what the regions held where that is given: topics with schemas are tables too, which
+// nobody has to declare. It looks at every statement that parses, whatever is wrong with others.
+func StudyOf(d *Declared, o *Observed) *Study {
+	a := analyze(d, o)
 	st := &Study{Findings: slices.Clone(a.findings), analysis: a, ttl: d.stateTTL(a), Dialects: []statements.Dialect{d.Topology.Dialect}}
 	links := func(topic string) bool {
 		return slices.ContainsFunc(d.Topology.Links, func(l *Link) bool { return l.Mirrors(topic) || l.Selects(topic) })
@@ -61,29 +62,11 @@ func StudyOf(d *Declared) *Study {
 		u := a.parsed[name]
 		s := Studied{Name: name, File: declared[name].File, Line: declared[name].Line, Kind: u.Statement.Kind(),
 			Reads: statements.Reads(u.Statement), Writes: statements.Writes(u.Statement), Horizons: map[string]string{}}
-		unknown := statements.Undeclared(u, a.tables)
+		unknown := statements.Undeclared(u, a.tables, a.unread)
 		if len(unknown) == 0 && !slices.ContainsFunc(a.findings, func(f report.Finding) bool {
 			return f.Subject == name && f.Severity == report.Block && f.Rule != statements.RuleUnsupported && f.Rule != statements.RuleDialect
 		}) {
-			_, mistakes := statements.Resolve(u, a.tables)
-			unknown, s.Resolved = mistakes, len(mistakes) == 0
-			if !s.Resolved && mistakes[0].Rule == statements.RuleName {
-				_, more := statements.Relate(u, a.tables) // it does not end at the first name
-				unknown = append(unknown, slices.DeleteFunc(notAt(mistakes, more), func(f report.Finding) bool { return f.Rule != statements.RuleName })...)
-			}
-			if !s.Resolved && mistakes[0].Rule == statements.RuleUnsupported {
-				// What the bundled engine does not run has names all the same.
-				_, more := statements.Relate(u, a.tables)
-				if refused := slices.ContainsFunc(a.findings, func(f report.Finding) bool { return f.Subject == name && f.Rule == statements.RuleUnsupported }); refused {
-					unknown = nil // told already
-				}
-				for i := range more {
-					if strings.HasPrefix(more[i].Message, "there is no table ") { // made by a statement whose columns are not known here
-						more[i].Rule, more[i].Severity = statements.RuleUndeclared, report.Low
-					}
-				}
-				unknown, s.Resolved = append(unknown, more...), len(more) == 0
-			}
+			unknown, s.Resolved = a.namesOf(name, u)
 		}
 		unknown = notAt(a.findings, unknown)
 		unknown = slices.DeleteFunc(unknown, func(f report.Finding) bool {
@@ -128,6 +111,33 @@ func StudyOf(d *Declared) *Study {
 	sortFindings(st.Findings)
 	st.Graph = graphOf(st, a)
 	return st
+}
+
+// namesOf checks the names and types of a statement whose tables are all known; ok is false where something of it is not understood.
+func (a *analysis) namesOf(name string, u *statements.Parsed) (found []report.Finding, ok bool) {
+	var mistakes []report.Finding
+	if statements.Typed(u, a.tables) {
+		if _, mistakes = statements.Resolve(u, a.tables); len(mistakes) == 0 {
+			return nil, true
+		}
+	}
+	if len(mistakes) > 0 && mistakes[0].Rule != statements.RuleName && mistakes[0].Rule != statements.RuleUnsupported {
+		return mistakes, false
+	}
+	// Relating does not end at the first name, and knows what the bundled engine does not run.
+	_, more := statements.Relate(u, a.tables)
+	if len(mistakes) > 0 && mistakes[0].Rule == statements.RuleName {
+		return append(mistakes, slices.DeleteFunc(notAt(mistakes, more), func(f report.Finding) bool { return f.Rule != statements.RuleName })...), false
+	}
+	if slices.ContainsFunc(a.findings, func(f report.Finding) bool { return f.Subject == name && f.Rule == statements.RuleUnsupported }) {
+		mistakes = nil // told already
+	}
+	for i := range more {
+		if strings.HasPrefix(more[i].Message, "there is no table ") { // made by a statement whose columns are not known here
+			more[i].Rule, more[i].Severity = statements.RuleUndeclared, report.Low
+		}
+	}
+	return append(mistakes, more...), len(more) == 0
 }
 
 // Plan is the operators of a statement, none where its tables are not declared or it computes nothing.

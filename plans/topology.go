@@ -26,6 +26,7 @@ type Topology struct {
 	Drills     []*Drill           `yaml:"drills,omitempty" json:"drills,omitempty"`
 	Checks     []*TimedCheck      `yaml:"checks,omitempty" json:"checks,omitempty"`
 	Notify     []*Notify          `yaml:"notify,omitempty" json:"notify,omitempty"`
+	Hooks      []*Hook            `yaml:"hooks,omitempty" json:"hooks,omitempty"`
 	Waivers    []*Waiver          `yaml:"waivers,omitempty" json:"waivers,omitempty"`
 }
 
@@ -193,6 +194,9 @@ type Drill struct {
 	Name     string `yaml:"name" json:"name"`
 	Schedule string `yaml:"schedule" json:"schedule"` // as ParseSchedule reads it
 	Pipeline string `yaml:"pipeline" json:"pipeline"`
+
+	Scenario string   `yaml:"scenario,omitempty" json:"scenario,omitempty"` // ScenarioPlanned …; "" = ScenarioRegionLoss
+	Behind   Duration `yaml:"behind,omitempty" json:"behind,omitempty"`     // late-link: by how much
 }
 
 // TimedCheck is a declared pre-flight check of everything, as lifeboat check makes it.

@@ -54,6 +54,7 @@ func (d *decoder) validate(declared *Declared, asOf time.Time) {
 	d.drills(t)
 	d.checks(t)
 	d.notify(t)
+	d.hooks(t)
 	d.waivers(declared, asOf)
 }
 
@@ -168,6 +169,12 @@ func (d *decoder) drills(t *Topology) {
 		d.required(path+".schedule", drill.Schedule)
 		d.required(path+".pipeline", drill.Pipeline)
 		d.schedule(path+".schedule", drill.Schedule)
+		if drill.Scenario != "" {
+			d.oneOf(path+".scenario", drill.Scenario, knownScenarios)
+		}
+		if late := drill.Scenario == ScenarioLateLink; late != (drill.Behind > 0) {
+			d.add("drill-behind", path+".behind", fmt.Sprintf("%s: how far the link is behind is told of scenario %s, and of no other", path, ScenarioLateLink), "scenario: late-link, behind: 10m")
+		}
 		if drill.Pipeline != "" && !slices.Contains(pipelines, drill.Pipeline) {
 			d.add("unknown-pipeline", path+".pipeline", fmt.Sprintf("%s names pipeline %q, which is not declared", path, drill.Pipeline), suggest(drill.Pipeline, pipelines))
 		}

@@ -13,6 +13,7 @@ type Parsed struct {
 	Statement Statement // nil where the statement was refused; a finding of Parse says why
 	Waivers   []*Waiver // of comments in it or before it
 	src       *source
+	views     []string // that Expand put in, by name
 }
 
 // Node is a part of the syntax tree. SQL prints it in one canonical form that parses back to an equal tree.

@@ -56,6 +56,9 @@ func StateTTL(properties map[string]string) time.Duration {
 // TTL bounds: ttl is the statement's, 0 for none (StateTTL).
 func HorizonOf(s Statement, cat Catalog, ttl time.Duration) map[string]Horizon {
 	out := map[string]Horizon{}
+	if _, ok := s.(*CreateView); ok {
+		return out // it keeps nothing: who reads it does
+	}
 	if bad := caught(func() { understood(s) }); bad != nil {
 		if writes, err := relateStatement(s, cat); len(err) == 0 && len(writes) > 0 {
 			for _, w := range writes {

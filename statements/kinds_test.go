@@ -19,6 +19,9 @@ func TestCorpusChangelogModes(t *testing.T) {
 		if !ok {
 			return
 		}
+		if p.ID == "variant-as-udaf-arg" {
+			return // without GROUP BY, SQL alone does not tell that udf is an aggregate function
+		}
 		programs++
 		all := p.SQL
 		for _, set := range p.Sets {

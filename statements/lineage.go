@@ -154,6 +154,14 @@ func written(s Statement, table string) Pos {
 	return s.At()
 }
 
+// like is the table of which a statement makes another one.
+func like(s Statement) (Name, bool) {
+	if n, ok := s.(*CreateTable); ok && n.Like != nil {
+		return n.Like.Table, true
+	}
+	return Name{}, false
+}
+
 // needs are the statements that must be there before node i, by index, sorted: what creates its tables and what writes its inputs.
 func (g *Graph) needs(i int) []int {
 	s := g.nodes[i].Parsed.Statement
@@ -167,6 +175,12 @@ func (g *Graph) needs(i int) []int {
 	}
 	for _, t := range Reads(s) {
 		out = append(append(out, g.creates[t]...), g.writes[t]...)
+	}
+	for _, v := range g.nodes[i].Parsed.views {
+		out = append(out, g.creates[v]...)
+	}
+	if base, ok := like(s); ok {
+		out = append(out, g.creates[base.Last()]...)
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
@@ -240,6 +254,17 @@ func (g *Graph) Needs(name string) []string {
 	for _, n := range g.order {
 		if need[n] {
 			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// Creators returns the statements that create each table or view, in the order in which they were listed.
+func (g *Graph) Creators() map[string][]string {
+	out := map[string][]string{}
+	for t, is := range g.creates {
+		for _, i := range is {
+			out[t] = append(out[t], g.nodes[i].Name)
 		}
 	}
 	return out

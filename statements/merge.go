@@ -116,8 +116,31 @@ func common2(a, b Type) (Type, bool) {
 		return t, true
 	case a.Kind == b.Kind && a.IsInterval():
 		return commonInterval(a, b), true
+	case a.Kind == b.Kind && a.Kind >= KindArray:
+		return commonParts(a, b)
 	}
 	return Type{}, false
+}
+
+// commonParts is the collection or row of what the parts of two of them have in common. Fields have the names of the first.
+func commonParts(a, b Type) (Type, bool) {
+	out := Type{Kind: a.Kind, Class: a.Class}
+	ok := len(a.Fields) == len(b.Fields) && a.Class == b.Class
+	join := func(x, y *Type) *Type {
+		if x == nil || y == nil {
+			return nil
+		}
+		t, fit := commonType(*x, *y)
+		ok = ok && fit
+		return &t
+	}
+	out.Key, out.Elem = join(a.Key, b.Key), join(a.Elem, b.Elem)
+	for i := range a.Fields {
+		if ok {
+			out.Fields = append(out.Fields, Field{Name: a.Fields[i].Name, Type: *join(&a.Fields[i].Type, &b.Fields[i].Type)})
+		}
+	}
+	return out, ok
 }
 
 // commonLength: two fixed lengths that differ give a varying one, so that nothing is padded.
@@ -166,10 +189,12 @@ func commonInterval(a, b Type) Type {
 
 // castable reports whether CAST allows the conversion.
 func castable(from, to Type) bool {
-	if from.Kind == KindNull || from.Kind == to.Kind && to.Kind <= KindIntervalDayTime {
+	if from.Kind == KindNull || from.Kind == to.Kind && (to.Kind <= KindIntervalDayTime || to.Kind >= KindVariant) {
 		return true
 	}
 	switch {
+	case from.Kind == KindVariant:
+		return to.Kind < KindArray && !to.IsInterval() // what it holds is found when it runs
 	case to.IsString():
 		return from.Kind != KindMultiset
 	case to.Kind == KindBoolean:
@@ -188,8 +213,8 @@ func castable(from, to Type) bool {
 		return from.Kind == to.Kind && castable(*from.Elem, *to.Elem)
 	case to.Kind == KindMap:
 		return from.Kind == to.Kind && castable(*from.Key, *to.Key) && castable(*from.Elem, *to.Elem)
-	case to.Kind == KindRow:
-		if from.Kind != KindRow || len(from.Fields) != len(to.Fields) {
+	case to.Kind == KindRow || to.Kind == KindStructured:
+		if from.Kind != KindRow && from.Kind != KindStructured || len(from.Fields) != len(to.Fields) {
 			return false
 		}
 		for i, f := range from.Fields {
@@ -205,7 +230,7 @@ func castable(from, to Type) bool {
 // storable reports whether INSERT converts a value of one type to a column of the other by itself. A NULL for a column that
 // is NOT NULL is found when it comes.
 func storable(from, to Type) bool {
-	if from.Kind == KindNull || from.Kind == to.Kind && to.Kind <= KindIntervalDayTime {
+	if from.Kind == KindNull || from.Kind == to.Kind && (to.Kind <= KindIntervalDayTime || to.Kind >= KindVariant) {
 		return true
 	}
 	switch {
@@ -227,8 +252,8 @@ func storable(from, to Type) bool {
 		return from.Kind == to.Kind && storable(*from.Elem, *to.Elem)
 	case to.Kind == KindMap:
 		return from.Kind == to.Kind && storable(*from.Key, *to.Key) && storable(*from.Elem, *to.Elem)
-	case to.Kind == KindRow:
-		if from.Kind != KindRow || len(from.Fields) != len(to.Fields) {
+	case to.Kind == KindRow || to.Kind == KindStructured:
+		if from.Kind != to.Kind || from.Class != to.Class || len(from.Fields) != len(to.Fields) {
 			return false
 		}
 		for i, f := range from.Fields {

@@ -34,12 +34,12 @@ var plainTypes = map[string]Type{
 	"BOOLEAN": {Kind: KindBoolean}, "TINYINT": {Kind: KindTinyInt}, "SMALLINT": {Kind: KindSmallInt}, "INT": {Kind: KindInt},
 	"INTEGER": {Kind: KindInt}, "BIGINT": {Kind: KindBigInt}, "FLOAT": {Kind: KindFloat}, "REAL": {Kind: KindFloat},
 	"STRING": {Kind: KindVarChar, Length: MaxLength}, "BYTES": {Kind: KindVarBinary, Length: MaxLength}, "DATE": {Kind: KindDate},
-	"NULL": {Kind: KindNull},
+	"NULL": {Kind: KindNull}, "VARIANT": {Kind: KindVariant}, "BITMAP": {Kind: KindBitmap},
 }
 
 var typeWords = []string{
 	"BOOLEAN", "TINYINT", "SMALLINT", "INT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "DECIMAL", "NUMERIC", "CHAR", "VARCHAR", "STRING", "BINARY",
-	"VARBINARY", "BYTES", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP_LTZ", "INTERVAL", "ARRAY", "MAP", "MULTISET", "ROW", "NULL",
+	"VARBINARY", "BYTES", "DATE", "TIME", "TIMESTAMP", "TIMESTAMP_LTZ", "INTERVAL", "ARRAY", "MAP", "MULTISET", "ROW", "STRUCTURED", "VARIANT", "BITMAP", "NULL",
 }
 
 func (p *parser) baseType() Type {
@@ -92,7 +92,9 @@ func (p *parser) baseType() Type {
 		return Type{Kind: KindMap, Key: &key.Type, Elem: &value.Type}
 	case p.accept("ROW"):
 		return p.rowType()
-	case t.key == "RAW", t.key == "STRUCTURED", t.key == "VARIANT", t.key == "BITMAP":
+	case p.accept("STRUCTURED"):
+		return p.structuredType()
+	case t.key == "RAW":
 		p.refuse(t.Pos, "the type "+t.key, "")
 	}
 	for _, w := range typeWords {
@@ -189,11 +191,29 @@ func (p *parser) rowType() Type {
 	if p.accept(closing) {
 		return t
 	}
+	p.fields(&t, closing)
+	return t
+}
+
+// structuredType reads STRUCTURED<'class', name type, …>.
+func (p *parser) structuredType() Type {
+	p.expect("<")
+	t := Type{Kind: KindStructured, Class: p.text().Value}
+	if p.accept(">") {
+		return t
+	}
+	p.expect(",")
+	p.fields(&t, ">")
+	return t
+}
+
+// fields reads the fields of a type, up to what closes it.
+func (p *parser) fields(t *Type, closing string) {
 	for {
 		name := p.ident()
 		for _, f := range t.Fields {
 			if f.Name == name.Name {
-				p.fail(name.Pos, "", "the ROW has two fields %s", quoteName(clip(name.Name)))
+				p.fail(name.Pos, "", "the %s has two fields %s", t.Kind, quoteName(clip(name.Name)))
 			}
 		}
 		f := Field{Name: name.Name, Type: p.typeName().Type}
@@ -203,7 +223,7 @@ func (p *parser) rowType() Type {
 		t.Fields = append(t.Fields, f)
 		if !p.accept(",") {
 			p.expect(closing)
-			return t
+			return
 		}
 	}
 }

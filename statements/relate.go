@@ -35,7 +35,11 @@ func relateStatement(s Statement, cat Catalog) (out []*Write, bad []*problem) {
 	}
 	one := func(relate func(*relater) *Write) {
 		r := newRelater(cat)
-		if last := caught(func() { out = append(out, relate(r)) }); last != nil {
+		if last := caught(func() {
+			if w := relate(r); w != nil {
+				out = append(out, w)
+			}
+		}); last != nil {
 			r.bad = append(r.bad, last)
 		}
 		bad = append(bad, r.bad...)
@@ -51,11 +55,10 @@ func relateStatement(s Statement, cat Catalog) (out []*Write, bad []*problem) {
 		if n.Query != nil {
 			one(func(r *relater) *Write { return r.created(n.Pos, n.Name, n) })
 		}
+	case *CreateView:
+		one(func(r *relater) *Write { r.viewed(n); return nil })
 	case *CreateMaterialized:
-		one(func(r *relater) *Write {
-			return r.created(n.Pos, n.Name, &CreateTable{Pos: n.Pos, Name: n.Name, Columns: n.Elements.Columns,
-				PrimaryKey: n.Elements.PrimaryKey, Watermark: n.Elements.Watermark, Options: n.Options, Query: n.Query})
-		})
+		one(func(r *relater) *Write { return r.created(n.Pos, n.Name, materialized(n)) })
 	}
 	return out, bad
 }
@@ -64,12 +67,15 @@ func relateStatement(s Statement, cat Catalog) (out []*Write, bad []*problem) {
 type relater struct {
 	resolver
 	ctes  []map[string]*CommonTable
-	views []string // being expanded
+	order map[*CommonTable]int // their places in their WITH
+	views []string             // being expanded
 	ttl   map[string]time.Duration
 	bad   []*problem // what is wrong in outputs and conditions, behind which relating goes on
 }
 
-func newRelater(cat Catalog) *relater { return &relater{resolver: resolver{cat: cat}} }
+func newRelater(cat Catalog) *relater {
+	return &relater{resolver: resolver{cat: cat}, order: map[*CommonTable]int{}}
+}
 
 // item is bind for an output of a SELECT: what is wrong in it is kept, so that the other outputs are looked at too.
 func (r *relater) item(e Expr, s *relScope) Scalar {
@@ -94,13 +100,32 @@ func (r *relater) insert(n *Insert) *Write {
 	t := r.table(n.Table)
 	in := r.query(n.Query, nil)
 	targets := r.targets(n, t)
-	if len(n.Partition) > 0 {
-		targets = targets[:min(len(targets), len(in.Columns()))]
+	for _, p := range n.Partition { // a value in PARTITION is the column's, which the query does not give
+		if p.Value != nil {
+			targets = slices.DeleteFunc(targets, func(i int) bool { return t.Columns[i].Name == p.Column.Name })
+		}
 	}
 	if len(in.Columns()) != len(targets) {
 		typeProblem(n.Query.Pos, "", "the query gives %s, %s takes %d", counted(len(in.Columns()), "column"), quoteName(clip(t.Name)), len(targets))
 	}
+	r.storable(n, t, in.Columns(), targets)
 	return store(n.Pos, t, in, targets)
+}
+
+// storable notes the columns of a query that can not be kept in those of a table, as far as types are known. Whether a value is NULL in a column that
+// is NOT NULL is for the engine to find when it writes.
+func (r *relater) storable(n *Insert, t *Table, out []Column, targets []int) {
+	for i, c := range out {
+		into := t.Columns[targets[i]]
+		if known(c.Type) && known(into.Type) && !storable(c.Type, into.Type) {
+			r.bad = append(r.bad, unfit(itemPos(n.Query, i), i, c.Type, into, t))
+		}
+	}
+	for i, c := range t.Columns {
+		if c.Persisted() && !c.Type.Nullable && known(c.Type) && !slices.Contains(targets, i) && len(n.Partition) == 0 {
+			r.bad = append(r.bad, caught(func() { noValue(n, t, c) }))
+		}
+	}
 }
 
 // store puts the query's columns in the order of the table's persisted columns.
@@ -126,16 +151,35 @@ func store(at Pos, t *Table, in Rel, targets []int) *Write {
 func (r *relater) created(at Pos, name Name, n *CreateTable) *Write {
 	in := r.query(n.Query, nil)
 	t := DeclaredTable(n)
-	var targets []int
 	for _, c := range in.Columns() {
 		i := slices.IndexFunc(t.Columns, func(o TableColumn) bool { return o.Name == c.Name })
-		if i < 0 {
-			i = len(t.Columns)
+		switch {
+		case c.Hidden:
+		case i < 0:
 			t.Columns = append(t.Columns, TableColumn{Name: c.Name, Kind: Physical, Type: c.Type})
+		case t.Columns[i].Kind == Physical && t.Columns[i].Type.Kind == KindInvalid:
+			t.Columns[i].Type = c.Type
 		}
-		targets = append(targets, i)
+	}
+	var targets []int
+	for _, c := range in.Columns() {
+		targets = append(targets, slices.IndexFunc(t.Columns, func(o TableColumn) bool { return o.Name == c.Name }))
 	}
 	return store(at, t, in, targets)
+}
+
+// materialized is a materialized table as the CREATE TABLE … AS that it would be.
+func materialized(n *CreateMaterialized) *CreateTable {
+	return &CreateTable{Pos: n.Pos, Name: n.Name, Columns: n.Elements.Columns, PrimaryKey: n.Elements.PrimaryKey, Watermark: n.Elements.Watermark,
+		Comment: n.Comment, Distribution: n.Distribution, Options: n.Options, Query: n.Query}
+}
+
+// viewed relates the query of a view, and checks the names that it gives the columns.
+func (r *relater) viewed(n *CreateView) {
+	visible := slices.DeleteFunc(slices.Clone(r.query(n.Query, nil).Columns()), func(c Column) bool { return c.Hidden })
+	if len(n.Columns) > 0 && len(n.Columns) != len(visible) {
+		nameProblem(n.Columns[0].Pos, "", "the view names %s; its query has %d", counted(len(n.Columns), "column"), len(visible))
+	}
 }
 
 // DeclaredTable is what CREATE TABLE says, unchecked: for tables of other connectors and functions of the user, which TableOf
@@ -176,8 +220,9 @@ func DeclaredTable(n *CreateTable) *Table {
 // query relates a query, with the outer row that it may refer to where it is correlated.
 func (r *relater) query(q *Query, outer *relScope) Rel {
 	ctes := map[string]*CommonTable{}
-	for _, c := range q.With {
+	for i, c := range q.With {
 		ctes[c.Name.Name] = c
+		r.order[c] = i
 	}
 	r.ctes = append(r.ctes, ctes)
 	defer func() { r.ctes = r.ctes[:len(r.ctes)-1] }()
@@ -252,8 +297,18 @@ func combine(n *SetOperation, left, right Rel) Rel {
 	}
 	c := &Combining{Pos: n.Pos, Op: n.Op, All: n.All, Left: left, Right: right}
 	for i, col := range left.Columns() {
-		col.Time = col.Time && right.Columns()[i].Time && n.All && n.Op == Union
+		of := right.Columns()[i]
+		col.Time = col.Time && of.Time && n.All && n.Op == Union
 		col.Window = nil
+		if known(col.Type) && known(of.Type) {
+			t, ok := commonType(col.Type, of.Type)
+			if !ok {
+				typeProblem(n.Pos, "CAST one of them", "column %d of %s is %s on the left side and %s on the right", i+1, n.Op, typeList([]Type{col.Type}), typeList([]Type{of.Type}))
+			}
+			col.Type = t
+		} else if known(of.Type) {
+			col.Type = Type{}
+		}
 		c.Row = append(c.Row, col)
 	}
 	return c
@@ -277,8 +332,14 @@ func (r *relater) values(n *Values, outer *relScope) Rel {
 		out.Rows = append(out.Rows, row)
 	}
 	if len(out.Rows) > 0 {
-		for i, x := range out.Rows[0] {
-			out.Row = append(out.Row, Column{Name: fmt.Sprintf("EXPR$%d", i), Type: x.Type()})
+		for i := range out.Rows[0] {
+			var types []Type
+			for _, row := range out.Rows {
+				if i < len(row) {
+					types = append(types, row[i].Type())
+				}
+			}
+			out.Row = append(out.Row, Column{Name: fmt.Sprintf("EXPR$%d", i), Type: commonOf(types)})
 		}
 	}
 	return out

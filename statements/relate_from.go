@@ -53,7 +53,7 @@ func (r *relater) tableRef(n *TableRef, outer *relScope) (Rel, string) {
 			continue
 		}
 		saved := r.ctes
-		r.ctes = append(slices.Clone(r.ctes[:i]), earlier(ctes, c))
+		r.ctes = append(slices.Clone(r.ctes[:i]), r.earlier(ctes, c))
 		defer func() { r.ctes = saved }()
 		return renamed(r.query(c.Query, outer), c.Columns), name
 	}
@@ -97,10 +97,10 @@ func (r *relater) tableRef(n *TableRef, outer *relScope) (Rel, string) {
 }
 
 // earlier are the common tables that c may read: those written before it.
-func earlier(ctes map[string]*CommonTable, c *CommonTable) map[string]*CommonTable {
+func (r *relater) earlier(ctes map[string]*CommonTable, c *CommonTable) map[string]*CommonTable {
 	out := map[string]*CommonTable{}
 	for name, other := range ctes {
-		if other.Line < c.Line || other.Line == c.Line && other.Column < c.Column {
+		if r.order[other] < r.order[c] {
 			out[name] = other
 		}
 	}
@@ -193,6 +193,11 @@ func (r *relater) join(n *Join, outer *relScope) (Rel, *relScope) {
 		j.On = append(j.On, scalarConjuncts(r.bind(n.On, both))...)
 	}
 	j.Row = slices.Concat(left.Columns(), right.Columns())
+	for i := range j.Row { // a row without a partner has NULL for the other side
+		if i < len(left.Columns()) && (j.Kind == RightJoin || j.Kind == FullJoin) || i >= len(left.Columns()) && (j.Kind == LeftJoin || j.Kind == FullJoin) {
+			j.Row[i].Type.Nullable, both.columns[i].Type.Nullable = true, true
+		}
+	}
 	j.classify()
 	return j, both
 }

@@ -1,6 +1,7 @@
 package statements
 
 import (
+	"slices"
 	"strconv"
 )
 
@@ -31,8 +32,12 @@ func wholeNumber(l *Literal) (int64, bool) {
 func (r *relater) bind(e Expr, s *relScope) Scalar {
 	if len(s.made) == 0 && len(s.texts) == 0 {
 		var x Scalar
-		if bad := caught(func() { x = r.expr(e, &s.scope) }); bad == nil {
+		bad := caught(func() { x = r.expr(e, &s.scope) })
+		if bad == nil {
 			return x
+		}
+		if bad.rule == RuleType && knownColumns(e, s) {
+			r.bad = append(r.bad, bad)
 		}
 	}
 	return r.loose(e, s)
@@ -59,12 +64,21 @@ func (r *relater) loose(e Expr, s *relScope) Scalar {
 		op.Name = string(n.Op)
 		op.Args = []Scalar{r.loose(n.X, s), r.loose(n.Y, s)}
 		var typed Scalar
-		if caught(func() { typed = r.apply(n, op.Args[0], op.Args[1]) }) == nil {
+		bad := caught(func() { typed = r.apply(n, op.Args[0], op.Args[1]) })
+		a, b := op.Args[0].Type(), op.Args[1].Type()
+		switch {
+		case bad == nil:
 			return typed
+		case bad.rule == RuleType && known(a) && known(b) && n.Op != OpOverlaps && !slices.ContainsFunc(r.bad, func(p *problem) bool { return p.Pos == bad.Pos }):
+			r.bad = append(r.bad, bad)
+		}
+		if !arithmeticOperator(n.Op) {
+			op.Of = Boolean().As(a.Nullable || b.Nullable || !known(a) || !known(b) || nullFields(a) || nullFields(b))
 		}
 		return op
 	case *Cast:
-		op.Name, op.Args, op.Of = "CAST", []Scalar{r.loose(n.X, s)}, n.Type.Type
+		x := r.loose(n.X, s)
+		op.Name, op.Args, op.Of = "CAST", []Scalar{x}, n.Type.Type.As(n.Try || !known(x.Type()) || x.Type().Nullable)
 		return op
 	case *Unary:
 		op.Name = string(n.Op)
@@ -111,7 +125,37 @@ func (r *relater) loose(e Expr, s *relScope) Scalar {
 		}
 		op.Args = append(op.Args, r.loose(c, s))
 	}
+	op.Of = typeOfLoose(e, op.Args)
 	return op
+}
+
+// knownColumns reports whether all columns that an expression names have a type.
+func knownColumns(e Expr, s *relScope) bool {
+	all := true
+	walkExpr(e, func(x Expr) bool {
+		if c, ok := x.(*ColumnName); ok {
+			for _, of := range s.columns {
+				if of.Name == c.Last() || of.Name == c.Parts[0].Name {
+					all = all && known(of.Type)
+				}
+			}
+		}
+		return true
+	})
+	return all
+}
+
+// nullFields reports whether a field of a row may be NULL: OVERLAPS of two is, then.
+func nullFields(t Type) bool {
+	return slices.ContainsFunc(t.Fields, func(f Field) bool { return f.Type.Nullable })
+}
+
+func arithmeticOperator(op Operator) bool {
+	switch op {
+	case OpAdd, OpSub, OpMul, OpDiv, OpMod, OpConcat:
+		return true
+	}
+	return false
 }
 
 func (s *relScope) ref(at Pos, i int) Scalar {
@@ -127,10 +171,10 @@ func (r *relater) looseColumn(n *ColumnName, s *relScope) Scalar {
 			return s.ref(n.Pos, i)
 		}
 		if i := s.find(parts[0].Name, parts[1].Name); i >= 0 {
-			return &Op{Pos: n.Pos, Name: "FIELD", Args: []Scalar{s.ref(n.Pos, i)}}
+			return &Op{Pos: n.Pos, Name: "FIELD", Args: []Scalar{s.ref(n.Pos, i)}, Of: fieldsOf(s.columns[i].Type, parts[2:])}
 		}
 		if i := s.find("", parts[0].Name); i >= 0 {
-			return &Op{Pos: n.Pos, Name: "FIELD", Args: []Scalar{s.ref(n.Pos, i)}}
+			return &Op{Pos: n.Pos, Name: "FIELD", Args: []Scalar{s.ref(n.Pos, i)}, Of: fieldsOf(s.columns[i].Type, parts[1:])}
 		}
 	}
 	return s.column(n)

@@ -215,9 +215,7 @@ func (r *relater) aggregateOf(e Expr, s *relScope) *Aggregate {
 		for _, o := range n.OrderBy {
 			a.Args = append(a.Args, r.bind(o.Expr, s))
 		}
-		if len(a.Args) == 1 || n.Func == "COUNT" {
-			caught(func() { a.Of = aggregateType(n, a, true) })
-		}
+		a.Of = r.aggregateResult(n, a)
 	case *JSONMake:
 		a.Func, filter = n.Func, n.Filter
 		for _, x := range append(slices.Clone(n.Keys), n.Values...) {
@@ -229,6 +227,29 @@ func (r *relater) aggregateOf(e Expr, s *relScope) *Aggregate {
 		a.Filter = r.bind(filter, s)
 	}
 	return a
+}
+
+// aggregateResult is the type of an aggregate function, KindInvalid where it is not known.
+func (r *relater) aggregateResult(n *Call, a *Aggregate) (t Type) {
+	var types []Type
+	for _, x := range a.Args {
+		types = append(types, x.Type())
+	}
+	if n.Func == "COUNT" {
+		return BigInt().NotNull()
+	}
+	if len(n.Of) > 0 || slices.ContainsFunc(types, func(t Type) bool { return !known(t) }) {
+		return Type{}
+	}
+	if of := aggregateTypes[n.Func]; of != nil {
+		return of(types)
+	}
+	if len(a.Args) == 1 && aggregates[n.Func] {
+		if bad := caught(func() { t = aggregateType(n, a, true) }); bad != nil && bad.rule == RuleType {
+			r.bad = append(r.bad, bad)
+		}
+	}
+	return t
 }
 
 // overs adds the OVER aggregations of the outputs and of QUALIFY, one node for each window.

@@ -1,6 +1,7 @@
 package statements
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -168,17 +169,27 @@ func (r *resolver) store(n *Insert, t *Table, c TableColumn, given map[int]int, 
 	i, ok := given[index]
 	if !ok {
 		if !c.Type.Nullable {
-			typeProblem(n.Table.Pos, "name the column, and give it a value", "the column %s of %s is NOT NULL and gets no value", quoteName(clip(c.Name)), quoteName(clip(t.Name)))
+			noValue(n, t, c)
 		}
 		return &Constant{Pos: n.Table.Pos, Of: c.Type}
 	}
 	from := out[i].Type
 	x := Scalar(&ColumnRef{Pos: itemPos(n.Query, i), Index: i, Name: out[i].Name, Of: from})
 	if !storable(from, c.Type) {
-		typeProblem(x.At(), "write CAST(… AS "+c.Type.WithNull().String()+")", "column %d of the query is %s; %s of %s is %s",
-			i+1, typeList([]Type{from}), quoteName(clip(c.Name)), quoteName(clip(t.Name)), typeList([]Type{c.Type}))
+		panic(unfit(x.At(), i, from, c, t))
 	}
 	return castTo(x, c.Type)
+}
+
+// unfit says that the i-th column of a query can not be kept in a table's column.
+func unfit(at Pos, i int, from Type, c TableColumn, t *Table) *problem {
+	return &problem{Pos: at, rule: RuleType, remedy: "write CAST(… AS " + c.Type.WithNull().String() + ")",
+		message: fmt.Sprintf("column %d of the query is %s; %s of %s is %s", i+1, typeList([]Type{from}), quoteName(clip(c.Name)), quoteName(clip(t.Name)), typeList([]Type{c.Type}))}
+}
+
+// noValue throws that an INSERT leaves a column out that can not be NULL.
+func noValue(n *Insert, t *Table, c TableColumn) {
+	typeProblem(n.Table.Pos, "name the column, and give it a value", "the column %s of %s is NOT NULL and gets no value", quoteName(clip(c.Name)), quoteName(clip(t.Name)))
 }
 
 // itemPos is the place of the i-th output of a query, as near as can be told.

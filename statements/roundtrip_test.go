@@ -352,7 +352,7 @@ func leafGen() *rapid.Generator[Expr] {
 func typeGen(depth int) *rapid.Generator[Type] {
 	return rapid.Custom(func(t *rapid.T) Type {
 		sub := func() *Type { x := typeGen(depth-1).Draw(t, "element"); return &x }
-		kind := rapid.IntRange(0, 7).Draw(t, "kind")
+		kind := rapid.IntRange(0, 8).Draw(t, "kind")
 		if depth <= 0 {
 			kind %= 4
 		}
@@ -374,6 +374,8 @@ func typeGen(depth int) *rapid.Generator[Type] {
 			out = Type{Kind: KindMap, Key: sub(), Elem: sub()}
 		case 6:
 			out = Type{Kind: KindMultiset, Elem: sub()}
+		case 7:
+			out = Type{Kind: KindStructured, Class: "it's.a$Class", Fields: []Field{{Name: "a", Type: *sub(), Comment: "b"}}}
 		default:
 			out = Type{Kind: KindRow, Fields: []Field{{Name: "a", Type: *sub(), Comment: "it's"}, {Name: "b c", Type: *sub()}}}
 		}

@@ -14,6 +14,9 @@ func TableOf(p *Parsed) (*Table, []report.Finding) {
 	if !ok {
 		return nil, []report.Finding{p.finding(&problem{Pos: p.Pos, rule: RuleSyntax, message: "this is no CREATE TABLE"})}
 	}
+	if n.Like != nil || n.Query != nil {
+		return TableIn(p, Tables{})
+	}
 	var t *Table
 	if bad := caught(func() { t = tableOf(n) }); bad != nil {
 		return nil, []report.Finding{p.finding(bad)}
@@ -21,47 +24,7 @@ func TableOf(p *Parsed) (*Table, []report.Finding) {
 	return t, nil
 }
 
-func tableOf(n *CreateTable) *Table {
-	t := &Table{Name: n.Name.Last(), Options: map[string]string{}}
-	if n.Comment != nil {
-		t.Comment = n.Comment.Value
-	}
-	for _, c := range n.Columns {
-		addColumn(t, c)
-	}
-	if n.PrimaryKey != nil {
-		t.PrimaryKey = physical(t, n.PrimaryKey.Columns, "the primary key")
-		for i, c := range t.Columns {
-			if slices.Contains(t.PrimaryKey, c.Name) {
-				t.Columns[i].Type = c.Type.NotNull()
-			}
-		}
-	}
-	if d := n.Distribution; d != nil {
-		t.Buckets = d.Buckets
-		t.Distribution = physical(t, d.Columns, "the distribution")
-		for _, c := range d.Columns {
-			if len(t.PrimaryKey) > 0 && !slices.Contains(t.PrimaryKey, c.Name) {
-				nameProblem(c.Pos, "distribute by columns of the primary key", "%s chooses the bucket but is not in the primary key", quoteName(clip(c.Name)))
-			}
-		}
-	}
-	for _, o := range n.Options {
-		checkOption(t, o)
-		t.Options[o.Key] = o.Value
-	}
-	computed(t, n)
-	if n.Watermark != nil {
-		declareWatermark(t, n.Watermark)
-	}
-	if !slices.ContainsFunc(t.Columns, TableColumn.Persisted) {
-		typeProblem(n.Pos, "", "the table has no column that a record holds")
-	}
-	if m := t.Mode(); m == Upsert && len(t.PrimaryKey) == 0 {
-		typeProblem(n.Pos, "declare PRIMARY KEY (…) NOT ENFORCED", "a table with changelog.mode upsert needs a primary key")
-	}
-	return t
-}
+func tableOf(n *CreateTable) *Table { return (&likeness{}).declare(n, nil) }
 
 // metadataKeys are the metadata of a record, and whether an INSERT may write them.
 var metadataKeys = map[string]bool{
@@ -146,7 +109,7 @@ func physical(t *Table, ids []Ident, what string) []string {
 }
 
 // computed resolves the computed columns. They see the other columns but not each other, as in Flink.
-func computed(t *Table, n *CreateTable) {
+func computed(t *Table) {
 	for i := range t.Columns {
 		if t.Columns[i].Kind != Computed {
 			continue
@@ -165,7 +128,7 @@ func computed(t *Table, n *CreateTable) {
 		if c.Kind == Computed {
 			t.Columns[i].Type = c.Value.Type()
 			if c.Value.Type().Kind == KindNull {
-				typeProblem(n.Columns[i].Pos, "CAST it to a type", "the computed column %s has no type", quoteName(clip(c.Name)))
+				typeProblem(c.Expr.At(), "CAST it to a type", "the computed column %s has no type", quoteName(clip(c.Name)))
 			}
 		}
 	}

@@ -36,6 +36,9 @@ const (
 	KindMap
 	KindMultiset
 	KindRow
+	KindStructured // a ROW with the name of a class
+	KindVariant    // a value that knows its own type, as JSON has them
+	KindBitmap
 )
 
 // MaxLength is the length of STRING and BYTES; MaxPrecision is the largest precision of a DECIMAL.
@@ -54,7 +57,8 @@ type Type struct {
 	From, To  Unit    // intervals: the units, To equal to From where there is one
 	Key       *Type   // MAP
 	Elem      *Type   // ARRAY, MULTISET; the value of a MAP
-	Fields    []Field // ROW
+	Fields    []Field // ROW, STRUCTURED
+	Class     string  // STRUCTURED
 }
 
 // Field is a field of a ROW.
@@ -109,7 +113,7 @@ func (t Type) IsInterval() bool    { return t.is(KindIntervalYearMonth, KindInte
 
 // Equal reports whether t and u are the same type, nullability included. Comments of fields do not count.
 func (t Type) Equal(u Type) bool {
-	if t.Kind != u.Kind || t.Nullable != u.Nullable || t.Length != u.Length || t.Precision != u.Precision || t.Scale != u.Scale || t.From != u.From || t.To != u.To {
+	if t.Kind != u.Kind || t.Nullable != u.Nullable || t.Length != u.Length || t.Precision != u.Precision || t.Scale != u.Scale || t.From != u.From || t.To != u.To || t.Class != u.Class {
 		return false
 	}
 	same := func(a, b *Type) bool { return a == nil && b == nil || a != nil && b != nil && a.Equal(*b) }
@@ -146,7 +150,8 @@ var kindNames = map[Kind]string{
 	KindBigInt: "BIGINT", KindFloat: "FLOAT", KindDouble: "DOUBLE", KindDecimal: "DECIMAL", KindChar: "CHAR", KindVarChar: "VARCHAR",
 	KindBinary: "BINARY", KindVarBinary: "VARBINARY", KindDate: "DATE", KindTime: "TIME", KindTimestamp: "TIMESTAMP",
 	KindTimestampLTZ: "TIMESTAMP_LTZ", KindIntervalYearMonth: "INTERVAL", KindIntervalDayTime: "INTERVAL", KindArray: "ARRAY", KindMap: "MAP",
-	KindMultiset: "MULTISET", KindRow: "ROW",
+	KindMultiset: "MULTISET", KindRow: "ROW", KindStructured: "STRUCTURED",
+	KindVariant: "VARIANT", KindBitmap: "BITMAP",
 }
 
 func (k Kind) String() string { return kindNames[k] }
@@ -188,10 +193,14 @@ func (t Type) write(b *strings.Builder) {
 		b.WriteString(", ")
 		t.Elem.write(b)
 		b.WriteByte('>')
-	case KindRow:
-		b.WriteString("ROW<")
+	case KindRow, KindStructured:
+		b.WriteString(t.Kind.String())
+		b.WriteByte('<')
+		if t.Kind == KindStructured {
+			b.WriteString(quoteString(t.Class))
+		}
 		for i, f := range t.Fields {
-			if i > 0 {
+			if i > 0 || t.Kind == KindStructured {
 				b.WriteString(", ")
 			}
 			b.WriteString(quoteName(f.Name))

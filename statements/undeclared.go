@@ -2,6 +2,7 @@ package statements
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 )
@@ -9,8 +10,12 @@ import (
 // RuleUndeclared is the rule under which tables are reported that the catalog does not know. Nothing is wrong with the statement.
 const RuleUndeclared = "sql/undeclared-table"
 
-// Undeclared says which tables a statement reads or writes that the catalog does not know, each once, where it stands first.
-func Undeclared(p *Parsed, cat Catalog) []report.Finding {
+// RuleSchema is the rule under which topics are reported whose schemas tell no columns.
+const RuleSchema = "sql/schema"
+
+// Undeclared says which tables a statement reads or writes that the catalog does not know, each once, where it stands first. unread has the reason of
+// those that are topics with schemas, which would tell their columns if they could be read.
+func Undeclared(p *Parsed, cat Catalog, unread map[string]string) []report.Finding {
 	var found []report.Finding
 	seen := map[string]bool{}
 	look := func(n Name) {
@@ -19,6 +24,13 @@ func Undeclared(p *Parsed, cat Catalog) []report.Finding {
 			return
 		}
 		seen[name] = true
+		if why := unread[name]; why != "" {
+			f := p.src.finding(RuleSchema, n.Pos, why, "register what the schema refers to, or declare the table by CREATE TABLE")
+			f.Severity = report.High
+			f.Why = "the engine can not infer the table either, and refuses the statement; its names and types are not checked here"
+			found = append(found, f)
+			return
+		}
 		remedy := "add its CREATE TABLE (SHOW CREATE TABLE prints it)"
 		if lister, ok := cat.(interface{ Names() []string }); ok {
 			if meant := nearest(name, lister.Names()); meant != "" {
@@ -30,13 +42,38 @@ func Undeclared(p *Parsed, cat Catalog) []report.Finding {
 		f.Why = "its columns, key and watermark are not known, so names and types are not checked, and the default watermark is taken for its horizon"
 		found = append(found, f)
 	}
-	if n, ok := p.Statement.(*Insert); ok {
+	switch n := p.Statement.(type) {
+	case *Insert:
 		look(n.Table)
+	case *StatementSet:
+		for _, i := range n.Inserts {
+			look(i.Table)
+		}
 	}
 	for _, t := range readTables(p.Statement) {
 		look(t.Name)
 	}
+	if base, ok := like(p.Statement); ok {
+		look(base)
+	}
 	return found
+}
+
+// NamedTables are the tables that a statement names: those that it reads, writes, or makes another like.
+func NamedTables(p *Parsed) []string {
+	out := slices.Concat(Reads(p.Statement), Writes(p.Statement))
+	if base, ok := like(p.Statement); ok {
+		out = append(out, base.Last())
+	}
+	return out
+}
+
+// Typed reports whether all columns of the tables that a statement names have a type: those of CREATE TABLE … AS may have none.
+func Typed(p *Parsed, cat Catalog) bool {
+	return !slices.ContainsFunc(NamedTables(p), func(name string) bool {
+		t, ok := cat.Table(name)
+		return ok && slices.ContainsFunc(t.Columns, func(c TableColumn) bool { return !known(c.Type) })
+	})
 }
 
 // RuleNoTopic is the rule under which tables are reported that no topic backs.

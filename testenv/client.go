@@ -23,7 +23,7 @@ type User struct {
 // Client is a client of the region with opts over these defaults: the region's address and, where it has users and opts have
 // no SASL, its first super user. The caller closes it.
 func (r *Region) Client(opts ...kgo.Opt) (*kgo.Client, error) {
-	own := []kgo.Opt{kgo.SeedBrokers(r.Bootstrap...), kgo.MetadataMinAge(50 * time.Millisecond)}
+	own := []kgo.Opt{kgo.SeedBrokers(r.Bootstrap...), kgo.MetadataMinAge(50 * time.Millisecond), kgo.DisableClientMetrics()}
 	if r.tls != nil {
 		own = append(own, kgo.DialTLSConfig(r.tls))
 	}

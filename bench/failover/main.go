@@ -1,7 +1,8 @@
 //go:build unix
 
 // Command failover measures, on two Apache Kafka brokers that it starts, how long an unplanned failover takes with 1, 20 and 100
-// statements to be brought up, and where the time goes. The primary is killed with SIGKILL first. It prints a table in Markdown.
+// statements to be brought up, and where the time goes (the primary is killed with SIGKILL first); then a planned one of many partitions and
+// statements, ended in the middle and resumed, and a check of two regions of many topics. It prints tables in Markdown.
 //
 //	go run ./bench/failover -statements 1,20,100
 package main
@@ -37,6 +38,7 @@ import (
 func main() {
 	counts := flag.String("statements", "1,20,100", "how many statements, one failover each")
 	records := flag.Int("records", 100_000, "in the mirrored topic")
+	large := flag.Bool("large", true, "measure the planned failover of 1,000 partitions and 100 statements, and the check of 2,000 topics, as well")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -45,6 +47,17 @@ func main() {
 		n, err := strconv.Atoi(text)
 		if err == nil {
 			err = one(ctx, n, *records)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "bench/failover:", err)
+			os.Exit(1)
+		}
+	}
+	if *large {
+		fmt.Println("\n| runs over many things | took | of it |\n|---|--:|---|")
+		err := planned(ctx, 1000, 100, *records)
+		if err == nil {
+			err = checked(ctx, 2000)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, "bench/failover:", err)
@@ -75,7 +88,7 @@ func one(ctx context.Context, n, records int) (err error) {
 		return err
 	}
 	defer stop()
-	declared, err := declare(env, dir, url, n)
+	declared, err := declare(env, dir, url, n, "")
 	if err != nil {
 		return err
 	}
@@ -185,7 +198,7 @@ func serve(ctx context.Context, r *testenv.Region) (url string, stop func(), err
 }
 
 // declare writes the topology and n statements, half of them filters, half sums per minute.
-func declare(env *testenv.Env, dir, engine string, n int) (*plans.Declared, error) {
+func declare(env *testenv.Env, dir, engine string, n int, topics string) (*plans.Declared, error) {
 	if err := os.Mkdir(filepath.Join(dir, "sql"), 0o755); err != nil {
 		return nil, err
 	}
@@ -210,10 +223,10 @@ regions:
   east: {kafka: {bootstrap: [%q]}, registry: {url: %q}}
   west: {kafka: {bootstrap: [%q]}, registry: {url: %q}, engine: {backend: bundled, url: %q}}
 links:
-  - {name: east-west, from: east, to: west, topics: {include: [orders]}, subjects: {include: ["orders-.*"]}}
+  - {name: east-west, from: east, to: west, topics: {include: [orders%s]}, subjects: {include: ["orders-.*"]}}
 pipelines:
   - {name: bench, statements: ["sql/*.sql"]}
-`, env.East.Bootstrap[0], env.East.Registry, env.West.Bootstrap[0], env.West.Registry, engine)
+`, env.East.Bootstrap[0], env.East.Registry, env.West.Bootstrap[0], env.West.Registry, engine, topics)
 	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
 		return nil, err
 	}

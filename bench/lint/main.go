@@ -52,7 +52,7 @@ func bench(n, topics, partitions int) error {
 	if err != nil {
 		return err
 	}
-	rep := dr.Lint("bench", []*plans.Declared{d}, found, "")
+	rep := dr.Lint("bench", []*plans.Declared{d}, found, "", nil)
 	if err := render.Human(io.Discard, *rep); err != nil {
 		return err
 	}

@@ -129,7 +129,7 @@ func (a *app) cli() *cli.App {
 		ErrWriter:   a.stderr,
 		Description: description,
 		Commands: []*cli.Command{
-			a.demoCommand(), a.initCommand(), a.statusCommand(), a.checkCommand(), a.planCommand(), a.runbookCommand(), a.applyCommand(), a.failoverCommand(), a.resumeCommand(), a.runsCommand(), a.fenceCommand(),
+			a.demoCommand(), a.initCommand(), a.statusCommand(), a.checkCommand(), a.planCommand(), a.runbookCommand(), a.applyCommand(), a.failoverCommand(), a.drillCommand(), a.resumeCommand(), a.runsCommand(), a.fenceCommand(),
 			a.verifyCommand(), a.linkCommand(), a.lintCommand(), a.statementCommand(), a.engineCommand(), a.scheduleCommand(), a.serveCommand(), a.schemaCommand(), a.helpCommand(),
 			{Name: "version", Hidden: true, Action: func(c *cli.Context) error { cli.ShowVersion(c); return nil }},
 		},

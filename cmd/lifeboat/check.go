@@ -91,9 +91,9 @@ func (a *app) checkOffline(c *cli.Context) error {
 	}
 	rep := dr.CheckOffline(declared, findings, time.Now())
 	if path := c.String("catalog"); path != "" {
-		s, err := readSnapshot(path)
+		s, err := openSnapshot(path)
 		if err != nil {
-			return withHint{fmt.Errorf("reading the snapshot %s: %w", path, err), "write one with access to both regions: lifeboat check --save-catalog " + path}
+			return err
 		}
 		if rep, err = dr.CheckSnapshot(c.Context, declared, findings, s, c.String("link"), c.Duration("max-age"), time.Now()); err != nil {
 			return err
@@ -105,13 +105,16 @@ func (a *app) checkOffline(c *cli.Context) error {
 	return outcome(rep)
 }
 
-func readSnapshot(path string) (*plans.Snapshot, error) {
+func openSnapshot(path string) (*plans.Snapshot, error) {
 	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		defer f.Close()
+		var s *plans.Snapshot
+		if s, err = plans.ReadSnapshot(bufio.NewReader(f)); err == nil {
+			return s, nil
+		}
 	}
-	defer f.Close()
-	return plans.ReadSnapshot(bufio.NewReader(f))
+	return nil, withHint{fmt.Errorf("reading the snapshot %s: %w", path, err), "write one with access to both regions: lifeboat check --save-catalog " + path}
 }
 
 func writeSnapshot(path string, s *plans.Snapshot) error {

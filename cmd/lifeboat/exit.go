@@ -95,6 +95,7 @@ func explain(err error) (code int, hint string) {
 		held        *dr.LeaseHeldError
 		interrupted *dr.InterruptedError
 		step        *dr.StepError
+		paused      *dr.PausedError
 		blocked     *dr.BlockedError
 		stale       *plans.StaleError
 		secret      *plans.MissingSecretError
@@ -130,10 +131,14 @@ func explain(err error) (code int, hint string) {
 		return exitPartWay, or("lifeboat resume " + interrupted.Run)
 	case errors.As(err, &stale):
 		return exitStale, or("plan again: lifeboat plan failover -o plan.json")
+	case errors.As(err, &unreachable) && errors.As(err, &step):
+		return exitUnreachable, or(fmt.Sprintf("lifeboat resume %s when %s answers; a planned failover whose primary is lost goes on without it: lifeboat resume --unplanned %s", step.Run, unreachable.Region, step.Run))
 	case errors.As(err, &unreachable):
 		return exitUnreachable, or("check regions." + unreachable.Region + ".kafka.bootstrap in lifeboat.yaml, the network, and the brokers")
 	case errors.As(err, &registry):
 		return exitUnreachable, or("check registry.url of both regions in lifeboat.yaml, the network, and the registries")
+	case errors.As(err, &paused):
+		return exitPartWay, or("lifeboat resume " + paused.Run)
 	case errors.As(err, &step):
 		return exitPartWay, or("lifeboat resume " + step.Run)
 	case errors.As(err, &blocked):

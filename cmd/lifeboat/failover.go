@@ -22,6 +22,8 @@ writable, group positions are in place, and the pipeline's statements are starte
 
 A run that stops part-way is gone on with by "lifeboat resume", by anybody, on any machine.
 
+With --manual every phase waits for a yes; with --until a step and what it needs are done, and no more.
+
    lifeboat failover --unplanned --dry-run                   only show the plan
    lifeboat failover --unplanned                             show it, ask, carry it out
    lifeboat failover --planned --yes --report report.html    do not ask; keep the report`,
@@ -54,17 +56,20 @@ func (a *app) applyCommand() *cli.Command {
 		if err != nil {
 			return err
 		}
-		if p.Operation != plans.OpFailover {
+		if p.Operation != plans.OpFailover && p.Operation != plans.OpDrill {
 			return withHint{fmt.Errorf("%s is a plan for a %s, which apply does not carry out", c.Args().First(), p.Operation), "lifeboat link run"}
 		}
 		again := "plan again: lifeboat plan failover --unplanned -o " + c.Args().First()
-		if p.Planned {
+		switch {
+		case p.Drill != nil:
+			again = "plan again: lifeboat plan drill -o " + c.Args().First()
+		case p.Planned:
 			again = "plan again: lifeboat plan failover --planned -o " + c.Args().First()
 		}
 		return a.world(c, func(ctx context.Context, w *dr.World) error {
 			err := a.carryOut(c, p, func() (*report.Report, error) { return dr.Apply(ctx, w, p) })
 			var stale *plans.StaleError
-			if errors.As(err, &stale) {
+			if errors.As(err, &stale) || errors.Is(err, dr.ErrOver) {
 				return withHint{err, again}
 			}
 			return err
@@ -78,11 +83,25 @@ func (a *app) resumeCommand() *cli.Command {
 		Description: `The journal is in the surviving region: any machine with the topology can go on. Every step looks first whether
 its goal is reached; nothing is done twice. A holder that is alive is not taken over.
 
+A planned failover whose primary dies on the way goes on without it with --unplanned: the plan of that is
+shown, what can not be drained any more is counted as lost, and what is done stays done.
+
    lifeboat resume
-   lifeboat resume 20261123-025219-c2ce`,
-		Flags: a.journalFlags(&cli.BoolFlag{Name: "fenced", Usage: "a manual fence stands: the writers are stopped"}),
+   lifeboat resume 20261123-025219-c2ce
+   lifeboat resume --unplanned`,
+		Flags: a.journalFlags(a.runFlags(&cli.BoolFlag{Name: "unplanned", Usage: "the primary of a planned failover is lost: go on without it"})...),
 	}, 1, func(c *cli.Context) error {
 		return a.world(c, func(ctx context.Context, w *dr.World) error {
+			if c.Bool("unplanned") {
+				run, p, err := dr.Switch(ctx, w, c.Args().First())
+				if err != nil {
+					return err
+				}
+				return a.carryOut(c, p, func() (*report.Report, error) { return dr.ResumeAs(ctx, w, run, p) })
+			}
+			if c.Bool("dry-run") {
+				return usageError{withHint{errors.New("a run goes on along the plan that it has: --dry-run is for --unplanned"), "lifeboat runs show"}}
+			}
 			rep, err := dr.Resume(ctx, w, c.Args().First())
 			return a.ended(c, rep, err)
 		})
@@ -94,6 +113,8 @@ func (a *app) runFlags(own ...cli.Flag) []cli.Flag {
 		&cli.BoolFlag{Name: "yes", Aliases: []string{"y"}, Usage: "do not ask"},
 		&cli.BoolFlag{Name: "dry-run", Usage: "compute and show, do not execute"},
 		&cli.BoolFlag{Name: "fenced", Usage: "a manual fence stands: the writers are stopped"},
+		&cli.BoolFlag{Name: "manual", Usage: "ask before each phase; a no stops the run there, and resume goes on"},
+		&cli.StringFlag{Name: "until", Usage: "do `STEP` with what it needs, then stop; resume goes on"},
 	)
 }
 
@@ -125,6 +146,9 @@ func (a *app) ended(c *cli.Context, rep *report.Report, err error) error {
 	if rep != nil {
 		if werr := a.emit(c, rep); werr != nil {
 			return errors.Join(err, werr)
+		}
+		if err == nil {
+			return outcome(rep)
 		}
 	}
 	return err

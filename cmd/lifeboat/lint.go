@@ -34,6 +34,7 @@ among the files are the catalogue. Exit status 3 where a finding is as severe as
    lifeboat lint --pattern active-active --fail-on high lifeboat.yaml
    lifeboat lint --dialect ccloud-2025-09 sql
    lifeboat lint --format sarif sql > lifeboat.sarif            for code review
+   lifeboat lint --catalog catalog.json sql                   topics with schemas are tables
    lifeboat lint --graph dot sql | dot -Tsvg > pipeline.svg
    lifeboat lint --explain D06`,
 		Flags: []cli.Flag{
@@ -41,6 +42,7 @@ among the files are the catalogue. Exit status 3 where a finding is as severe as
 			&cli.StringFlag{Name: "pattern", Usage: "how the regions share the work: active-active or active-passive; default: as the topology says, or active-passive"},
 			dialectFlag(),
 			&cli.StringFlag{Name: "explain", Usage: "explain a `RULE`, such as D06, with a wrong and a right example; \"all\" lists the rules"},
+			&cli.StringFlag{Name: "catalog", Usage: "take the columns of tables that nobody declares from the topics and schemas in the snapshot `FILE`, which lifeboat check --save-catalog writes", TakesFile: true},
 			&cli.StringFlag{Name: "graph", Usage: "write topics and statements as a graph instead of the report: `FORM` dot, mermaid or svg"},
 			formatFlag(), reportFlag(),
 		},
@@ -75,7 +77,15 @@ among the files are the catalogue. Exit status 3 where a finding is as severe as
 		if err := inDialect(c, declared...); err != nil {
 			return err
 		}
-		rep := dr.Lint("lint of "+strings.Join(shortened(c.Args().Slice()), " "), declared, found, failOn)
+		var seen *plans.Observed
+		if path := c.String("catalog"); path != "" {
+			s, err := openSnapshot(path)
+			if err != nil {
+				return err
+			}
+			seen = s.Observed
+		}
+		rep := dr.Lint("lint of "+strings.Join(shortened(c.Args().Slice()), " "), declared, found, failOn, seen)
 		if err := a.write(rep, out, files); err != nil {
 			return err
 		}

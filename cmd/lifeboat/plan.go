@@ -31,30 +31,7 @@ func (a *app) planCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			if path := c.String("out"); path != "" {
-				if err := writePlan(path, p); err != nil {
-					return err
-				}
-				then := "carry it out with: lifeboat apply " + path
-				switch {
-				case report.Blocked(p.Findings):
-					then = "it is blocked, see its findings"
-				case op == plans.OpLink:
-					then = "carry it out with: lifeboat link run"
-				}
-				fmt.Fprintf(a.stderr, "plan written to %s; %s\n", path, then)
-			}
-			rep := dr.PlanReport(p)
-			if err := a.emit(c, rep); err != nil {
-				return err
-			}
-			if err := outcome(rep); err != nil {
-				return err
-			}
-			if c.Bool("detailed-exitcode") && len(p.Steps) > 0 {
-				return status(exitPending)
-			}
-			return nil
+			return a.showPlan(c, p)
 		})
 	}
 	return a.group(&cli.Command{
@@ -71,10 +48,52 @@ func (a *app) planCommand() *cli.Command {
 					}
 					return show(c, plans.OpFailover, plans.Options{Planned: planned, Pipeline: c.String("pipeline")})
 				}),
+			a.command(&cli.Command{Name: "drill", Usage: "rehearse a failover",
+				Description: "   lifeboat plan drill\n   lifeboat plan drill --scenario late-link --behind 10m",
+				Flags:       a.flags(append(own, drillFlags()...)...)}, 1,
+				func(c *cli.Context) error {
+					return a.world(c, func(ctx context.Context, w *dr.World) error {
+						ctx, stop := a.untilInterrupted(ctx)
+						defer stop()
+						p, err := a.planDrill(ctx, c, w)
+						if err != nil {
+							return err
+						}
+						return a.showPlan(c, p)
+					})
+				}),
 			a.command(&cli.Command{Name: "link", Usage: "mirror one region into another", Flags: a.flags(own...)}, 0,
 				func(c *cli.Context) error { return show(c, plans.OpLink, plans.Options{}) }),
 		},
 	})
+}
+
+// showPlan writes a plan to where it is wanted, and shows it.
+func (a *app) showPlan(c *cli.Context, p *plans.Plan) error {
+	if path := c.String("out"); path != "" {
+		if err := writePlan(path, p); err != nil {
+			return err
+		}
+		then := "carry it out with: lifeboat apply " + path
+		switch {
+		case report.Blocked(p.Findings):
+			then = "it is blocked, see its findings"
+		case p.Operation == plans.OpLink:
+			then = "carry it out with: lifeboat link run"
+		}
+		fmt.Fprintf(a.stderr, "plan written to %s; %s\n", path, then)
+	}
+	rep := dr.PlanReport(p)
+	if err := a.emit(c, rep); err != nil {
+		return err
+	}
+	if err := outcome(rep); err != nil {
+		return err
+	}
+	if c.Bool("detailed-exitcode") && len(p.Steps) > 0 {
+		return status(exitPending)
+	}
+	return nil
 }
 
 func kindFlags() []cli.Flag {

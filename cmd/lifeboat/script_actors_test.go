@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"syscall"
@@ -20,6 +21,10 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sr"
+
+	"github.com/lifeboat-dr/lifeboat/engine"
+	"github.com/lifeboat-dr/lifeboat/engine/rest"
+	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
 // What applications and administrators do in scripts.
@@ -53,7 +58,7 @@ func (s *stage) orders(args []string) error {
 	if err := s.topic([]string{args[0], args[1], "3", "retention.ms=864000000"}); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return err
 	}
-	ss, err := s.create(args[0], args[1]+"-value", orderSchema)
+	ss, err := s.create(args[0], args[1]+"-value", sr.Schema{Schema: orderSchema})
 	if err != nil {
 		return err
 	}
@@ -114,16 +119,23 @@ func (s *stage) consume(args []string) error {
 	return cl.CommitUncommittedOffsets(s.ctx)
 }
 
-func (s *stage) create(region, subject, schema string) (sr.SubjectSchema, error) {
+func (s *stage) create(region, subject string, schema sr.Schema) (sr.SubjectSchema, error) {
 	cl, err := s.registryClient(region)
 	if err != nil {
 		return sr.SubjectSchema{}, err
 	}
-	return cl.CreateSchema(s.ctx, subject, sr.Schema{Schema: schema})
+	return cl.CreateSchema(s.ctx, subject, schema)
 }
 
 func (s *stage) register(args []string) error {
-	_, err := s.create(args[0], args[1], s.ts.ReadFile(args[2]))
+	schema := sr.Schema{Schema: s.ts.ReadFile(args[2])}
+	switch filepath.Ext(args[2]) {
+	case ".proto":
+		schema.Type = sr.TypeProtobuf
+	case ".json":
+		schema.Type = sr.TypeJSON
+	}
+	_, err := s.create(args[0], args[1], schema)
 	return err
 }
 
@@ -283,5 +295,35 @@ func (s *stage) held([]string) error {
 
 func (s *stage) release([]string) error {
 	s.waiting.once.Do(func() { close(s.waiting.released) })
+	return nil
+}
+
+// statements starts the declared statements in a region, as whoever runs the pipeline has.
+func (s *stage) statements(args []string) error {
+	rows, err := number(args[1])
+	if err != nil {
+		return err
+	}
+	declared, _, err := plans.Load(os.ReadFile, s.ts.MkAbs("lifeboat.yaml"), time.Now())
+	if err != nil {
+		return err
+	}
+	b := rest.NewClient("http://"+s.engines[args[0]], "lifeboat", args[0], "", "", http.DefaultClient)
+	for _, st := range declared.Statements {
+		created, err := b.Create(s.ctx, engine.Spec{Name: st.Name, SQL: st.SQL})
+		if errors.Is(err, engine.ErrExists) {
+			created, err = b.Get(s.ctx, st.Name)
+		}
+		if err != nil {
+			return err
+		}
+		for deadline := time.Now().Add(20 * time.Second); created.Phase != engine.Completed; time.Sleep(10 * time.Millisecond) {
+			if p, err := b.Progress(s.ctx, st.Name); err == nil && p.RowsIn >= int64(rows) {
+				break
+			} else if time.Now().After(deadline) {
+				return fmt.Errorf("statement %s has read %d rows of %d: %v", st.Name, p.RowsIn, rows, err)
+			}
+		}
+	}
 	return nil
 }

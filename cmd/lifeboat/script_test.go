@@ -40,6 +40,7 @@ import (
 //	readonly REGION                      sets $REGION_READONLY, the registry behind a proxy that forbids every change
 //	register REGION SUBJECT FILE         registers a schema
 //	registry REGION stop|start           takes the registry away, and gives it back
+//	statements REGION ROWS               starts those of lifeboat.yaml there, and waits until each has read so many rows
 //	holds REGION TOPIC N                 waits until a topic's log ends add up to N
 //	hold REGION TOPIC                    lets the next creation of a topic hang
 //	held                                 waits until it does
@@ -51,7 +52,7 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"produce": cmd(3, (*stage).produce), "consume": cmd(4, (*stage).consume), "register": cmd(3, (*stage).register),
 	"registry": cmd(2, (*stage).registry), "holds": cmd(3, (*stage).holds), "hold": cmd(2, (*stage).hold),
 	"held": cmd(0, (*stage).held), "answers": cmd(1, (*stage).answers), "shows": cmd(2, (*stage).shows), "tells": cmd(2, (*stage).tells), "terminate": cmd(0, (*stage).terminate), "readonly": cmd(1, (*stage).readonly), "release": cmd(0, (*stage).release),
-	"spoil": cmd(2, (*stage).spoil),
+	"spoil": cmd(2, (*stage).spoil), "statements": cmd(2, (*stage).statements),
 }
 
 type stageKey struct{}

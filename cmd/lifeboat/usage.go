@@ -12,7 +12,7 @@ import (
 
 // notYet are the verbs that people will look for and that this version does not have, with what to do instead.
 var notYet = map[string]string{
-	"failback": "", "migrate": "", "drill": "",
+	"failback": "", "migrate": "",
 	"runbook": "`lifeboat plan failover --unplanned` prints the steps", "status": "lifeboat link status",
 	"sql": "", "statement create": "", "statement list": "", "statement describe": "", "statement stop": "", "statement resume": "",
 	"statement delete": "", "statement exceptions": "",

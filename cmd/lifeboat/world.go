@@ -70,7 +70,11 @@ func (a *app) world(c *cli.Context, run func(ctx context.Context, w *dr.World) e
 }
 
 func (a *app) options(c *cli.Context) dr.Options {
-	return dr.Options{
+	var gate func(context.Context, string) (bool, error)
+	if c.Bool("manual") {
+		gate = func(_ context.Context, question string) (bool, error) { return a.confirm(question) }
+	}
+	return dr.Options{Until: c.String("until"), Gate: gate,
 		Log: a.logger(c), Timeout: c.Duration("timeout"), StateDir: c.String("state-dir"), Interrupted: a.interrupted, Events: a.event,
 		Hooks: a.hooks, LeaseTTL: a.timing.leaseTTL, Renewal: a.timing.renewal, Still: a.timing.still,
 		Confirm: func(_ context.Context, question string) (bool, error) {

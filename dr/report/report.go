@@ -49,6 +49,7 @@ type Report struct {
 	Start   time.Time `json:"start,omitzero"`
 	End     time.Time `json:"end,omitzero"`
 
+	Drill      *Drill      `json:"drill,omitempty"`
 	Checks     []Check     `json:"checks,omitempty"`
 	Steps      []Step      `json:"steps,omitempty"`
 	Findings   []Finding   `json:"findings,omitempty"`
@@ -65,6 +66,18 @@ type Report struct {
 	FailOn     Severity    `json:"fail_on,omitempty"` // findings as severe as this fail the report; "" = block
 	Text       string      `json:"text,omitempty"`    // a document that is the result itself, such as a plan's rendering
 	Next       []string    `json:"next,omitempty"`    // what to type or do next, most useful first
+}
+
+// Drill is what an auditor asks of a rehearsal first.
+type Drill struct {
+	Name     string    `json:"name,omitempty"` // as declared; "" of one that is not
+	Scenario string    `json:"scenario"`       // in words
+	Scope    string    `json:"scope"`          // pipelines, topics, statements
+	Who      string    `json:"who"`            // user@host
+	Target   string    `json:"target"`         // the objectives
+	Actual   string    `json:"actual"`         // what was measured
+	Last     string    `json:"last,omitempty"` // how the one before it ended
+	NextDue  time.Time `json:"next_due,omitzero"`
 }
 
 // Check is one question asked of the files or the regions, with its answer.

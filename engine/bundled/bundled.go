@@ -66,6 +66,9 @@ type Engine struct {
 	statements map[string]*statement
 	creating   map[string]chan struct{} // by name; closed when that is over
 	closed     bool
+
+	opening   sync.Mutex // guards sandboxes, and is held while one is opened or ended
+	sandboxes map[string]*sandbox
 }
 
 var (
@@ -85,7 +88,7 @@ func Open(ctx context.Context, o Options) (*Engine, error) {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	e := &Engine{opts: o, log: o.Log.With("region", o.Region), statements: map[string]*statement{}, creating: map[string]chan struct{}{}}
+	e := &Engine{opts: o, log: o.Log.With("region", o.Region), statements: map[string]*statement{}, creating: map[string]chan struct{}{}, sandboxes: map[string]*sandbox{}}
 	registry, err := catalog.OpenRegistry(o.RegistryURL, o.RegistryUser, o.RegistryPassword, o.RegistryTransport)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", o.Region, err)
@@ -162,6 +165,11 @@ func (e *Engine) Close(ctx context.Context) error {
 	e.closed = true
 	all := slices.Collect(maps.Values(e.statements))
 	e.mu.Unlock()
+	e.opening.Lock()
+	for _, s := range e.sandboxes {
+		_ = s.Close(ctx) // of ctx alone, which is told below
+	}
+	e.opening.Unlock()
 	for _, s := range all {
 		s.leave()
 	}
@@ -213,6 +221,8 @@ func (e *Engine) Stop(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := e.toTheEnd(ctx)
+	defer cancel()
 	return s.stop(ctx)
 }
 
@@ -228,6 +238,8 @@ func (e *Engine) Resume(ctx context.Context, name string) error {
 	if closed {
 		return fmt.Errorf("%s: the engine is closed", e.opts.Region)
 	}
+	ctx, cancel := e.toTheEnd(ctx)
+	defer cancel()
 	return s.resume(ctx)
 }
 
@@ -238,7 +250,20 @@ func (e *Engine) Delete(ctx context.Context, name string) error {
 	if err != nil {
 		return err
 	}
+	ctx, cancel := e.toTheEnd(ctx)
+	defer cancel()
 	return s.delete(ctx)
+}
+
+// toTheEnd is for what is done to a statement: what is begun is ended, though whoever asked for it may have gone. A write of the region's topics that
+// is called off in the middle would be in the way of the next.
+func (e *Engine) toTheEnd(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createWithin)
+	stop := context.AfterFunc(e.ctx, cancel)
+	return ctx, func() {
+		stop()
+		cancel()
+	}
 }
 
 // Progress implements engine.Backend.

@@ -38,10 +38,8 @@ func (e *Engine) Create(ctx context.Context, spec engine.Spec) (engine.Statement
 		return engine.Statement{}, err
 	}
 	defer release()
-	// What is begun is ended, though whoever asked for it may have gone: half of it would be in the way of who asks again.
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), createWithin)
+	ctx, cancel := e.toTheEnd(ctx)
 	defer cancel()
-	defer context.AfterFunc(e.ctx, cancel)()
 	st, err := e.create(ctx, spec)
 	switch {
 	case err == nil || ctx.Err() == nil:
@@ -106,7 +104,7 @@ func (e *Engine) create(ctx context.Context, spec engine.Spec) (st engine.Statem
 	return shown, nil
 }
 
-// createWithin bounds the creation of a statement.
+// createWithin bounds the creation of a statement, and what else is done to one.
 const createWithin = time.Minute
 
 // claim takes a statement's name, and waits for another who is creating one of that name. It is refused where there is one.

@@ -48,7 +48,7 @@ func checkProperties(properties map[string]string) error {
 				return &engine.InvalidError{Message: fmt.Sprintf("property %q: %v", key, err)}
 			}
 		case ok, slices.ContainsFunc(free, func(p string) bool { return strings.HasPrefix(key, p) }):
-		case strings.HasPrefix(key, engine.PropStart):
+		case strings.HasPrefix(key, engine.PropStart), strings.HasPrefix(key, engine.PropHold):
 			if err := offsets(value); err != nil {
 				return &engine.InvalidError{Message: fmt.Sprintf("property %q: %v", key, err)}
 			}

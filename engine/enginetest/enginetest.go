@@ -53,6 +53,7 @@ func Run(t *testing.T, subject func(t *testing.T) Subject) {
 		{"StartOffsets", testStartOffsets},
 		{"StartupModes", testStartupModes},
 		{"Suppression", testSuppression},
+		{"Hold", testHold},
 		{"BadRecord", testBadRecord},
 		{"TimestampColumn", testTimestampColumn},
 		{"Progress", testProgress},

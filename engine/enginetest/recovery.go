@@ -147,3 +147,37 @@ func testSuppression(t *testing.T, s *suite) {
 	s.await(t, s.Name("rebuilt"), engine.Completed)
 	s.expect(t, out, minutesOf(0, 600, after, anyTime))
 }
+
+// An input that is held is read to there and no further, its windows stay open, and the statement runs on, also after a restart.
+func testHold(t *testing.T, s *suite) {
+	in, out, sql := s.minutes(t)
+	s.fill(t, in, 0, 301) // one a second, by turns in both partitions
+	const held = "partition:0,offset:100;partition:1,offset:100"
+	name := s.Name("held")
+	s.create(t, name, sql, engine.PropHold+in, held, "sql.tables.scan.idle-timeout", "20 ms") // what is held is not idle
+	last := int64(1_700_000_000_000 + 198*1000)                                               // of the slower partition
+	open := last - 180 - (last-180+1)%60_000 + 1                                              // start of the window that its watermark leaves open
+	look := func() {
+		t.Helper()
+		s.committedAtLeast(t, name, 200)
+		s.await(t, name, engine.Running)
+		s.expect(t, out, minutesOf(0, 200, 0, open))
+		p, err := s.Backend.Progress(t.Context(), name)
+		if err != nil || p.RowsIn != 200 || p.Offsets[in][0] != 100 || p.Offsets[in][1] != 100 {
+			t.Errorf("progress %+v, %v", p, err)
+		}
+	}
+	look()
+	if s.Restart != nil {
+		s.Backend = s.Restart(t)
+		look()
+	}
+	for _, c := range []map[string]string{
+		{engine.PropHold + in: "0:1"},
+		{engine.PropHold + in: held, "sql.tables.scan.bounded.mode": "latest-offset"},
+	} {
+		if _, err := s.Backend.Create(t.Context(), engine.Spec{Name: s.Name("refused"), SQL: sql, Properties: c}); err == nil {
+			t.Errorf("%v was accepted", c)
+		}
+	}
+}

@@ -2,6 +2,7 @@ package rest
 
 import (
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -37,8 +38,12 @@ func (s *server) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	all, err := s.backend.List(r.Context())
-	if err != nil {
+	var all []engine.Statement
+	backend, err := s.of(r)
+	if err == nil {
+		all, err = backend.List(r.Context())
+	}
+	if err != nil && !errors.Is(err, engine.ErrNotFound) { // a sandbox that is not there has no statements
 		return err
 	}
 	if q.Get("time_ordered") == "true" {

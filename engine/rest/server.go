@@ -70,6 +70,16 @@ type server struct {
 	changing sync.Mutex
 }
 
+// of returns the backend of a request's environment: the server's own, but for sandboxes. Only a new statement makes one.
+func (s *server) of(r *http.Request) (engine.Backend, error) {
+	env := r.PathValue("env")
+	keeper, ok := s.backend.(engine.Sandboxer)
+	if !ok || !engine.IsSandbox(env) {
+		return s.backend, nil
+	}
+	return keeper.Sandbox(r.Context(), env, r.Method == http.MethodPost)
+}
+
 // handlerFunc answers, or returns the error to answer.
 type handlerFunc func(w http.ResponseWriter, r *http.Request) error
 
@@ -128,7 +138,11 @@ func (s *server) create(w http.ResponseWriter, r *http.Request) error {
 	if pool := in.Spec.ComputePoolID; pool != "" && s.opts.ComputePool != "" && pool != s.opts.ComputePool {
 		return badRequest("/spec/compute_pool_id", "compute pool %q does not exist: this engine is %q", pool, s.opts.ComputePool)
 	}
-	st, err := s.backend.Create(r.Context(), engine.Spec{
+	backend, err := s.of(r)
+	if err != nil {
+		return err
+	}
+	st, err := backend.Create(r.Context(), engine.Spec{
 		Name: in.Name, SQL: in.Spec.Statement, Properties: in.Spec.Properties, Labels: in.Metadata.Labels, Stopped: in.Spec.Stopped,
 	})
 	if err != nil {
@@ -140,7 +154,11 @@ func (s *server) create(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) get(w http.ResponseWriter, r *http.Request) error {
-	st, err := s.backend.Get(r.Context(), r.PathValue("name"))
+	backend, err := s.of(r)
+	if err != nil {
+		return err
+	}
+	st, err := backend.Get(r.Context(), r.PathValue("name"))
 	if err != nil {
 		return err
 	}
@@ -148,7 +166,11 @@ func (s *server) get(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) delete(w http.ResponseWriter, r *http.Request) error {
-	if err := s.backend.Delete(r.Context(), r.PathValue("name")); err != nil {
+	backend, err := s.of(r)
+	if err != nil {
+		return err
+	}
+	if err := backend.Delete(r.Context(), r.PathValue("name")); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusAccepted)
@@ -163,11 +185,15 @@ func (s *server) put(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	now, err := s.backend.Get(r.Context(), r.PathValue("name"))
+	backend, err := s.of(r)
 	if err != nil {
 		return err
 	}
-	if err := s.change(r, now, in); err != nil {
+	now, err := backend.Get(r.Context(), r.PathValue("name"))
+	if err != nil {
+		return err
+	}
+	if err := s.change(r, backend, now, in); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusAccepted)
@@ -182,7 +208,11 @@ func (s *server) patch(w http.ResponseWriter, r *http.Request) error {
 	}
 	s.changing.Lock()
 	defer s.changing.Unlock()
-	now, err := s.backend.Get(r.Context(), r.PathValue("name"))
+	backend, err := s.of(r)
+	if err != nil {
+		return err
+	}
+	now, err := backend.Get(r.Context(), r.PathValue("name"))
 	if err != nil {
 		return err
 	}
@@ -205,17 +235,17 @@ func (s *server) patch(w http.ResponseWriter, r *http.Request) error {
 	if err := decodeJSON(after, &in); err != nil {
 		return err
 	}
-	if err := s.change(r, now, in); err != nil {
+	if err := s.change(r, backend, now, in); err != nil {
 		return err
 	}
-	if now, err = s.backend.Get(r.Context(), now.Name); err != nil {
+	if now, err = backend.Get(r.Context(), now.Name); err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, s.show(r, now))
 }
 
 // change does what turns the statement now into the one that was sent, or refuses it.
-func (s *server) change(r *http.Request, now engine.Statement, in statement) error {
+func (s *server) change(r *http.Request, backend engine.Backend, now engine.Statement, in statement) error {
 	switch {
 	case in.Name != "" && in.Name != now.Name:
 		return badRequest("/name", "the name cannot be changed")
@@ -230,16 +260,20 @@ func (s *server) change(r *http.Request, now engine.Statement, in statement) err
 			now.Name, now.Version, in.Metadata.ResourceVersion)
 	}
 	if in.Spec.Stopped {
-		return s.backend.Stop(r.Context(), now.Name)
+		return backend.Stop(r.Context(), now.Name)
 	}
 	if now.Stopped || now.Phase == engine.Stopped || now.Phase == engine.Stopping || now.Phase == engine.Failed {
-		return s.backend.Resume(r.Context(), now.Name)
+		return backend.Resume(r.Context(), now.Name)
 	}
 	return nil
 }
 
 func (s *server) results(_ http.ResponseWriter, r *http.Request) error {
-	st, err := s.backend.Get(r.Context(), r.PathValue("name"))
+	backend, err := s.of(r)
+	if err != nil {
+		return err
+	}
+	st, err := backend.Get(r.Context(), r.PathValue("name"))
 	if err != nil {
 		return err
 	}
@@ -248,7 +282,11 @@ func (s *server) results(_ http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *server) progress(w http.ResponseWriter, r *http.Request) error {
-	p, err := s.backend.Progress(r.Context(), r.PathValue("name"))
+	backend, err := s.of(r)
+	if err != nil {
+		return err
+	}
+	p, err := backend.Progress(r.Context(), r.PathValue("name"))
 	if err != nil {
 		return err
 	}
@@ -258,12 +296,15 @@ func (s *server) progress(w http.ResponseWriter, r *http.Request) error {
 func (s *server) exceptions(w http.ResponseWriter, r *http.Request) error {
 	name := r.PathValue("name")
 	list := exceptionList{APIVersion: apiVersion, Kind: "StatementExceptionList", Metadata: metadata{Self: selfURL(r)}, Data: []exception{}}
+	backend, err := s.of(r)
+	if err != nil {
+		return err
+	}
 	var known []engine.Exception
-	var err error
-	if e, ok := s.backend.(engine.Exceptioner); ok {
+	if e, ok := backend.(engine.Exceptioner); ok {
 		known, err = e.Exceptions(r.Context(), name)
 	} else {
-		_, err = s.backend.Get(r.Context(), name)
+		_, err = backend.Get(r.Context(), name)
 	}
 	if err != nil {
 		return err

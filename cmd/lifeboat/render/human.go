@@ -28,6 +28,7 @@ func (t Terminal) Render(w io.Writer, r report.Report) error {
 		p.WriteString(strings.TrimRight(r.Text, "\n") + "\n")
 	} else {
 		p.header(r)
+		p.drill(r.Drill)
 		p.checks(r.Checks)
 		p.steps(r.Steps)
 		p.figures(r.Figures)
@@ -86,6 +87,18 @@ func (p *page) header(r report.Report) {
 		p.line("")
 		p.hanging("", r.Summary)
 	}
+}
+
+func (p *page) drill(d *report.Drill) {
+	if d == nil {
+		return
+	}
+	p.section("Drill", 1)
+	var rows table
+	for _, f := range drillFacts(*d) {
+		rows = append(rows, []string{f.Name, f.Value})
+	}
+	p.table(nil, rows)
 }
 
 func (p *page) checks(list []report.Check) {

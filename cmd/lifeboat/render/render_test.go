@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"flag"
+	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -242,6 +243,23 @@ func TestWords(t *testing.T) {
 	} {
 		if tc.got != tc.want {
 			t.Errorf("got %q, want %q", tc.got, tc.want)
+		}
+	}
+}
+
+// TestDrillFacts has what an auditor asks of a drill first at the head of every page for people.
+func TestDrillFacts(t *testing.T) {
+	rep := report.Report{Command: "drill", Outcome: report.Done, Drill: &report.Drill{Name: "weekly", Scenario: "loss of east", Scope: "east to west", Who: "sre@host",
+		Target: "RPO 1h, RTO 5m", Actual: "RPO 0 s, RTO 2 s", Last: "done on 2026-11-16", NextDue: time.Date(2026, 11, 30, 4, 0, 0, 0, time.UTC)}}
+	for name, write := range map[string]func(io.Writer, report.Report) error{"human": Human, "html": HTML} {
+		var b bytes.Buffer
+		if err := write(&b, rep); err != nil {
+			t.Fatal(err)
+		}
+		for _, want := range []string{"weekly", "loss of east", "east to west", "sre@host", "RPO 1h, RTO 5m", "RPO 0 s, RTO 2 s", "done on 2026-11-16", "2026-11-30 04:00:00 UTC"} {
+			if !strings.Contains(b.String(), want) {
+				t.Errorf("%s: no %q in\n%s", name, want, b.String())
+			}
 		}
 	}
 }

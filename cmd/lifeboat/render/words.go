@@ -149,3 +149,23 @@ func objectiveFigures(figures []report.Figure) []report.Figure {
 	slices.SortStableFunc(list, func(a, b report.Figure) int { return rank(a) - rank(b) })
 	return list
 }
+
+// fact is a name with its value.
+type fact struct{ Name, Value string }
+
+// drillFacts are what a drill's report begins with.
+func drillFacts(d report.Drill) []fact {
+	facts := []fact{{"Scenario", d.Scenario}, {"Scope", d.Scope}, {"By", d.Who}, {"Target", d.Target}, {"Actual", d.Actual}}
+	if d.Name != "" {
+		facts = append([]fact{{"Drill", d.Name}}, facts...)
+	}
+	if d.Last != "" {
+		facts = append(facts, fact{"Before", d.Last})
+	}
+	if !d.NextDue.IsZero() {
+		facts = append(facts, fact{"Next due", moment(d.NextDue)})
+	}
+	return facts
+}
+
+func drillFactsOf(d *report.Drill) []fact { return drillFacts(*d) }

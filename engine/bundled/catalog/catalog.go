@@ -165,6 +165,13 @@ func (c *Catalog) partitions(ctx context.Context, topics ...string) (map[string]
 	return out, nil
 }
 
+// HasTopic says whether a topic exists.
+func (c *Catalog) HasTopic(ctx context.Context, name string) (bool, error) {
+	found, err := c.partitions(ctx, name)
+	_, there := found[name]
+	return there, err
+}
+
 func (c *Catalog) entry(ctx context.Context, name string, partitions int) (*Entry, error) {
 	e := &Entry{Partitions: int32(partitions)}
 	c.mu.RLock()

@@ -73,7 +73,7 @@ func parseAvro(s Schema) (*avroNode, error) {
 		if err != nil {
 			return nil, fmt.Errorf("schema %d: reference %q: %w", s.ID, ref.Name, err)
 		}
-		if _, err := convertAvro(parsed.Root(), names); err != nil {
+		if _, err := convertAvro(parsed.Root(), "", names); err != nil {
 			return nil, fmt.Errorf("schema %d: reference %q: %w", s.ID, ref.Name, err)
 		}
 	}
@@ -81,16 +81,20 @@ func parseAvro(s Schema) (*avroNode, error) {
 	if err != nil {
 		return nil, fmt.Errorf("schema %d: %w", s.ID, err)
 	}
-	root, err := convertAvro(parsed.Root(), names)
+	root, err := convertAvro(parsed.Root(), "", names)
 	if err != nil {
 		return nil, fmt.Errorf("schema %d: %w", s.ID, err)
 	}
 	return root, nil
 }
 
-func convertAvro(n *avro.SchemaNode, names map[string]*avroNode) (*avroNode, error) {
+// convertAvro resolves the names in a schema: one without a namespace is of the record's around it, if there is such a type.
+func convertAvro(n *avro.SchemaNode, namespace string, names map[string]*avroNode) (*avroNode, error) {
 	kind, ok := avroKinds[n.Type]
 	if !ok {
+		if known := names[namespace+"."+n.Type]; known != nil {
+			return known, nil
+		}
 		if known := names[n.Type]; known != nil {
 			return known, nil
 		}
@@ -103,30 +107,31 @@ func convertAvro(n *avro.SchemaNode, names map[string]*avroNode) (*avroNode, err
 			out.name = n.Namespace + "." + n.Name
 		}
 		names[out.name] = out
+		namespace = n.Namespace
 	}
 	var err error
 	for i := range n.Fields {
 		f := &n.Fields[i]
-		child, err := convertAvro(&f.Type, names)
+		child, err := convertAvro(&f.Type, namespace, names)
 		if err != nil {
 			return nil, fmt.Errorf("field %q: %w", f.Name, err)
 		}
 		out.fields = append(out.fields, avroField{name: f.Name, aliases: f.Aliases, node: child, def: f.Default, hasDefault: f.HasDefault, doc: f.Doc})
 	}
 	for i := range n.Branches {
-		child, err := convertAvro(&n.Branches[i], names)
+		child, err := convertAvro(&n.Branches[i], namespace, names)
 		if err != nil {
 			return nil, err
 		}
 		out.branches = append(out.branches, child)
 	}
 	if n.Items != nil {
-		if out.items, err = convertAvro(n.Items, names); err != nil {
+		if out.items, err = convertAvro(n.Items, namespace, names); err != nil {
 			return nil, err
 		}
 	}
 	if n.Values != nil {
-		if out.items, err = convertAvro(n.Values, names); err != nil {
+		if out.items, err = convertAvro(n.Values, namespace, names); err != nil {
 			return nil, err
 		}
 	}

@@ -24,6 +24,7 @@ type edge struct {
 type scan struct {
 	start   edge
 	end     edge
+	hold    map[int32]int64 // where partitions are taken to end for now; nil: nowhere
 	idle    time.Duration
 	drift   time.Duration // 0: any
 	skipBad bool          // error-handling.mode = ignore
@@ -58,6 +59,14 @@ func readScan(topic string, options, properties map[string]string) (scan, error)
 			return scan{}, fmt.Errorf("property %q: %w", engine.PropStart+topic, err)
 		}
 		s.start = edge{mode: "specific-offsets", offsets: offsets}
+	}
+	if text, ok := properties[engine.PropHold+topic]; ok {
+		if s.bounded() {
+			return scan{}, fmt.Errorf("property %q: the input is bounded, so it can not be held as well", engine.PropHold+topic)
+		}
+		if s.hold, err = engine.ParseOffsets(text); err != nil {
+			return scan{}, fmt.Errorf("property %q: %w", engine.PropHold+topic, err)
+		}
 	}
 	if text := get("scan.idle-timeout", ""); text != "" && !strings.EqualFold(text, "progressive") {
 		if s.idle, err = catalog.Duration(text); err != nil {

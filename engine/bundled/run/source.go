@@ -32,14 +32,15 @@ type source struct {
 type inputPartition struct {
 	number int32
 	next   int64 // of the next record to process
-	end    int64 // noEnd, or where a bounded input ends
+	end    int64 // noEnd, or where a bounded input ends, or where it is held
+	held   bool  // at its end there is more to come, though not for now
 	from   int64 // records before the first one with this timestamp are passed over; vec.NoWatermark: none
 	stable int64 // last stable offset, as far as is known
 	queue  []fetch.Chunk
 	abort  batch.Aborted
 }
 
-// done reports whether a bounded partition is read.
+// done reports whether a bounded or held partition is read.
 func (p *inputPartition) done() bool { return p.next >= p.end }
 
 // positions finds where a statement starts to read, and where it ends: what its last checkpoint says, else what scan says.
@@ -62,6 +63,12 @@ func positions(ctx context.Context, admin *kadm.Client, topic string, partitions
 				p.from = *at.From
 			}
 		}
+	}
+	for partition, at := range s.hold {
+		if partition >= partitions {
+			return nil, fmt.Errorf("topic %q: it is to be held in partition %d, but the topic has %d partitions", topic, partition, partitions)
+		}
+		out[partition].end, out[partition].held = at, true
 	}
 	for partition := range s.start.offsets {
 		if partition >= partitions {

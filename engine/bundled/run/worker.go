@@ -110,7 +110,7 @@ func (w *worker) run(ctx context.Context, stop <-chan struct{}) error {
 // ended reports whether a bounded input is read.
 func (w *worker) ended() bool {
 	for _, p := range w.source.partitions {
-		if !p.done() {
+		if !p.done() || p.held {
 			return false
 		}
 	}
@@ -189,7 +189,9 @@ func (w *worker) work(ctx context.Context, p *inputPartition) error {
 			p.queue[i].Release()
 		}
 		p.queue = nil
-		w.time.partitions[p.number].watermark = math.MaxInt64 // nothing comes any more
+		if !p.held {
+			w.time.partitions[p.number].watermark = math.MaxInt64 // nothing comes any more
+		}
 	}
 	return nil
 }
@@ -258,10 +260,10 @@ func (w *worker) emit(ctx context.Context) plan.Emit {
 }
 
 // advance gives the pipeline the watermark of all partitions together. A partition with unread records is not idle, and neither is one of which
-// nothing is known yet: what the watermark lets go cannot be called back.
+// nothing is known yet, or one that is held where it has more: what the watermark lets go cannot be called back.
 func (w *worker) advance(ctx context.Context, now time.Time) error {
 	for _, p := range w.source.partitions {
-		if len(p.queue) > 0 || !p.done() && (p.stable < 0 || p.next < p.stable) {
+		if len(p.queue) > 0 || p.held && p.done() && w.time.partitions[p.number].watermark != vec.NoWatermark || !p.done() && (p.stable < 0 || p.next < p.stable) {
 			w.time.busy(p.number, now)
 		}
 	}

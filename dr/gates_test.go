@@ -1,0 +1,120 @@
+package dr_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/lifeboat-dr/lifeboat/dr"
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/plans"
+	"github.com/lifeboat-dr/lifeboat/testenv/each"
+)
+
+// outcomes are those of a report's steps, by id.
+func outcomes(rep *report.Report) map[string]report.Outcome {
+	all := map[string]report.Outcome{}
+	for _, s := range rep.Steps {
+		all[s.ID] = s.Outcome
+	}
+	return all
+}
+
+// with opens the regions with changed options.
+func (p *pipeline) with(change func(*dr.Options)) *dr.World {
+	p.t.Helper()
+	o := p.options()
+	change(&o)
+	w, err := dr.Open(p.t.Context(), p.declared, o)
+	must(p.t, err)
+	p.t.Cleanup(w.Close)
+	return w
+}
+
+// TestRunStopsBehindAStep does what a step needs, and nothing else; resuming does the rest.
+func TestRunStopsBehindAStep(t *testing.T) {
+	p := newPipeline(t, each.Embedded(t), 200)
+	p.mirror()
+	w := p.with(func(o *dr.Options) { o.Until = "registry-mode" })
+	plan, err := dr.Plan(t.Context(), w, plans.OpFailover, plans.Options{})
+	must(t, err)
+	rep, err := dr.Execute(t.Context(), w, plan)
+	var paused *dr.PausedError
+	if !errors.As(err, &paused) || !strings.Contains(err.Error(), "behind step registry-mode") {
+		t.Fatalf("got %v, want the run paused behind the step", err)
+	}
+	for id, outcome := range outcomes(rep) {
+		want := report.Pending
+		if id == "offsets" || id == "promote" || id == "registry-mode" {
+			want = report.Done
+		}
+		if outcome != want {
+			t.Errorf("step %s: %s, want %s", id, outcome, want)
+		}
+	}
+	rest := p.open()
+	defer rest.Close()
+	rep, err = dr.Resume(t.Context(), rest, "")
+	must(t, err)
+	if rep.Outcome != report.Done {
+		t.Errorf("resumed: %s %s", rep.Outcome, rep.Summary)
+	}
+}
+
+func TestUntilAnUnknownStepBeginsNothing(t *testing.T) {
+	p := newPipeline(t, each.Embedded(t), 50)
+	p.mirror()
+	w := p.with(func(o *dr.Options) { o.Until = "promotion" })
+	plan, err := dr.Plan(t.Context(), w, plans.OpFailover, plans.Options{})
+	must(t, err)
+	var unknown *dr.UnknownStepError
+	if _, err := dr.Execute(t.Context(), w, plan); !errors.As(err, &unknown) || !strings.Contains(err.Error(), "promote") {
+		t.Errorf("got %v, want the steps that there are", err)
+	}
+	if runs, err := dr.ListRuns(t.Context(), w); err != nil || len(runs.Runs) != 0 {
+		t.Errorf("%d runs were begun (%v)", len(runs.Runs), err)
+	}
+}
+
+// TestEveryPhaseAsks has the operator asked once before each phase, say no to one, and be asked again about that one when the run is resumed.
+func TestEveryPhaseAsks(t *testing.T) {
+	p := newPipeline(t, each.Embedded(t), 200)
+	p.mirror()
+	var asked []string
+	refuse := "start"
+	ask := func(o *dr.Options) {
+		o.Gate = func(_ context.Context, question string) (bool, error) {
+			phase := strings.Fields(question)[2]
+			asked = append(asked, phase)
+			if phase == "promote" && !strings.Contains(question, "can not be taken back: promote") {
+				t.Errorf("question %q does not say what is final", question)
+			}
+			return phase != refuse, nil
+		}
+	}
+	w := p.with(ask)
+	plan, err := dr.Plan(t.Context(), w, plans.OpFailover, plans.Options{})
+	must(t, err)
+	rep, err := dr.Execute(t.Context(), w, plan)
+	var paused *dr.PausedError
+	if !errors.As(err, &paused) || strings.Count(err.Error(), "in front of phase start") != 1 {
+		t.Fatalf("got %v, want the run paused in front of the phase", err)
+	}
+	for id, outcome := range outcomes(rep) {
+		if strings.HasPrefix(id, "start:") && outcome != report.Pending {
+			t.Errorf("%s: %s", id, outcome)
+		}
+	}
+	if diff := cmp.Diff([]string{"promote", "start"}, asked); diff != "" {
+		t.Errorf("asked about:\n%s", diff)
+	}
+	asked, refuse = nil, ""
+	_, err = dr.Resume(t.Context(), p.with(ask), "")
+	must(t, err)
+	if len(asked) == 0 || asked[0] != "start" {
+		t.Errorf("resumed, it asked about %v, want start first", asked)
+	}
+}

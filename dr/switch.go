@@ -1,0 +1,58 @@
+package dr
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// A planned failover whose old primary dies on the way has nothing left to fence and to drain. It goes on as an unplanned one, under its own id: what
+// is done stays done, because every step looks whether its goal is reached.
+
+// NotSwitchableError says that a run is none that could go on without the old primary.
+type NotSwitchableError struct{ Run, Operation string }
+
+func (e *NotSwitchableError) Error() string {
+	return fmt.Sprintf("run %s is a %s: only a planned failover can go on as an unplanned one", e.Run, e.Operation)
+}
+
+// Switch plans how an unfinished planned failover goes on without its old primary, from what the regions hold now, and returns the run's id with
+// the plan. An empty id is the newest unfinished run. Errors: ErrNoRun, *NotSwitchableError.
+func Switch(ctx context.Context, w *World, id string) (run string, p *plans.Plan, err error) {
+	past, _, err := findRun(ctx, w, id, false)
+	if err != nil {
+		return "", nil, err
+	}
+	switch {
+	case past.plan == nil:
+		return "", nil, fmt.Errorf("run %s: its plan is not in the journal: %w", past.id, ErrNoRun)
+	case past.ended != nil:
+		return "", nil, fmt.Errorf("run %s has ended (%s): there is nothing to go on with", past.id, past.outcome())
+	case past.plan.Operation != plans.OpFailover || !past.plan.Planned:
+		return "", nil, &NotSwitchableError{past.id, past.operation()}
+	}
+	p, err = Plan(ctx, w, plans.OpFailover, plans.Options{Link: past.plan.Link, Pipeline: onlyPipeline(past.plan)})
+	return past.id, p, err
+}
+
+// onlyPipeline is the pipeline that a plan was made for, "" where it was made for all.
+func onlyPipeline(p *plans.Plan) string {
+	name := ""
+	for _, s := range p.Statements {
+		if name != "" && s.Pipeline != name {
+			return ""
+		}
+		name = s.Pipeline
+	}
+	return name
+}
+
+// ResumeAs goes on with an unfinished run along another plan, which Switch has computed. The journal has both.
+func ResumeAs(ctx context.Context, w *World, run string, p *plans.Plan) (*report.Report, error) {
+	if report.Blocked(p.Findings) {
+		return nil, &BlockedError{Findings: p.Findings}
+	}
+	return execute(ctx, w, p, run, true)
+}

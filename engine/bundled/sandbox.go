@@ -1,0 +1,81 @@
+package bundled
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/engine"
+)
+
+// A sandbox is an engine of its own in this process: what it must remember is in topics named after it, so nothing that is done in it can be
+// taken for the region's. It shares with the region's engine the process and its limits, which is what a rehearsal wants to see.
+
+var _ engine.Sandboxer = (*Engine)(nil)
+
+// closeWithin bounds the orderly end of a sandbox that has no statement any more.
+const closeWithin = 10 * time.Second
+
+// Sandbox implements engine.Sandboxer. A sandbox that a process before this one has left is taken up again.
+func (e *Engine) Sandbox(ctx context.Context, name string, create bool) (engine.Backend, error) {
+	if !engine.IsSandbox(name) {
+		return nil, fmt.Errorf("%s: %q is no name of a sandbox: they begin with %q", e.opts.Region, name, engine.SandboxPrefix)
+	}
+	e.opening.Lock()
+	defer e.opening.Unlock()
+	if s := e.sandboxes[name]; s != nil {
+		return s, nil
+	}
+	e.mu.Lock()
+	closed := e.closed
+	e.mu.Unlock()
+	if closed {
+		return nil, fmt.Errorf("%s: the engine is closed", e.opts.Region)
+	}
+	if !create {
+		there, err := e.catalog.HasTopic(ctx, "_lifeboat."+name+".statements")
+		if err != nil {
+			return nil, fmt.Errorf("%s: sandbox %q: %w", e.opts.Region, name, err)
+		}
+		if !there {
+			return nil, fmt.Errorf("%s: %w: there is no sandbox %q", e.opts.Region, engine.ErrNotFound, name)
+		}
+	}
+	o := e.opts
+	o.Region = name
+	inner, err := Open(e.ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	s := &sandbox{Engine: inner, of: e}
+	e.sandboxes[name] = s
+	return s, nil
+}
+
+// sandbox is an engine that ends with its last statement.
+type sandbox struct {
+	*Engine
+	of *Engine
+}
+
+// Delete implements engine.Backend.
+func (s *sandbox) Delete(ctx context.Context, name string) error {
+	if err := s.Engine.Delete(ctx, name); err != nil {
+		return err
+	}
+	s.of.opening.Lock()
+	defer s.of.opening.Unlock()
+	s.mu.Lock()
+	busy := len(s.statements)+len(s.creating) > 0
+	s.mu.Unlock()
+	if busy || s.of.sandboxes[s.opts.Region] != s {
+		return nil
+	}
+	delete(s.of.sandboxes, s.opts.Region)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeWithin)
+	defer cancel()
+	if err := s.Close(ctx); err != nil {
+		s.log.Warn("a sandbox was cut off", "error", err)
+	}
+	return nil
+}
