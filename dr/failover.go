@@ -18,17 +18,25 @@ func Plan(ctx context.Context, w *World, op plans.Operation, o plans.Options) (*
 	if err := w.Errs[decl.To]; err != nil {
 		return nil, err
 	}
-	if err := w.Errs[decl.From]; err != nil && (o.Planned || op == plans.OpLink) {
+	if err := w.Errs[decl.From]; err != nil && (o.Planned || op == plans.OpLink || op == plans.OpFailback) {
 		return nil, err
 	}
 	seen, err := Observe(ctx, w)
 	if err != nil {
 		return nil, err
 	}
-	if op == plans.OpLink {
-		if err := observeGaps(ctx, w, decl, seen); err != nil {
-			return nil, err
+	switch op {
+	case plans.OpLink:
+		err = observeGaps(ctx, w, decl, seen)
+	case plans.OpFailover:
+		err = observeFences(ctx, w, seen)
+	case plans.OpFailback:
+		if err = observeFences(ctx, w, seen); err == nil {
+			err = observeReturning(ctx, w, decl, seen)
 		}
+	}
+	if err != nil {
+		return nil, err
 	}
 	return plans.Compute(op, o, w.Declared, seen)
 }

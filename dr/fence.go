@@ -24,6 +24,7 @@ type standing struct {
 	run     *pastRun
 	fence   raisedFence
 	journal *linking.Region // whose journal knows of it
+	lifted  string          // the fact that says that it is lifted
 }
 
 // fences lists what runs have raised and nobody has lifted, the oldest first, as far as the regions that answer know.
@@ -41,15 +42,17 @@ func fences(ctx context.Context, w *World) ([]standing, []error, error) {
 			return nil, nil, err
 		}
 		for _, p := range foldRuns(entries) {
-			raised, lifted := p.facts[factFence], p.facts[factLifted]
-			if raised == nil || lifted != nil {
-				continue
+			for _, fact := range sortedKeys(p.facts) {
+				about, raised := strings.CutPrefix(fact, factFence)
+				if raised = raised && (about == "" || about[0] == ':'); !raised || p.facts[factLifted+about] != nil {
+					continue
+				}
+				s := standing{run: p, journal: r, lifted: factLifted + about}
+				if err := json.Unmarshal(p.facts[fact], &s.fence); err != nil {
+					return nil, nil, fmt.Errorf("run %s: fact %q in the journal: %w", p.id, fact, err)
+				}
+				list = append(list, s)
 			}
-			s := standing{run: p, journal: r}
-			if err := json.Unmarshal(raised, &s.fence); err != nil {
-				return nil, nil, fmt.Errorf("run %s: fact %q in the journal: %w", p.id, factFence, err)
-			}
-			list = append(list, s)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b standing) int { return a.run.began.Compare(b.run.began) })
@@ -183,7 +186,7 @@ func LiftFence(ctx context.Context, w *World, run string) (*report.Report, error
 	if err := s.lift(ctx, in); err != nil {
 		return nil, err
 	}
-	if err := j.Write(ctx, EntryFact, factLifted, "", liftedFence{w.opts.Who, w.now()}); err != nil {
+	if err := j.Write(ctx, EntryFact, s.lifted, "", liftedFence{w.opts.Who, w.now()}); err != nil {
 		return nil, err
 	}
 	rep.End, rep.Title = w.now(), "fence of run "+s.run.id

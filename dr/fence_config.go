@@ -69,26 +69,26 @@ func closes(size string) bool {
 }
 
 // closeTopics lets topics take no record any more, and their transactions end first.
-func (r *run) closeTopics(ctx context.Context, topics []string) error {
-	if err := setMessageSizes(ctx, r.from, eachOf(topics, onlyMarkers)); err != nil {
+func (r *run) closeTopics(ctx context.Context, in *linking.Region, topics []string) error {
+	if err := setMessageSizes(ctx, in, eachOf(topics, onlyMarkers)); err != nil {
 		return err
 	}
 	for deadline := r.world.now().Add(transactionsEndWithin); ; {
-		ends, err := logEnds(ctx, r.from, topics)
+		ends, err := logEnds(ctx, in, topics)
 		if err != nil {
 			return err
 		}
-		open, err := openTransactions(ctx, r.from, topics, ends)
+		open, err := openTransactions(ctx, in, topics, ends)
 		if err != nil {
 			return err
 		}
 		switch {
 		case len(open) == 0:
-			return setMessageSizes(ctx, r.from, eachOf(topics, nothing))
+			return setMessageSizes(ctx, in, eachOf(topics, nothing))
 		case r.world.now().After(deadline):
 			return nil // their markers would not fit: the next step names them
 		}
-		r.world.opts.Log.Warn("waiting for open transactions", "region", r.from.Name, "partitions", open)
+		r.world.opts.Log.Warn("waiting for open transactions", "region", in.Name, "partitions", open)
 		if err := sleep(ctx, 500*time.Millisecond); err != nil {
 			return err
 		}

@@ -24,7 +24,7 @@ func (r *run) figures() {
 		if s.End.IsZero() {
 			continue
 		}
-		if k := r.plan.Steps[i].Kind; k != plans.StepMeasure && k != plans.StepHook && s.Outcome == report.Done { // what waits for a hook counts itself
+		if k := r.plan.Steps[i].Kind; k != plans.StepMeasure && k != plans.StepHook && k != plans.StepProtect && s.Outcome == report.Done { // what waits for a hook counts itself
 			restored = later(restored, s.End)
 		}
 		if n := len(phases); n == 0 {
@@ -35,10 +35,13 @@ func (r *run) figures() {
 		last := &phases[len(phases)-1]
 		last.end = later(last.end, s.End)
 	}
+	begun, note := r.begun, "from the run's begin to the last statement past the failover point"
+	if i := slices.IndexFunc(r.plan.Steps, func(s plans.Step) bool { return s.Kind == plans.StepFence && s.Subject == "" }); i >= 0 && r.plan.Failback != nil {
+		begun, note = r.rep.Steps[i].Start, "from the fence to the last statement past the failover point"
+	}
 	complete := !slices.ContainsFunc(r.rep.Steps, func(s report.Step) bool { return s.Outcome != report.Done })
 	if complete && !restored.IsZero() {
-		rto := report.Figure{Name: "RTO", Value: restored.Sub(r.begun).Seconds(), Unit: "s",
-			Note: "from the run's begin to the last statement past the failover point"}
+		rto := report.Figure{Name: "RTO", Value: restored.Sub(begun).Seconds(), Unit: "s", Note: note}
 		withObjective(&rto, time.Duration(r.plan.Objectives.RTO).Seconds())
 		r.rep.Figures = append(r.rep.Figures, rto)
 	}
@@ -144,7 +147,7 @@ func (r *run) summary() string {
 func (r *run) next() []string {
 	next := []string{fmt.Sprintf("point producers and consumers at %s", r.plan.To)}
 	if r.plan.Planned {
-		switch f := r.fence(); f.By {
+		switch f := r.fence(r.plan.From); f.By {
 		case "acl":
 			next = append(next, fmt.Sprintf("the fence on %s stays, DENY WRITE for %v on its topics, until: lifeboat fence lift %s", r.plan.From, f.Principals, r.id))
 		case "config", "command":
@@ -152,6 +155,9 @@ func (r *run) next() []string {
 		}
 	} else {
 		next = append(next, fmt.Sprintf("keep %s away from its producers when it returns; then `lifeboat verify` measures what it still has", r.plan.From))
+	}
+	if f := r.plan.Failback; f != nil {
+		next = append(next, fmt.Sprintf("lifeboat link run --link %s keeps %s as near as it was; link %s is not needed any more", f.Forward, r.plan.From, r.plan.Link))
 	}
 	return append(next, "lifeboat runs report "+r.id+" --report report.html")
 }

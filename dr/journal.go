@@ -125,7 +125,12 @@ func ensureRunsTopic(ctx context.Context, r *linking.Region) error {
 // Write appends one entry, in the region first and then in the local copy, and returns when it is committed there. Entries that are
 // written at the same time share a transaction, which takes as long for one as for many.
 func (j *Journal) Write(ctx context.Context, kind EntryKind, step, detail string, data any) error {
-	e := Entry{Run: j.Run, At: j.now().UTC(), Who: j.who, Kind: kind, Step: step, Detail: detail}
+	return j.WriteOf(ctx, j.Run, kind, step, detail, data)
+}
+
+// WriteOf is Write of an entry of another run, one that has ended.
+func (j *Journal) WriteOf(ctx context.Context, run string, kind EntryKind, step, detail string, data any) error {
+	e := Entry{Run: run, At: j.now().UTC(), Who: j.who, Kind: kind, Step: step, Detail: detail}
 	if data != nil {
 		b, err := json.Marshal(data)
 		if err != nil {

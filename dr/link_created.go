@@ -162,7 +162,7 @@ func LinkReverse(ctx context.Context, w *World, decl *plans.Link, topics []strin
 	if err != nil {
 		return nil, err
 	}
-	back, there, err := linking.Back(decl, w.Declared.Topology.Links)
+	back, there, err := plans.Back(decl, w.Declared.Topology.Links)
 	if err != nil {
 		return nil, err
 	}
@@ -205,21 +205,32 @@ func LinkReverse(ctx context.Context, w *World, decl *plans.Link, topics []strin
 
 // leadBack has the link back select the topics that were reversed, and no others: those that were not are no mirrors there.
 func (w *World) leadBack(ctx context.Context, back *plans.Link, there bool, reversed []linking.Reversed) error {
-	next := *back
+	only := *back
 	if !there {
-		next.Topics.Rule = plans.Rule{}
+		only.Topics.Rule = plans.Rule{}
 	}
-	next.Topics.Include = slices.Clone(next.Topics.Include)
+	var topics []string
 	for _, r := range reversed {
-		if !next.Selects(r.Topic) {
-			next.Topics.Include = append(next.Topics.Include, regexp.QuoteMeta(strings.TrimPrefix(r.Topic, next.StripPrefix)))
-		}
+		topics = append(topics, r.Topic)
 	}
+	next := alsoSelecting(&only, topics)
 	switch {
 	case !there:
-		return linking.Create(ctx, w.Regions[back.To], &next, w.opts.Who)
+		return linking.Create(ctx, w.Regions[back.To], next, w.opts.Who)
 	case len(next.Topics.Include) > len(back.Topics.Include):
-		return linking.Update(ctx, w.Regions[back.To], &next, w.opts.Who)
+		return linking.Update(ctx, w.Regions[back.To], next, w.opts.Who)
 	}
 	return nil
+}
+
+// alsoSelecting is a link that selects topics besides those that it selects.
+func alsoSelecting(l *plans.Link, topics []string) *plans.Link {
+	next := *l
+	next.Topics.Include = slices.Clone(next.Topics.Include)
+	for _, topic := range topics {
+		if !next.Selects(topic) {
+			next.Topics.Include = append(next.Topics.Include, regexp.QuoteMeta(strings.TrimPrefix(topic, next.StripPrefix)))
+		}
+	}
+	return &next
 }

@@ -27,7 +27,7 @@ func LinkGrants(d *plans.Declared, o GrantsOptions, now time.Time) (*report.Repo
 		return nil, err
 	}
 	if o.Back {
-		if decl, _, err = linking.Back(decl, d.Topology.Links); err != nil {
+		if decl, _, err = plans.Back(decl, d.Topology.Links); err != nil {
 			return nil, err
 		}
 	}

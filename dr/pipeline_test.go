@@ -253,7 +253,7 @@ func (p *pipeline) state() state {
 	s := state{Orders: count(p.orders), Big: count("big_" + p.orders), Canaries: count(dr.CanaryTopic("west"))}
 	seen, err := dr.Observe(p.t.Context(), w)
 	must(p.t, err)
-	for _, name := range []string{"big-1", "big-2", "per_minute-1", "per_minute-2"} {
+	for _, name := range []string{"big-1", "big-2", "per-minute-1", "per-minute-2"} {
 		s.Statements += name + "=" + seen.Regions["west"].Statements[name].Phase + " "
 	}
 	for _, m := range seen.Mirrors[p.declared.Topology.Links[0].Name] {

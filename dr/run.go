@@ -24,6 +24,7 @@ type run struct {
 	plan    *plans.Plan
 	decl    *plans.Link
 	link    *linking.Link
+	forward *linking.Link   // of a failback: the link that the failover went along
 	from    *linking.Region // nil: not reachable
 	to      *linking.Region
 	journal *Journal
@@ -49,10 +50,10 @@ type action struct {
 }
 
 var actions = map[plans.StepKind]action{
-	plans.StepFence:       {fenceDone, fenceApply},
-	plans.StepVerifyFence: {verifyFenceDone, verifyFenceApply},
-	plans.StepStopSource:  {stopSourceDone, stopSourceApply},
-	plans.StepDrain:       {drainDone, drainApply},
+	plans.StepFence:       {returned(fenceDone), fenceApply},
+	plans.StepVerifyFence: {returned(verifyFenceDone), verifyFenceApply},
+	plans.StepStopSource:  {returned(stopSourceDone), stopSourceApply},
+	plans.StepDrain:       {returned(drainDone), drainApply},
 	plans.StepOffsets:     {offsetsDone, offsetsApply},
 	plans.StepPromote:     {promoteDone, promoteApply},
 	plans.StepRegistry:    {registryDone, registryApply},
@@ -66,6 +67,15 @@ var actions = map[plans.StepKind]action{
 	plans.StepCompare:     {compareDone, compareApply},
 	plans.StepClean:       {cleanDone, cleanApply},
 	plans.StepResidue:     {residueDone, residueApply},
+	plans.StepDiverge:     {returned(divergeDone), divergeApply},
+	plans.StepSalvage:     {returned(salvageDone), salvageApply},
+	plans.StepForget:      {returned(forgetDone), forgetApply},
+	plans.StepEmpty:       {returned(emptyDone), emptyApply},
+	plans.StepRecreate:    {returned(recreateDone), recreateApply},
+	plans.StepReverse:     {returned(reverseDone), reverseApply},
+	plans.StepCatchUp:     {catchUpDone, catchUpApply},
+	plans.StepLift:        {liftDone, liftApply},
+	plans.StepProtect:     {protectDone, protectApply},
 }
 
 // atTheSource are the steps that look at the old primary, or change it.
@@ -141,12 +151,21 @@ func execute(ctx context.Context, w *World, p *plans.Plan, id string, switched b
 	if _, err := upTo(p.Steps, w.opts.Until); err != nil {
 		return nil, err
 	}
-	decl, err := w.Link(p.Link)
+	decl, err := p.LinkIn(w.Declared)
 	if err != nil {
 		return nil, err
 	}
 	link, err := w.OpenLink(decl)
 	if err != nil {
+		return nil, err
+	}
+	var forward *linking.Link
+	if p.Failback != nil {
+		if forward, err = openForward(w, p); err != nil {
+			return nil, err
+		}
+	}
+	if err := alone(ctx, w, p, id); err != nil {
 		return nil, err
 	}
 	to := w.Regions[p.To]
@@ -155,7 +174,7 @@ func execute(ctx context.Context, w *World, p *plans.Plan, id string, switched b
 		return nil, err
 	}
 	defer j.Close()
-	r := &run{id: id, world: w, plan: p, decl: decl, link: link, from: w.Regions[p.From], to: to, journal: j,
+	r := &run{id: id, world: w, plan: p, decl: decl, link: link, forward: forward, from: w.Regions[p.From], to: to, journal: j,
 		facts: map[string]json.RawMessage{}, seen: map[string]bool{}, begun: w.now()}
 	r.rep = newRunReport(id, p, r.begun)
 	if p.Drill != nil {
@@ -368,6 +387,9 @@ func (r *run) finish(ctx context.Context, err error) (*report.Report, error) {
 		r.rep.Next = []string{"lifeboat resume " + r.id}
 		if r.plan.Operation == plans.OpFailover && r.plan.Planned {
 			r.rep.Next = append(r.rep.Next, fmt.Sprintf("lifeboat resume --unplanned %s  (if %s is lost: without it, with what has arrived)", r.id, r.plan.From))
+		}
+		if r.knows(factReturned) {
+			r.rep.Next = append(r.rep.Next, fmt.Sprintf("lifeboat failover --unplanned --link %s  (if %s is lost: %s is its mirror; give this run up first)", r.plan.Link, r.plan.From, r.plan.To))
 		}
 		r.rep.Next = append(r.rep.Next, "lifeboat runs abandon "+r.id+"  (only if another way was chosen)")
 		return r.rep, errors.Join(err, r.journal.Write(ctx, EntryRelease, "", err.Error(), nil))

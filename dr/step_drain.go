@@ -18,7 +18,7 @@ func drainDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) 
 	if ok, err := r.recall(factFenceEnds, &fenced); err != nil {
 		return false, "", err
 	} else if ok {
-		grown, err := r.grownSince(ctx, fenced)
+		grown, err := grownSince(ctx, r.from, fenced)
 		if err != nil {
 			return false, "", err
 		}

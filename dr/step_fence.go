@@ -31,9 +31,37 @@ type raisedFence struct {
 	Sizes  map[string]*string `json:"sizes,omitempty"`  // config: max.message.bytes of each topic before; null: none was set
 }
 
-// fence is the declared fence of the old primary; none declared means that a person answers for it.
-func (r *run) fence() plans.Fence {
-	if f := r.world.Declared.Topology.Regions[r.plan.From].Fence; f != nil {
+// A failback has two fences: first one on the region that comes back, which such a step names, then one on the region that is left.
+
+// ofRegion is the name of a fact about the region that a step is about, of those that there may be of both.
+func ofRegion(fact string, s plans.Step) string {
+	if s.Subject == "" {
+		return fact
+	}
+	return fact + ":" + s.Subject
+}
+
+// region is the one that a step of the fence is about, nil where it does not answer.
+func (r *run) region(s plans.Step) *linking.Region { return r.world.Regions[r.regionName(s)] }
+
+func (r *run) regionName(s plans.Step) string {
+	if s.Subject == "" {
+		return r.plan.From
+	}
+	return s.Subject
+}
+
+// fencedTopics are those that a step of the fence is about.
+func (r *run) fencedTopics(ctx context.Context, s plans.Step) ([]string, error) {
+	if s.Subject == "" {
+		return r.topicNames(), nil
+	}
+	return r.notYetMirrors(ctx)
+}
+
+// fence is the declared fence of a region; none declared means that a person answers for it.
+func (r *run) fence(region string) plans.Fence {
+	if f := r.world.Declared.Topology.Regions[region].Fence; f != nil {
 		return *f
 	}
 	return plans.Fence{By: "manual"}
@@ -44,10 +72,10 @@ func fenceDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) 
 		return false, "", nil
 	}
 	var f raisedFence
-	if _, err := r.recall(factFence, &f); err != nil {
+	if _, err := r.recall(ofRegion(factFence, s), &f); err != nil {
 		return false, "", err
 	}
-	return f.stands(ctx, r.from, r.world.opts.Who)
+	return f.stands(ctx, r.region(s), r.world.opts.Who)
 }
 
 // stands says whether a fence keeps writers out now, as far as that can be seen, and how or why not.
@@ -73,30 +101,35 @@ func (f *raisedFence) stands(ctx context.Context, in *linking.Region, who string
 }
 
 func fenceApply(ctx context.Context, r *run, s plans.Step) error {
-	f := raisedFence{Fence: r.fence(), Region: r.plan.From, Topics: r.topicNames()}
-	again, err := r.recall(factFence, &f)
+	in := r.region(s)
+	topics, err := r.fencedTopics(ctx, s)
+	if err != nil {
+		return err
+	}
+	f := raisedFence{Fence: r.fence(in.Name), Region: in.Name, Topics: topics}
+	again, err := r.recall(ofRegion(factFence, s), &f)
 	if err != nil {
 		return err
 	}
 	if !again {
-		if err := f.remember(ctx, r.from); err != nil {
+		if err := f.remember(ctx, in); err != nil {
 			return err
 		}
-		if err := r.learn(ctx, factFence, f); err != nil {
+		if err := r.learn(ctx, ofRegion(factFence, s), f); err != nil {
 			return err
 		}
 	}
 	switch f.By {
 	case "acl":
-		err = denyWrites(ctx, r.from, f.Principals, f.Topics)
+		err = denyWrites(ctx, in, f.Principals, f.Topics)
 	case "config":
-		err = r.closeTopics(ctx, f.Topics)
+		err = r.closeTopics(ctx, in, topics)
 	case "command":
 		err = f.command(ctx, "fence", r.id)
 	case "manual":
-		err = r.confirmFence(ctx)
+		err = r.confirmFence(ctx, in.Name)
 	default:
-		err = fmt.Errorf("%s: a fence by %s keeps nobody out: use acl, config, command or manual", r.plan.From, f.By)
+		err = fmt.Errorf("%s: a fence by %s keeps nobody out: use acl, config, command or manual", in.Name, f.By)
 	}
 	if err != nil {
 		return err
@@ -137,14 +170,14 @@ func (f *raisedFence) command(ctx context.Context, action, run string) error {
 }
 
 // confirmFence asks whether a manual fence stands.
-func (r *run) confirmFence(ctx context.Context) error {
+func (r *run) confirmFence(ctx context.Context, region string) error {
 	if r.world.opts.Confirm == nil {
-		return fmt.Errorf("%s: the fence is manual and there is nobody to ask: stop the writers, then pass --fenced", r.plan.From)
+		return fmt.Errorf("%s: the fence is manual and there is nobody to ask: stop the writers, then pass --fenced", region)
 	}
-	ok, err := r.world.opts.Confirm(ctx, fmt.Sprintf("Are all writers to %s stopped?", r.plan.From))
+	ok, err := r.world.opts.Confirm(ctx, fmt.Sprintf("Are all writers to %s stopped?", region))
 	if err == nil && !ok {
 		err = errors.New("nobody confirmed that its writers are stopped: stop them, then resume with --fenced")
-		return fmt.Errorf("%s: %w", r.plan.From, err)
+		return fmt.Errorf("%s: %w", region, err)
 	}
 	return err
 }

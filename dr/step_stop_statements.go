@@ -15,25 +15,27 @@ import (
 // In a planned failover the pipeline's statements stop in the old primary, keeping their state, before its topics are drained.
 
 func stopSourceDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
-	running, err := r.runningInSource(ctx)
+	in := r.regionName(s)
+	running, err := r.runningIn(ctx, in)
 	if err != nil {
 		return false, "", err
 	}
 	if len(running) > 0 {
 		return false, "still running: " + strings.Join(running, ", "), nil
 	}
-	return true, fmt.Sprintf("no statement of the plan runs in %s", r.plan.From), nil
+	return true, fmt.Sprintf("no statement of the plan runs in %s", in), nil
 }
 
 func stopSourceApply(ctx context.Context, r *run, s plans.Step) error {
+	in := r.regionName(s)
 	for {
-		running, err := r.runningInSource(ctx)
+		running, err := r.runningIn(ctx, in)
 		if err != nil || len(running) == 0 {
 			return err
 		}
 		for _, name := range running {
-			if err := r.world.Engines[r.plan.From].Stop(ctx, name); err != nil && !errors.Is(err, engine.ErrNotFound) {
-				return fmt.Errorf("%s: statement %q: stopping: %w", r.plan.From, name, err)
+			if err := r.world.Engines[in].Stop(ctx, name); err != nil && !errors.Is(err, engine.ErrNotFound) {
+				return fmt.Errorf("%s: statement %q: stopping: %w", in, name, err)
 			}
 		}
 		if err := sleep(ctx, 200*time.Millisecond); err != nil {
@@ -42,15 +44,15 @@ func stopSourceApply(ctx context.Context, r *run, s plans.Step) error {
 	}
 }
 
-// runningInSource lists the plan's INSERT statements that are not terminal in the old primary.
-func (r *run) runningInSource(ctx context.Context) ([]string, error) {
-	b := r.world.Engines[r.plan.From]
+// runningIn lists the plan's INSERT statements that are not terminal in a region.
+func (r *run) runningIn(ctx context.Context, in string) ([]string, error) {
+	b := r.world.Engines[in]
 	if b == nil {
 		return nil, nil
 	}
 	list, err := b.List(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", r.plan.From, err)
+		return nil, fmt.Errorf("%s: %w", in, err)
 	}
 	var running []string
 	for _, st := range list {

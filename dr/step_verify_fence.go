@@ -30,10 +30,10 @@ func verifyFenceDone(ctx context.Context, r *run, s plans.Step) (bool, string, e
 		return false, "", nil
 	}
 	var ends plans.Positions
-	if _, err := r.recall(factFenceEnds, &ends); err != nil {
+	if _, err := r.recall(ofRegion(factFenceEnds, s), &ends); err != nil {
 		return false, "", err
 	}
-	grown, err := r.grownSince(ctx, ends)
+	grown, err := grownSince(ctx, r.region(s), ends)
 	if err != nil {
 		return false, "", err
 	}
@@ -44,32 +44,40 @@ func verifyFenceDone(ctx context.Context, r *run, s plans.Step) (bool, string, e
 }
 
 func verifyFenceApply(ctx context.Context, r *run, s plans.Step) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, stillWithin, fmt.Errorf("%s: transactions were still open after %s", r.plan.From, stillWithin))
+	in := r.region(s)
+	ctx, cancel := context.WithTimeoutCause(ctx, stillWithin, fmt.Errorf("%s: transactions were still open after %s", in.Name, stillWithin))
 	defer cancel()
 	for {
-		ends, err := logEnds(ctx, r.from, r.topicNames())
+		topics, err := r.fencedTopics(ctx, s)
+		if err != nil {
+			return err
+		}
+		ends := plans.Positions{}
+		if len(topics) > 0 {
+			ends, err = logEnds(ctx, in, topics)
+		}
 		if err != nil {
 			return err
 		}
 		if err := sleep(ctx, r.world.opts.Still); err != nil {
 			return err
 		}
-		grown, err := r.grownSince(ctx, ends)
+		grown, err := grownSince(ctx, in, ends)
 		if err != nil {
 			return err
 		}
 		if len(grown) > 0 {
-			return fmt.Errorf("%s: the fence does not hold, still written: %s", r.plan.From, strings.Join(grown, ", "))
+			return fmt.Errorf("%s: the fence does not hold, still written: %s", in.Name, strings.Join(grown, ", "))
 		}
-		open, err := openTransactions(ctx, r.from, r.topicNames(), ends)
+		open, err := openTransactions(ctx, in, topics, ends)
 		if err != nil {
 			return err
 		}
 		if len(open) > 0 {
-			r.world.opts.Log.Warn("waiting for open transactions", "region", r.from.Name, "partitions", open)
+			r.world.opts.Log.Warn("waiting for open transactions", "region", in.Name, "partitions", open)
 			continue // they end by commit, abort or their own timeout; their markers move the log end
 		}
-		if err := r.learn(ctx, factFenceEnds, ends); err != nil {
+		if err := r.learn(ctx, ofRegion(factFenceEnds, s), ends); err != nil {
 			return err
 		}
 		r.see(s.ID)
@@ -77,9 +85,12 @@ func verifyFenceApply(ctx context.Context, r *run, s plans.Step) error {
 	}
 }
 
-// grownSince lists the source partitions whose log end has moved beyond ends, with the producers seen there.
-func (r *run) grownSince(ctx context.Context, ends plans.Positions) ([]string, error) {
-	now, err := logEnds(ctx, r.from, r.topicNames())
+// grownSince lists the partitions of a region whose log end has moved beyond ends, with the producers seen there.
+func grownSince(ctx context.Context, in *linking.Region, ends plans.Positions) ([]string, error) {
+	if len(ends) == 0 {
+		return nil, nil
+	}
+	now, err := logEnds(ctx, in, sortedKeys(ends))
 	if err != nil {
 		return nil, err
 	}
@@ -87,7 +98,7 @@ func (r *run) grownSince(ctx context.Context, ends plans.Positions) ([]string, e
 	for topic, parts := range now {
 		for p, end := range parts {
 			if before := ends[topic][p]; end > before {
-				grown = append(grown, fmt.Sprintf("%s-%d %v→%v%s", topic, p, before, end, producersOf(ctx, r.from, topic, p)))
+				grown = append(grown, fmt.Sprintf("%s-%d %v→%v%s", topic, p, before, end, producersOf(ctx, in, topic, p)))
 			}
 		}
 	}
@@ -154,6 +165,9 @@ func positionsOf(r *linking.Region, what string, listed kadm.ListedOffsets, err 
 
 // openTransactions lists the partitions whose last stable offset is behind their log end.
 func openTransactions(ctx context.Context, r *linking.Region, topics []string, ends plans.Positions) ([]string, error) {
+	if len(topics) == 0 {
+		return nil, nil
+	}
 	stable, err := stableEnds(ctx, r, topics)
 	if err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ import (
 // back is the pair the other way round.
 func (p *pair) back() *pair {
 	p.t.Helper()
-	decl, _, err := linking.Back(p.decl, nil)
+	decl, _, err := plans.Back(p.decl, nil)
 	must(p.t, err)
 	return &pair{t: p.t, env: p.env, east: p.west, west: p.east, decl: decl}
 }
@@ -195,18 +195,18 @@ func TestBackNames(t *testing.T) {
 		{"orders", "orders-back", "orders"},
 	} {
 		l := &plans.Link{Name: c.name, From: "east", To: "west", Topics: rule}
-		back, there, err := linking.Back(l, []*plans.Link{l})
+		back, there, err := plans.Back(l, []*plans.Link{l})
 		must(t, err)
 		if back.Name != c.want || back.From != "west" || back.To != "east" || there {
 			t.Errorf("%s: back is %+v, there %t", c.name, back, there)
 		}
-		again, there, err := linking.Back(back, []*plans.Link{l})
+		again, there, err := plans.Back(back, []*plans.Link{l})
 		if err != nil || again != l || !there {
 			t.Errorf("%s: back from %s is %+v, there %t, %v", c.name, back.Name, again, there, err)
 		}
 	}
 	l, other := &plans.Link{Name: "east-west", From: "east", To: "west"}, &plans.Link{Name: "west-east", From: "north", To: "east"}
-	if _, _, err := linking.Back(l, []*plans.Link{l, other}); err == nil || !strings.Contains(err.Error(), "there is another one of that name") {
+	if _, _, err := plans.Back(l, []*plans.Link{l, other}); err == nil || !strings.Contains(err.Error(), "there is another one of that name") {
 		t.Errorf("the name back is taken: %v", err)
 	}
 }

@@ -56,7 +56,7 @@ func (l *Link) salvage(ctx context.Context, rep *Repair, dir string) ([]Salvaged
 		if part.End <= part.Start {
 			continue
 		}
-		s, err := l.salvagePart(ctx, partitionKey{rep.Topic, part.Partition}, dir)
+		s, err := l.salvagePart(ctx, partitionKey{rep.Topic, part.Partition}, 0, dir)
 		if err != nil {
 			return all, fmt.Errorf("link %s: %s: %s-%d: exporting what is to be removed: %w", l.decl.Name, l.to.Name, rep.Topic, part.Partition, err)
 		}
@@ -65,7 +65,8 @@ func (l *Link) salvage(ctx context.Context, rep *Repair, dir string) ([]Salvaged
 	return all, nil
 }
 
-func (l *Link) salvagePart(ctx context.Context, k partitionKey, dir string) (_ *Salvaged, err error) {
+// salvagePart exports a partition from an offset on.
+func (l *Link) salvagePart(ctx context.Context, k partitionKey, from int64, dir string) (_ *Salvaged, err error) {
 	bounds, err := listBounds(ctx, l.to, []string{k.topic})
 	if err != nil {
 		return nil, err
@@ -73,7 +74,8 @@ func (l *Link) salvagePart(ctx context.Context, k partitionKey, dir string) (_ *
 	if bounds[k].err != nil {
 		return nil, bounds[k].err
 	}
-	s := &Salvaged{Topic: k.topic, Partition: k.partition, First: bounds[k].start, End: bounds[k].start}
+	first := max(from, bounds[k].start)
+	s := &Salvaged{Topic: k.topic, Partition: k.partition, First: first, End: first}
 	dir = filepath.Join(dir, k.topic+"-"+strconv.Itoa(int(k.partition)))
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, err

@@ -176,7 +176,7 @@ func TestPromotedSubjectIsTakenBack(t *testing.T) {
 // mirrorAgain makes a promoted topic a mirror again, as a failback there and back does.
 func (p *pair) mirrorAgain(topic string) {
 	p.t.Helper()
-	back, _, err := linking.Back(p.decl, []*plans.Link{p.decl})
+	back, _, err := plans.Back(p.decl, []*plans.Link{p.decl})
 	must(p.t, err)
 	there := func(decl *plans.Link, from, to *linking.Region) *linking.Link {
 		return linking.New(decl, from, to, linking.Options{})

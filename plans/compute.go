@@ -18,6 +18,8 @@ type Options struct {
 	Link     string        // "" = the one from the primary region
 	Pipeline string        // failover: start only this pipeline's statements; "" = all
 	Drill    *DrillOptions // drill: what is rehearsed
+	Salvage  string        // failback: the directory that what is removed is exported to first; "" = none was named
+	Discard  bool          // failback: what is removed is not wanted
 	Topics   []string      // link: mirror only these of the link's topics; nil = all
 }
 
@@ -35,10 +37,15 @@ func (e *UnreachableError) Error() string {
 // destination, and for the source of all but an unplanned failover.
 func Compute(op Operation, opts Options, d *Declared, o *Observed) (*Plan, error) {
 	link, err := findLink(d, opts.Link)
+	var forward *Link
+	if err == nil && op == OpFailback {
+		forward = link
+		link, _, err = Back(forward, d.Topology.Links)
+	}
 	if err != nil {
 		return nil, err
 	}
-	c := &computation{opts: opts, decl: d, seen: o, link: link, from: o.Regions[link.From], to: o.Regions[link.To],
+	c := &computation{opts: opts, decl: d, seen: o, link: link, forward: forward, from: o.Regions[link.From], to: o.Regions[link.To],
 		mirrors: map[string]MirrorState{}, analysis: analyze(d, o)}
 	for _, m := range o.Mirrors[link.Name] {
 		c.mirrors[m.Topic] = m
@@ -67,8 +74,11 @@ func Compute(op Operation, opts Options, d *Declared, o *Observed) (*Plan, error
 		err = c.mirroring()
 	case OpDrill:
 		err = c.drill()
+	case OpFailback:
+		c.plan.Planned = true
+		err = c.failback()
 	default:
-		err = fmt.Errorf("a plan for %q is not supported yet: use failover, drill or link", op)
+		err = fmt.Errorf("a plan for %q is not supported yet: use failover, failback, drill or link", op)
 	}
 	if err != nil {
 		return nil, err
@@ -86,6 +96,7 @@ type computation struct {
 	decl     *Declared
 	seen     *Observed
 	link     *Link
+	forward  *Link // of a failback: the link that the failover went along
 	from, to *RegionState
 	mirrors  map[string]MirrorState // of the link, by topic
 	analysis *analysis
@@ -106,6 +117,19 @@ func findLink(d *Declared, name string) (*Link, error) {
 	return nil, fmt.Errorf("%s declares no link %q: %s", d.Path, name, suggest(name, names))
 }
 
+// LinkIn finds the plan's link in a declaration: that of a failback may be none of it yet.
+func (p *Plan) LinkIn(d *Declared) (*Link, error) {
+	if p.Failback == nil {
+		return findLink(d, p.Link)
+	}
+	forward, err := findLink(d, p.Failback.Forward)
+	if err != nil {
+		return nil, err
+	}
+	back, _, err := Back(forward, d.Topology.Links)
+	return back, err
+}
+
 // find adds a finding; the rule's area is the text before its slash.
 func (c *computation) find(severity report.Severity, rule, subject, message, why, remedy string) {
 	c.plan.Findings = append(c.plan.Findings, report.Finding{Rule: rule, Severity: severity, Subject: subject, Message: message, Why: why, Remedy: remedy})
@@ -123,6 +147,10 @@ func (c *computation) step(kind StepKind, phase, subject, goal, reason string, i
 		id = "create:" + subject
 	case StepCompare:
 		id = "compare:" + subject
+	default:
+		if subject != "" {
+			id += ":" + subject
+		}
 	}
 	c.plan.Steps = append(c.plan.Steps, Step{ID: id, Kind: kind, Phase: phase, Subject: subject, Needs: needs, Goal: goal, Reason: reason, Irreversible: irreversible})
 	return id
@@ -195,7 +223,7 @@ func (e *StaleError) Error() string {
 // Positions and lags move all the time and make no plan stale; neither does an old primary that comes and goes during an unplanned
 // failover.
 func (p *Plan) Stale(d *Declared, o *Observed) error {
-	link, err := findLink(d, p.Link)
+	link, err := p.LinkIn(d)
 	if err != nil {
 		return &StaleError{Changed: []string{"link " + p.Link}}
 	}

@@ -153,13 +153,13 @@ func (c *computation) unfenced() {
 		fmt.Sprintf("keep producers away from %s, and stop its brokers or cut it off, before it returns", c.link.From))
 }
 
-func (c *computation) plannedSteps() {
+func (c *computation) plannedSteps(before ...string) {
 	topics := "the " + counted(int64(len(c.plan.Topics)), "topic")
 	if len(c.plan.Topics) == 1 {
 		topics = "topic " + c.plan.Topics[0].Name
 	}
 	from, to := c.link.From, c.link.To
-	fence := c.step(StepFence, phaseFence, "", fmt.Sprintf("no producer can write to %s in %s", topics, from), c.fenceReason(), false)
+	fence := c.step(StepFence, phaseFence, "", fmt.Sprintf("no producer can write to %s in %s", topics, from), c.fenceReason(), false, before...)
 	quiet := c.step(StepVerifyFence, phaseFence, "", fmt.Sprintf("the log ends of %s in %s stand still", topics, from),
 		"a fence is believed only when nothing more arrives: a forgotten writer would be lost", false, fence)
 	stop := c.step(StepStopSource, phaseFence, "", fmt.Sprintf("no statement of the plan runs in %s", from), c.stopReason(), false, quiet)
@@ -182,6 +182,9 @@ func (c *computation) restOfSteps(before string) {
 		goal = fmt.Sprintf("topic %s is STOPPED as a mirror and writable in %s", c.plan.Topics[0].Name, to)
 	}
 	promote := c.step(StepPromote, phasePromote, "", goal, c.promoteReason(), true, before)
+	if len(c.to.Fences) > 0 || c.plan.Failback != nil {
+		promote = c.step(StepLift, phasePromote, to, fmt.Sprintf("no fence stands on %s", to), c.liftReason(), false, promote)
+	}
 	registry := c.step(StepRegistry, phasePromote, "", fmt.Sprintf("no mirrored subject in %s is in IMPORT mode", to), c.registryReason(), true, promote)
 	canary := c.step(StepCanary, phasePromote, "", fmt.Sprintf("an idempotent and a transactional write to %s are read back", to),
 		"a promoted cluster that answers is not yet one that keeps what it is given", false, registry)
@@ -268,6 +271,13 @@ func (c *computation) fenceReason() string {
 	default:
 		return "a person stops the writers and says so: what is written after the drain would be lost"
 	}
+}
+
+func (c *computation) liftReason() string {
+	if len(c.to.Fences) == 0 {
+		return "the one that this run raises there is of no use any more"
+	}
+	return fmt.Sprintf("run %s has raised one there, and its writers are to come back", listed(c.to.Fences))
 }
 
 func (c *computation) stopReason() string {

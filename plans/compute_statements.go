@@ -63,11 +63,17 @@ func (c *computation) statements() {
 			sp.Properties = map[string]string{}
 		}
 		own := horizons[s.Name]
-		facts.History = c.retention(&sp, own, p)
+		facts.History = nil
+		if !c.kept(s.Name) {
+			facts.History = c.retention(&sp, own, p)
+		}
 		facts.Properties = p.Properties
-		if sp.Kind == kindInsert {
+		switch {
+		case sp.Kind == kindInsert && c.kept(s.Name):
+			sp.Strategy, sp.Reason = Restore, fmt.Sprintf("it goes on from the state that it had in %s before the failover: what it had read is the same in both regions", c.link.To)
+		case sp.Kind == kindInsert:
 			c.strategy(&sp, p, horizons)
-		} else {
+		default:
 			sp.Reason = fmt.Sprintf("the table's metadata is not in Kafka: it is declared in %s", c.link.To)
 		}
 		found, judgement := statements.Judge(s.Name, u, facts)

@@ -29,10 +29,11 @@ func parts(p *Plan, d *Declared, o *Observed) map[string]string {
 			topics[t] = true
 		}
 	}
+	link, _ := p.LinkIn(d) // nil: it is declared no more, which is a change by itself
 	for _, name := range []string{p.From, p.To} {
 		r := o.Regions[name]
-		if i := slices.IndexFunc(d.Topology.Links, func(l *Link) bool { return l.Name == p.Link }); i >= 0 && name == p.From {
-			r = d.Topology.Links[i].View(r)
+		if link != nil && name == p.From {
+			r = link.View(r)
 		}
 		if r == nil || name == p.From && p.Operation == OpFailover && !p.Planned {
 			continue
@@ -47,6 +48,13 @@ func parts(p *Plan, d *Declared, o *Observed) map[string]string {
 		for _, s := range p.Subjects {
 			if st := r.Subjects[s]; st != nil {
 				all[name+": subject "+s] = digest(st.Mode)
+			}
+		}
+	}
+	if p.Failback != nil {
+		for _, m := range o.Mirrors[p.Failback.Forward] {
+			if topics[m.Topic] {
+				all["link "+p.Failback.Forward+": mirror "+m.Topic] = digest([]string{m.SourceID, m.State})
 			}
 		}
 	}

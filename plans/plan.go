@@ -16,6 +16,7 @@ const (
 	OpFailover Operation = "failover"
 	OpLink     Operation = "link"
 	OpDrill    Operation = "drill"
+	OpFailback Operation = "failback"
 )
 
 // Offset is a position in one partition's log. -1 means not known.
@@ -57,7 +58,8 @@ type Plan struct {
 	Findings   []report.Finding `json:"findings,omitempty"`
 	Forecast   []report.Topic   `json:"forecast,omitempty"` // what is lost, as known when planning
 	Objectives Objectives       `json:"objectives,omitzero"`
-	Drill      *DrillPlan       `json:"drill,omitempty"` // of a drill
+	Drill      *DrillPlan       `json:"drill,omitempty"`    // of a drill
+	Failback   *FailbackPlan    `json:"failback,omitempty"` // of a failback
 }
 
 // StepKind names what a step does; package dr has one file a kind.
@@ -83,6 +85,15 @@ const (
 	StepCompare     StepKind = "compare-output"  // drill: one statement's output with the old primary's
 	StepClean       StepKind = "clean"           // drill: what it made is removed
 	StepResidue     StepKind = "residue"         // drill: what both regions hold after it
+	StepDiverge     StepKind = "divergence"      // failback: where the logs of both regions part
+	StepSalvage     StepKind = "salvage"         // failback: what one topic loses is on disk
+	StepForget      StepKind = "forget"          // failback: a statement whose state is of another log is deleted
+	StepEmpty       StepKind = "empty"           // failback: a topic that such a statement wrote
+	StepRecreate    StepKind = "recreate"        // failback: a topic that can not be mirrored on becomes an empty mirror
+	StepReverse     StepKind = "reverse"         // failback: all other topics become mirrors where their logs end
+	StepCatchUp     StepKind = "catch-up"        // failback: lag zero once, while the primary is still written
+	StepLift        StepKind = "lift-fence"      // fences that runs have left standing on the destination are taken away
+	StepProtect     StepKind = "protect"         // failback: the region that is left becomes the mirror again
 )
 
 // Step is a goal, not an order: it is done when its goal is seen.
@@ -90,7 +101,7 @@ type Step struct {
 	ID           string   `json:"id"` // stable within the plan: "promote", "start:delays-by-hour"
 	Kind         StepKind `json:"kind"`
 	Phase        string   `json:"phase"`             // fence, drain, promote, start, prove
-	Subject      string   `json:"subject,omitempty"` // topic or statement, where the kind works on one
+	Subject      string   `json:"subject,omitempty"` // topic, statement or region, where the kind works on one
 	Needs        []string `json:"needs,omitempty"`   // ids of steps that must be done before
 	Goal         string   `json:"goal"`
 	Reason       string   `json:"reason"`
@@ -99,7 +110,8 @@ type Step struct {
 
 // Validate says what makes p, as read from a file, no plan that Compute could have returned. Whether it still fits is Stale's to say.
 func (p *Plan) Validate() error {
-	if p.Operation != OpFailover && p.Operation != OpLink && (p.Operation != OpDrill || p.Drill == nil) {
+	known := p.Operation == OpFailover || p.Operation == OpLink || p.Operation == OpDrill && p.Drill != nil || p.Operation == OpFailback && p.Failback != nil
+	if !known {
 		return fmt.Errorf("operation %q is not known", p.Operation)
 	}
 	if p.Link == "" || p.From == "" || p.To == "" {
@@ -172,6 +184,8 @@ type Observed struct {
 	At      time.Time                `json:"at"`
 	Regions map[string]*RegionState  `json:"regions"`
 	Mirrors map[string][]MirrorState `json:"mirrors,omitempty"` // by link name, from the destination's _lifeboat.REGION.links
+
+	Returning map[string]*Returning `json:"returning,omitempty"` // by topic; looked at for a failback
 }
 
 // RegionState is one region as seen.
@@ -187,6 +201,7 @@ type RegionState struct {
 	Compatibility string                    `json:"compatibility,omitempty"` // the registry's global level
 	Engine        string                    `json:"engine,omitempty"`        // "", "ok" or the error
 	Statements    map[string]StatementState `json:"statements,omitempty"`
+	Fences        []string                  `json:"fences,omitempty"`  // runs that have raised a fence on it which nobody has lifted
 	Markers       string                    `json:"markers,omitempty"` // whether lifeboat may write markers in bulk: MarkersAllowed, MarkersDenied, "" where that is not known
 }
 

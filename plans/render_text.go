@@ -30,6 +30,13 @@ func (p *Plan) Text() string {
 			}
 		}
 	}
+	if p.Failback != nil {
+		w.blank()
+		w.line(0, "What becomes of %s, so that it is a mirror again", p.To)
+		for _, line := range p.Failback.Does(p.To, p.From) {
+			w.hanging(2, "", line)
+		}
+	}
 	if n := blocking(p.Findings); n > 0 {
 		w.blank()
 		w.line(0, "This plan is blocked: %s below must be mended first.", counted(int64(n), "finding"))
@@ -56,6 +63,9 @@ func (p *Plan) headline() string {
 		return fmt.Sprintf("Drill of %s, %s to %s: %s", p.Topology, p.Drill.Words(p.From), p.To, listed(moved))
 	case OpLink:
 		return fmt.Sprintf("Link %s: mirror %s of %s from %s to %s", p.Link, listed(moved), p.Topology, p.From, p.To)
+	}
+	if p.Failback != nil {
+		return fmt.Sprintf("Failback of %s from %s to %s: %s", p.Topology, p.From, p.To, listed(moved))
 	}
 	kind := "Unplanned"
 	if p.Planned {

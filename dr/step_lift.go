@@ -1,0 +1,90 @@
+package dr
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// Fences that runs have left standing on the region that is promoted keep its writers out: they are lifted, by the run that has raised each.
+
+const seenWithin = 10 * time.Second
+
+// standingOn lists the fences on a region, this run's own among them.
+func (r *run) standingOn(ctx context.Context, region string) ([]standing, error) {
+	list, _, err := fences(ctx, r.world)
+	if err != nil {
+		return nil, err
+	}
+	var on []standing
+	for _, s := range list {
+		if s.fence.Region == region {
+			on = append(on, s)
+		}
+	}
+	return on, nil
+}
+
+func liftDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
+	on, err := r.standingOn(ctx, s.Subject)
+	if err != nil {
+		return false, "", err
+	}
+	var runs []string
+	for _, f := range on {
+		runs = append(runs, f.run.id)
+	}
+	if len(runs) > 0 {
+		return false, "raised by " + strings.Join(runs, ", "), nil
+	}
+	return true, "none that a run has raised", nil
+}
+
+func liftApply(ctx context.Context, r *run, s plans.Step) error {
+	on, err := r.standingOn(ctx, s.Subject)
+	if err != nil {
+		return err
+	}
+	for _, f := range on {
+		if f.run.ended == nil && f.run.id != r.id {
+			return fmt.Errorf("run %s counts on its fence on %s, and has not ended: lifeboat resume %[1]s, or lifeboat runs abandon %[1]s", f.run.id, s.Subject)
+		}
+		if err := f.lift(ctx, r.world.Regions[s.Subject]); err != nil {
+			return err
+		}
+		if err := r.lifted(ctx, f); err != nil {
+			return err
+		}
+	}
+	// A transaction's end is answered before a reader of committed data sees it.
+	ctx, cancel := context.WithTimeoutCause(ctx, seenWithin, fmt.Errorf("%s: its fences still stand in the journals %s after they were lifted", s.Subject, seenWithin))
+	defer cancel()
+	for {
+		if none, _, err := liftDone(ctx, r, s); err != nil || none {
+			return err
+		}
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
+}
+
+// lifted journals that a fence was lifted, where it was journaled that it was raised.
+func (r *run) lifted(ctx context.Context, f standing) error {
+	by := liftedFence{r.world.opts.Who, r.world.now()}
+	if f.run.id == r.id {
+		return r.learn(ctx, f.lifted, by)
+	}
+	if f.journal.Name == r.to.Name {
+		return r.journal.WriteOf(ctx, f.run.id, EntryFact, f.lifted, "", by)
+	}
+	j, _, err := acquire(ctx, f.journal, f.run.id, &r.world.opts)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	return j.Write(ctx, EntryFact, f.lifted, "", by)
+}
