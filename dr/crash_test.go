@@ -12,6 +12,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/lifeboat-dr/lifeboat/dr"
@@ -94,14 +96,15 @@ func TestRunsGoOnAfterEveryCall(t *testing.T) {
 	if testing.Short() {
 		t.Skip("ends a run at each of its calls")
 	}
-	for _, op := range []string{"planned", "unplanned", "drill"} {
+	for _, op := range []string{"planned", "unplanned", "drill", "failback"} {
 		t.Run(op, func(t *testing.T) {
 			t.Parallel()
 			want, calls := endedAt(t, op, 0, false)
 			if calls < 20 {
 				t.Fatalf("an unbroken %s makes %d calls", op, calls)
 			}
-			step, first := int64(8), rand.Int64N(8)
+			step := max(8, 2*calls/24)
+			first := rand.Int64N(step)
 			if os.Getenv("LIFEBOAT_CRASHES") == "all" {
 				step, first = 1, 0
 			}
@@ -128,11 +131,18 @@ func endedAt(t *testing.T, op string, at int64, after bool) (any, int64) {
 	defer cancel()
 	o := &outside{after: after, end: cancel}
 	o.watch(t, env)
-	p := newPipeline(t, env, 40)
+	n := 40
+	if op == "failback" {
+		n = 120 // with some that are big
+	}
+	p := newPipeline(t, env, n)
 	p.mirror()
-	if op == "drill" {
+	switch op {
+	case "drill":
 		p.serveLink()
-	} else {
+	case "failback":
+		p.loseTheEast()
+	default:
 		p.produce(each.Client(t, env.East), 10)
 	}
 	for i, address := range p.engines {
@@ -145,6 +155,11 @@ func endedAt(t *testing.T, op string, at int64, after bool) (any, int64) {
 	execute := func(ctx context.Context) (*report.Report, error) {
 		if op == "drill" {
 			plan, err := dr.PlanDrill(t.Context(), w, "", "", plans.DrillOptions{Scenario: plans.ScenarioPlanned})
+			must(t, err)
+			return dr.Execute(ctx, w, plan)
+		}
+		if op == "failback" {
+			plan, err := dr.Plan(t.Context(), w, plans.OpFailback, plans.Options{Salvage: filepath.Join(p.dir, "salvage")})
 			must(t, err)
 			return dr.Execute(ctx, w, plan)
 		}
@@ -196,7 +211,60 @@ func endedAt(t *testing.T, op string, at int64, after bool) (any, int64) {
 		}
 		return "nothing", calls
 	}
+	if op == "failback" {
+		return p.atHome(w), calls
+	}
 	s := p.normal()
 	s.Mirrors = strings.ReplaceAll(s.Mirrors, p.orders, "orders")
 	return s, calls
+}
+
+// loseTheEast fails over without the last orders of the east, which its statements have read.
+func (p *pipeline) loseTheEast() {
+	p.t.Helper()
+	w := p.open()
+	defer w.Close()
+	p.startInEast(w)
+	n := p.sent
+	p.produce(each.Client(p.t, p.env.East), 10)
+	p.readUpTo(w, "big-2", int64(p.sent))
+	p.readUpTo(w, "per-minute-2", int64(p.sent))
+	p.failOver(false)
+	p.sent = n
+	p.produce(each.Client(p.t, p.env.West), 10)
+}
+
+// atHome is what a failback leaves.
+func (p *pipeline) atHome(w *dr.World) any {
+	p.t.Helper()
+	s := struct {
+		Rows                        map[string]int64
+		Statements, Mirrors, Fences string
+		Salvaged                    int
+	}{Rows: map[string]int64{}}
+	for _, region := range []string{"east", "west"} {
+		for _, topic := range []string{"", "big_", "sums_"} {
+			d, err := dr.DigestRows(p.t.Context(), w.Regions[region], topic+p.orders, func(*kgo.Record) bool { return true })
+			must(p.t, err)
+			s.Rows[region+" "+topic+"orders"] = d.Count
+		}
+	}
+	seen, err := dr.Observe(p.t.Context(), w)
+	must(p.t, err)
+	for _, region := range []string{"east", "west"} {
+		for _, name := range []string{"big-2", "per-minute-2"} {
+			s.Statements += region + " " + name + " " + seen.Regions[region].Statements[name].Phase + "; "
+		}
+	}
+	for _, m := range seen.Mirrors[p.declared.Topology.Links[0].Name] {
+		s.Mirrors += m.State + " "
+	}
+	logs, err := filepath.Glob(filepath.Join(p.dir, "salvage", "*", p.orders+"-*", "*.jsonl"))
+	must(p.t, err)
+	for _, name := range logs {
+		text, err := os.ReadFile(name)
+		must(p.t, err)
+		s.Salvaged += strings.Count(string(text), "\n")
+	}
+	return s
 }

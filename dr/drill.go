@@ -126,6 +126,15 @@ func (r *run) drillOutcome() report.Outcome {
 	return outcome
 }
 
+// DrillError is a drill that did not come to its end, and is over: what it made is removed, and nothing goes on with it.
+type DrillError struct {
+	Run string
+	Err error
+}
+
+func (e *DrillError) Error() string { return e.Err.Error() }
+func (e *DrillError) Unwrap() error { return e.Err }
+
 // finishDrill completes the report of a drill, and its journal where it is over.
 func (r *run) finishDrill(ctx context.Context, err error) (over bool, _ error) {
 	r.drillFigures()
@@ -144,5 +153,8 @@ func (r *run) finishDrill(ctx context.Context, err error) (over bool, _ error) {
 		return false, nil
 	}
 	r.rep.Next = append(r.rep.Next, "lifeboat runs report "+r.id+" --report report.html")
+	if err != nil {
+		err = &DrillError{r.id, err}
+	}
 	return true, errors.Join(err, r.journal.Write(ctx, EntryEnd, "", r.rep.Summary, r.rep))
 }

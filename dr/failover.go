@@ -21,6 +21,15 @@ func Plan(ctx context.Context, w *World, op plans.Operation, o plans.Options) (*
 	if err := w.Errs[decl.From]; err != nil && (o.Planned || op == plans.OpLink || op == plans.OpFailback) {
 		return nil, err
 	}
+	seen, err := observeFor(ctx, w, op, decl)
+	if err != nil {
+		return nil, err
+	}
+	return plans.Compute(op, o, w.Declared, seen)
+}
+
+// observeFor looks at what a plan of an operation along a link is computed from.
+func observeFor(ctx context.Context, w *World, op plans.Operation, decl *plans.Link) (*plans.Observed, error) {
 	seen, err := Observe(ctx, w)
 	if err != nil {
 		return nil, err
@@ -35,10 +44,7 @@ func Plan(ctx context.Context, w *World, op plans.Operation, o plans.Options) (*
 			err = observeReturning(ctx, w, decl, seen)
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	return plans.Compute(op, o, w.Declared, seen)
+	return seen, err
 }
 
 // PlanReport is the report of a plan that is only shown.
@@ -65,7 +71,15 @@ func Apply(ctx context.Context, w *World, p *plans.Plan) (*report.Report, error)
 	if err := w.Errs[p.To]; err != nil {
 		return nil, err
 	}
-	seen, err := Observe(ctx, w)
+	name := p.Link
+	if p.Failback != nil {
+		name = p.Failback.Forward
+	}
+	decl, err := w.Link(name)
+	if err != nil {
+		return nil, err
+	}
+	seen, err := observeFor(ctx, w, p.Operation, decl)
 	if err != nil {
 		return nil, err
 	}

@@ -39,6 +39,7 @@ func divergeApply(ctx context.Context, r *run, s plans.Step) error {
 		planned := f.Topic(name)
 		switch {
 		case t.Mirrored || planned == nil && why == "":
+		case planned != nil && t.ID != planned.ID && t.Tail() == 0: // it was being recreated, and nothing is in it
 		case planned == nil || planned.ID != t.ID || why == "":
 			other = append(other, fmt.Sprintf("%s: %s", name, why))
 		case f.Salvage == "" && t.Tail() > planned.Offsets:

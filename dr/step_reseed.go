@@ -129,7 +129,20 @@ func recreateDone(ctx context.Context, r *run, s plans.Step) (bool, string, erro
 }
 
 func recreateApply(ctx context.Context, r *run, s plans.Step) error {
-	return r.link.MirrorAnew(ctx, s.Subject, r.plan.Failback.Topic(s.Subject).ID, r.world.opts.Who)
+	if err := r.link.MirrorAnew(ctx, s.Subject, r.plan.Failback.Topic(s.Subject).ID, r.world.opts.Who); err != nil {
+		return err
+	}
+	// A topic that was created is known to every broker a little later.
+	ctx, cancel := context.WithTimeoutCause(ctx, seenWithin, fmt.Errorf("%s: topic %q was created and is not seen after %s", r.to.Name, s.Subject, seenWithin))
+	defer cancel()
+	for {
+		if done, _, err := recreateDone(ctx, r, s); err != nil || done {
+			return err
+		}
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 func reverseDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {

@@ -177,8 +177,9 @@ func (l *Link) TakeBack(ctx context.Context, back *Link, topics []string, by str
 	return back.takeBack(ctx, recs, by)
 }
 
-// MirrorAnew deletes a topic of the destination, where one of the id given is still there, and makes it again as an empty mirror, which begins where
-// the source's log does. Committed positions in it are forgotten: they are of other records. It may be given again.
+// MirrorAnew deletes a topic of the destination, where the one of the id given is still there or another one without a record, and makes it again as
+// an empty mirror, which begins where the source's log does. Committed positions in it are forgotten: they are of other records. It may be given
+// again.
 func (l *Link) MirrorAnew(ctx context.Context, topic, id, by string) error {
 	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: "failback by " + by, Brief: true})
 	if err != nil {
@@ -195,8 +196,16 @@ func (l *Link) MirrorAnew(ctx context.Context, topic, id, by string) error {
 		if rec := s.memory.topics[topic]; have != id && rec != nil && !rec.released() && rec.DestID == have {
 			return nil // this was done before
 		}
-		if id != "" && have != id {
-			return fmt.Errorf("%s: topic %q was deleted and created again by somebody else: its id is %s, and was %s", l.to.Name, topic, have, id)
+		bounds, err := listBounds(ctx, l.to, []string{topic})
+		if err != nil {
+			return err
+		}
+		filled := false
+		for _, at := range bounds {
+			filled = filled || at.err != nil || at.end > at.start
+		}
+		if have != id && filled {
+			return fmt.Errorf("%s: topic %q was deleted and created again by somebody else: its id is %s, and was %q", l.to.Name, topic, have, id)
 		}
 		r.DestID = have
 	}

@@ -206,6 +206,9 @@ func textOrBytes(b []byte) (*string, []byte) {
 	return &text, nil
 }
 
+// maxSalvaged bounds the memory that a damaged file can ask for: brokers have no batches of this size.
+const maxSalvaged = 256 << 20
+
 // eachBatch reads a log from its beginning, one batch in memory at a time.
 func eachBatch(log io.ReadSeeker, do func(batch.Batch) error) error {
 	if _, err := log.Seek(0, io.SeekStart); err != nil {
@@ -222,6 +225,9 @@ func eachBatch(log io.ReadSeeker, do func(batch.Batch) error) error {
 			return err
 		}
 		size := prefix + int(binary.BigEndian.Uint32(head[8:]))
+		if size > maxSalvaged {
+			return fmt.Errorf("a batch of %d bytes: %w", size, batch.ErrCorrupt)
+		}
 		buf = slices.Grow(buf[:0], size)[:size]
 		if _, err := io.ReadFull(r, buf); err != nil {
 			return err

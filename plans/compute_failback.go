@@ -257,7 +257,7 @@ func (c *computation) returnSteps() {
 	for _, t := range f.Anew {
 		seeded = append(seeded, c.step(StepRecreate, phaseReseed, t.Name, fmt.Sprintf("topic %s in %s is a mirror of %s, from its beginning", t.Name, older, newer), t.Why, t.ID != "", forgotten...))
 	}
-	mirrors := c.step(StepReverse, phaseReseed, "", fmt.Sprintf("%s in %s are mirrors of %s, under link %s", on(f.On), older, newer, c.link.Name),
+	mirrors := c.step(StepReverse, phaseReseed, "", fmt.Sprintf("%s of %s, under link %s", areMirrors(f.On, older), newer, c.link.Name),
 		"their logs are the same as far as they go: the mirror goes on where they end", false, seeded...)
 	if len(f.On) == 0 {
 		c.plan.Steps[len(c.plan.Steps)-1].Goal = fmt.Sprintf("link %s leads back", c.link.Name)
@@ -266,8 +266,24 @@ func (c *computation) returnSteps() {
 	seen := c.step(StepCatchUp, phaseReseed, "", fmt.Sprintf("%s has all that %s had when this began", older, newer), c.drainReason(), false, mirrors)
 	c.plannedSteps(seen)
 	last = c.plan.Steps[len(c.plan.Steps)-1].ID
-	c.step(StepProtect, phaseGuard, "", fmt.Sprintf("%s in %s are mirrors of %s again, under link %s", c.topicList(), newer, older, f.Forward),
+	c.step(StepProtect, phaseGuard, "", fmt.Sprintf("%s of %s again, under link %s", areMirrors(c.moving(), newer), older, f.Forward),
 		"without it the pipeline has one region", false, last)
+}
+
+// moving are the plan's topics.
+func (c *computation) moving() []string {
+	var all []string
+	for _, t := range c.plan.Topics {
+		all = append(all, t.Name)
+	}
+	return all
+}
+
+func areMirrors(topics []string, in string) string {
+	if len(topics) == 1 {
+		return fmt.Sprintf("topic %s in %s is a mirror", topics[0], in)
+	}
+	return fmt.Sprintf("%s in %s are mirrors", short(topics, "topic"), in)
 }
 
 func names(list []ReturningTopic) []string {

@@ -16,8 +16,12 @@ import (
 // lifeboat itself can not be had at the time. Every step has its commands, what is seen when it is done, and the way back. Secrets are in no
 // command: logins stand in one properties file a region, and in variables.
 func (p *Plan) Runbook(d *Declared) (*report.Document, error) {
-	if p.Operation != OpFailover {
+	switch p.Operation {
+	case OpFailover:
+	case OpLink:
 		return nil, fmt.Errorf("a plan for %s has no runbook: it is carried out by lifeboat link run alone", p.Operation)
+	default:
+		return nil, fmt.Errorf("a plan for a %s has no runbook yet: it is carried out by lifeboat apply", p.Operation)
 	}
 	from, to := d.Topology.Regions[p.From], d.Topology.Regions[p.To]
 	if from == nil || to == nil {
@@ -184,6 +188,9 @@ func (b *runbook) step(s Step) report.Instruction {
 				"echo \"canary $(date -u +%FT%TZ)\" | " + b.kafka("kafka-console-producer", p.To, "--topic", topic),
 			Look:  b.kafka("kafka-console-consumer", p.To, "--topic", topic, "--from-beginning", "--isolation-level", "read_committed", "--timeout-ms", "10000"),
 			Shows: "the line that was written", Back: "remove the topic", Undo: b.kafka("kafka-topics", p.To, "--delete", "--topic", topic)}
+	case StepLift:
+		return report.Instruction{By: "lifeboat fence lift", Text: []string{fmt.Sprintf("What an earlier run has done to keep writers out of %s is taken away: lifeboat fence status says what it is.", p.To)},
+			Look: b.kafka("kafka-acls", p.To, append([]string{"--list"}, first("--topic", b.topics())...)...), Shows: "no denial that a fence has left"}
 	case StepStart:
 		return b.start(s.Subject)
 	case StepWatermark:

@@ -116,6 +116,7 @@ const description = `Start with
 When the primary region is lost
    lifeboat failover --unplanned        shows the plan, asks, carries it out
    lifeboat resume                      goes on with a run that stopped part-way, from any machine
+   lifeboat failback                    when it is there again: compares, brings the pipeline back, loses nothing
 
 Exit status: 0 done, 1 error, 3 a check failed, 4 stopped part-way, 5 changes pending, 10 region unreachable,
 11 another run holds the lease, 12 plan is stale, 64 usage, 130 interrupted`
@@ -129,7 +130,7 @@ func (a *app) cli() *cli.App {
 		ErrWriter:   a.stderr,
 		Description: description,
 		Commands: []*cli.Command{
-			a.demoCommand(), a.initCommand(), a.statusCommand(), a.checkCommand(), a.planCommand(), a.runbookCommand(), a.applyCommand(), a.failoverCommand(), a.drillCommand(), a.resumeCommand(), a.runsCommand(), a.fenceCommand(),
+			a.demoCommand(), a.initCommand(), a.statusCommand(), a.checkCommand(), a.planCommand(), a.runbookCommand(), a.applyCommand(), a.failoverCommand(), a.failbackCommand(), a.drillCommand(), a.resumeCommand(), a.runsCommand(), a.fenceCommand(), a.salvageCommand(),
 			a.verifyCommand(), a.linkCommand(), a.lintCommand(), a.statementCommand(), a.engineCommand(), a.scheduleCommand(), a.serveCommand(), a.schemaCommand(), a.helpCommand(),
 			{Name: "version", Hidden: true, Action: func(c *cli.Context) error { cli.ShowVersion(c); return nil }},
 		},

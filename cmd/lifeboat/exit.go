@@ -95,6 +95,7 @@ func explain(err error) (code int, hint string) {
 		held        *dr.LeaseHeldError
 		interrupted *dr.InterruptedError
 		step        *dr.StepError
+		drill       *dr.DrillError
 		paused      *dr.PausedError
 		blocked     *dr.BlockedError
 		stale       *plans.StaleError
@@ -117,6 +118,10 @@ func explain(err error) (code int, hint string) {
 		return int(s), ""
 	case errors.As(err, &usage):
 		return exitUsage, or("lifeboat help")
+	case errors.As(err, &drill) && !errors.Is(err, dr.ErrInterrupted):
+		return exitCheckFailed, or(fmt.Sprintf("lifeboat runs report %s; the drill is over, and what it made is removed: begin another when this is mended", drill.Run))
+	case errors.As(err, &drill):
+		return exitInterrupted, or("the drill is over, and what it made is removed: begin another")
 	case errors.Is(err, dr.ErrInterrupted):
 		return exitInterrupted, or("lifeboat resume")
 	case errors.Is(err, errSignal), errors.Is(err, context.Canceled):

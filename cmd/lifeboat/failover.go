@@ -56,11 +56,13 @@ func (a *app) applyCommand() *cli.Command {
 		if err != nil {
 			return err
 		}
-		if p.Operation != plans.OpFailover && p.Operation != plans.OpDrill {
+		if p.Operation == plans.OpLink {
 			return withHint{fmt.Errorf("%s is a plan for a %s, which apply does not carry out", c.Args().First(), p.Operation), "lifeboat link run"}
 		}
 		again := "plan again: lifeboat plan failover --unplanned -o " + c.Args().First()
 		switch {
+		case p.Failback != nil:
+			again = "plan again: lifeboat plan failback -o " + c.Args().First()
 		case p.Drill != nil:
 			again = "plan again: lifeboat plan drill -o " + c.Args().First()
 		case p.Planned:

@@ -48,6 +48,16 @@ func (a *app) planCommand() *cli.Command {
 					}
 					return show(c, plans.OpFailover, plans.Options{Planned: planned, Pipeline: c.String("pipeline")})
 				}),
+			a.command(&cli.Command{Name: "failback", Usage: "bring the pipeline back to the region that it was failed over from",
+				Description: "   lifeboat plan failback --salvage ./salvaged -o plan.json     then: lifeboat apply plan.json",
+				Flags:       a.flags(append(own, salvageFlags()...)...)}, 0,
+				func(c *cli.Context) error {
+					o, err := failbackOptions(c)
+					if err != nil {
+						return err
+					}
+					return show(c, plans.OpFailback, o)
+				}),
 			a.command(&cli.Command{Name: "drill", Usage: "rehearse a failover",
 				Description: "   lifeboat plan drill\n   lifeboat plan drill --scenario late-link --behind 10m",
 				Flags:       a.flags(append(own, drillFlags()...)...)}, 1,
