@@ -166,6 +166,51 @@ func TestFailbackAfterTheLossOfARegion(t *testing.T) {
 	}, each.Private())
 }
 
+// Fences of both regions: what keeps writers out of the one that is left is gone when it is the primary again, and nothing of it stays in its configs.
+func TestFailbackLiftsWhatKeepsWritersOut(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		p := newPipeline(t, env, 200)
+		p.declare("    fence: {by: config}\n")
+		yaml, err := os.ReadFile(filepath.Join(p.dir, "lifeboat.yaml"))
+		must(t, err)
+		p.write("lifeboat.yaml", strings.Replace(string(yaml), "links:\n", "    fence: {by: config}\nlinks:\n", 1))
+		p.load()
+		p.mirror()
+		w := p.open()
+		defer w.Close()
+		limit := func(region string) string {
+			t.Helper()
+			described, err := w.Regions[region].Admin.DescribeTopicConfigs(t.Context(), p.orders)
+			must(t, err)
+			d, err := described.On(p.orders, nil)
+			must(t, err)
+			for _, c := range d.Configs {
+				if c.Key == "max.message.bytes" {
+					return c.MaybeValue()
+				}
+			}
+			return "none"
+		}
+		before := limit("east")
+		for range 2 {
+			p.failOver(true)
+			if at := limit("east"); at != "0" {
+				t.Errorf("max.message.bytes in the east behind a fence by config: %s, want 0", at)
+			}
+			if at := limit("west"); at != before {
+				t.Errorf("max.message.bytes in the west after the failover: %s, want %s", at, before)
+			}
+			p.produce(each.Client(t, env.West), 20)
+			p.failBack(plans.Options{})
+			if at := limit("east"); at != before {
+				t.Errorf("max.message.bytes in the east after the failback: %s, want %s", at, before)
+			}
+			p.produce(each.Client(t, env.East), 20)
+			p.mirror()
+		}
+	}, each.Private())
+}
+
 func TestFailbackRefuses(t *testing.T) {
 	p := newPipeline(t, each.Embedded(t), 50)
 	p.mirror()
