@@ -163,3 +163,27 @@ func alone(ctx context.Context, w *World, p *plans.Plan, id string) error {
 	}
 	return nil
 }
+
+// keepFences tells the region that was left of the fence that this run has raised on it: whoever fails over to it has to lift that, when the region
+// with the journal is lost.
+func (r *run) keepFences(ctx context.Context) error {
+	var f raisedFence
+	if r.plan.Failback == nil {
+		return nil
+	}
+	if known, err := r.recall(factFence, &f); !known || err != nil {
+		return err
+	}
+	j, _, err := acquire(ctx, r.from, r.id, &r.world.opts)
+	if err != nil {
+		return err
+	}
+	defer j.Close()
+	if err := j.Write(ctx, EntryPlan, "", operationName(r.plan), r.plan); err != nil {
+		return err
+	}
+	if err := j.Write(ctx, EntryFact, factFence, "", f); err != nil {
+		return err
+	}
+	return j.Write(ctx, EntryEnd, "", r.rep.Summary, r.rep)
+}

@@ -208,6 +208,20 @@ func TestFailbackLiftsWhatKeepsWritersOut(t *testing.T) {
 			p.produce(each.Client(t, env.East), 20)
 			p.mirror()
 		}
+		runs, err := dr.ListRuns(t.Context(), w)
+		must(t, err)
+		if len(runs.Runs) != 4 {
+			t.Errorf("%d runs are listed, want two failovers and two failbacks: %+v", len(runs.Runs), runs.Runs)
+		}
+		must(t, env.East.Broker.Kill()) // and with it the journal of the failbacks
+		p.failOver(false)
+		lost := p.open()
+		defer lost.Close()
+		rep, err := dr.Fences(t.Context(), lost)
+		must(t, err)
+		if rep.Summary != "no fence stands" {
+			t.Errorf("behind a failover to a region that a failback had fenced: %s\n%s", rep.Summary, rep.Text)
+		}
 	}, each.Private())
 }
 

@@ -23,14 +23,15 @@ type liftedFence struct {
 type standing struct {
 	run     *pastRun
 	fence   raisedFence
-	journal *linking.Region // whose journal knows of it
-	lifted  string          // the fact that says that it is lifted
+	journals []*linking.Region // that know of it and not that it is lifted
+	lifted   string            // the fact that says that it is lifted
 }
 
 // fences lists what runs have raised and nobody has lifted, the oldest first, as far as the regions that answer know.
 func fences(ctx context.Context, w *World) ([]standing, []error, error) {
 	var list []standing
 	var errs []error
+	seen := map[string]int{} // run and fact → place in list
 	for _, name := range w.RegionNames() {
 		r := w.Regions[name]
 		if r == nil {
@@ -47,10 +48,15 @@ func fences(ctx context.Context, w *World) ([]standing, []error, error) {
 				if raised = raised && (about == "" || about[0] == ':'); !raised || p.facts[factLifted+about] != nil {
 					continue
 				}
-				s := standing{run: p, journal: r, lifted: factLifted + about}
+				if i, known := seen[p.id+" "+fact]; known { // a failback is journaled in both regions
+					list[i].journals = append(list[i].journals, r)
+					continue
+				}
+				s := standing{run: p, journals: []*linking.Region{r}, lifted: factLifted + about}
 				if err := json.Unmarshal(p.facts[fact], &s.fence); err != nil {
 					return nil, nil, fmt.Errorf("run %s: fact %q in the journal: %w", p.id, fact, err)
 				}
+				seen[p.id+" "+fact] = len(list)
 				list = append(list, s)
 			}
 		}
@@ -171,23 +177,29 @@ func LiftFence(ctx context.Context, w *World, run string) (*report.Report, error
 		return nil, err
 	}
 	if s.run.ended == nil {
-		return nil, s.run.interrupted(s.journal.Name)
+		return nil, s.run.interrupted(s.journals[0].Name)
 	}
 	f := &s.fence
 	in := w.Regions[f.Region]
 	if in == nil && (f.By == "acl" || f.By == "config") {
 		return nil, w.Errs[f.Region]
 	}
-	j, _, err := acquire(ctx, s.journal, s.run.id, &w.opts)
-	if err != nil {
-		return nil, err
+	var journals []*Journal
+	for _, r := range s.journals {
+		j, _, err := acquire(ctx, r, s.run.id, &w.opts)
+		if err != nil {
+			return nil, err
+		}
+		defer j.Close()
+		journals = append(journals, j)
 	}
-	defer j.Close()
 	if err := s.lift(ctx, in); err != nil {
 		return nil, err
 	}
-	if err := j.Write(ctx, EntryFact, s.lifted, "", liftedFence{w.opts.Who, w.now()}); err != nil {
-		return nil, err
+	for _, j := range journals {
+		if err := j.Write(ctx, EntryFact, s.lifted, "", liftedFence{w.opts.Who, w.now()}); err != nil {
+			return nil, err
+		}
 	}
 	rep.End, rep.Title = w.now(), "fence of run "+s.run.id
 	rep.Summary = "the fence on " + f.Region + " is lifted: " + s.means()

@@ -375,6 +375,9 @@ func (r *run) finish(ctx context.Context, err error) (*report.Report, error) {
 		r.rep.Outcome = report.Done
 		r.rep.Summary = r.summary()
 		r.rep.Next = r.next()
+		if err := r.keepFences(ctx); err != nil {
+			return r.rep, err
+		}
 		return r.rep, r.journal.Write(ctx, EntryEnd, "", r.rep.Summary, r.rep)
 	case errors.Is(err, ErrLeaseLost):
 		r.rep.Outcome = report.Stopped

@@ -129,6 +129,9 @@ func ListRuns(ctx context.Context, w *World) (*report.Report, error) {
 			continue
 		}
 		for _, p := range foldRuns(entries) {
+			if slices.ContainsFunc(rep.Runs, func(r report.Run) bool { return r.ID == p.id }) {
+				continue // of a failback both regions know
+			}
 			line := report.Run{ID: p.id, Operation: p.operation(), Outcome: p.outcome(), Who: p.who, Start: p.began, End: p.seen}
 			switch {
 			case p.ended != nil:
@@ -172,7 +175,10 @@ func findRun(ctx context.Context, w *World, id string, ended bool) (*pastRun, *l
 			continue
 		}
 		for _, p := range foldRuns(entries) {
-			if p.id == id || id == "" && (ended || p.ended == nil) && (found == nil || p.began.After(found.began)) {
+			if found != nil && found.id == p.id && len(found.entries) >= len(p.entries) {
+				continue // of a failback both regions know, and one has all of it
+			}
+			if p.id == id || id == "" && (ended || p.ended == nil) && (found == nil || p.id == found.id || p.began.After(found.began)) {
 				found, where = p, r
 			}
 		}

@@ -72,19 +72,28 @@ func liftApply(ctx context.Context, r *run, s plans.Step) error {
 	}
 }
 
-// lifted journals that a fence was lifted, where it was journaled that it was raised.
+// lifted journals that a fence was lifted, wherever it was journaled that it was raised.
 func (r *run) lifted(ctx context.Context, f standing) error {
 	by := liftedFence{r.world.opts.Who, r.world.now()}
 	if f.run.id == r.id {
 		return r.learn(ctx, f.lifted, by)
 	}
-	if f.journal.Name == r.to.Name {
-		return r.journal.WriteOf(ctx, f.run.id, EntryFact, f.lifted, "", by)
+	for _, in := range f.journals {
+		if in.Name == r.to.Name {
+			if err := r.journal.WriteOf(ctx, f.run.id, EntryFact, f.lifted, "", by); err != nil {
+				return err
+			}
+			continue
+		}
+		j, _, err := acquire(ctx, in, f.run.id, &r.world.opts)
+		if err != nil {
+			return err
+		}
+		err = j.Write(ctx, EntryFact, f.lifted, "", by)
+		j.Close()
+		if err != nil {
+			return err
+		}
 	}
-	j, _, err := acquire(ctx, f.journal, f.run.id, &r.world.opts)
-	if err != nil {
-		return err
-	}
-	defer j.Close()
-	return j.Write(ctx, EntryFact, f.lifted, "", by)
+	return nil
 }
