@@ -87,9 +87,9 @@ func observeFences(ctx context.Context, w *World, seen *plans.Observed) error {
 func returned(look func(context.Context, *run, plans.Step) (bool, string, error)) func(context.Context, *run, plans.Step) (bool, string, error) {
 	return func(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
 		switch {
-		case r.plan.Failback == nil:
 		case r.knows(factProtected):
-			return true, fmt.Sprintf("%s is a mirror again", r.plan.From), nil
+			return true, fmt.Sprintf("%s is a mirror", r.plan.From), nil
+		case r.plan.Failback == nil:
 		case r.knows(factReturned) && r.prepares(s):
 			return true, fmt.Sprintf("%s is a mirror", r.plan.To), nil
 		}

@@ -21,8 +21,8 @@ type liftedFence struct {
 
 // standing is a fence that a run has raised and nobody has lifted.
 type standing struct {
-	run     *pastRun
-	fence   raisedFence
+	run      *pastRun
+	fence    raisedFence
 	journals []*linking.Region // that know of it and not that it is lifted
 	lifted   string            // the fact that says that it is lifted
 }

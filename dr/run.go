@@ -74,6 +74,7 @@ var actions = map[plans.StepKind]action{
 	plans.StepRecreate:    {returned(recreateDone), recreateApply},
 	plans.StepReverse:     {returned(reverseDone), reverseApply},
 	plans.StepCatchUp:     {catchUpDone, catchUpApply},
+	plans.StepOutputs:     {sameOutputDone, sameOutputApply},
 	plans.StepLift:        {liftDone, liftApply},
 	plans.StepProtect:     {protectDone, protectApply},
 }

@@ -197,13 +197,25 @@ func catchUpApply(ctx context.Context, r *run, s plans.Step) error {
 }
 
 func protectDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
-	return r.knows(factProtected), fmt.Sprintf("%s is a mirror of %s again", r.plan.From, r.plan.To), nil
+	return r.knows(factProtected), fmt.Sprintf("%s is a mirror of %s", r.plan.From, r.plan.To), nil
 }
 
 func protectApply(ctx context.Context, r *run, s plans.Step) error {
-	_, err := r.link.Reverse(ctx, linking.ReverseOptions{Topics: r.topicNames(), Back: r.forward, By: r.world.opts.Who, Still: r.world.opts.Still})
+	decl, back := (*plans.Link)(nil), r.forward
+	if r.plan.Failback == nil {
+		var err error
+		if decl, back, err = backOf(r.world, r.decl); err != nil {
+			return err
+		}
+	}
+	_, err := r.link.Reverse(ctx, linking.ReverseOptions{Topics: r.topicNames(), Back: back, By: r.world.opts.Who, Still: r.world.opts.Still})
 	if err != nil {
 		return err
+	}
+	if decl != nil {
+		if err := r.world.leadsBack(ctx, decl, r.topicNames()); err != nil {
+			return err
+		}
 	}
 	return r.learn(ctx, factProtected, r.topicNames())
 }

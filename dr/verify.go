@@ -59,6 +59,13 @@ func Verify(ctx context.Context, w *World, link string) (*report.Report, error) 
 		return nil, err
 	}
 	v.subjects(ctx)
+	if w.Declared.Topology.Pattern == plans.ActiveActive {
+		lines, err := compareOutputs(ctx, w, decl)
+		if err != nil {
+			return nil, err
+		}
+		rep.Checks = append(rep.Checks, lines...)
+	}
 	rep.End = w.now()
 	conclude(rep)
 	if rep.Outcome == report.Failed {

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/user"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -218,23 +217,8 @@ func (w *World) LinkOptions() linking.Options {
 	return linking.Options{Log: w.opts.Log, Timeout: w.opts.Timeout, Getenv: w.opts.Getenv, ReadFile: w.opts.ReadFile, Hooks: w.opts.Hooks}
 }
 
-// Link returns the link that a failover away from the primary uses: the one declared from it.
-func (w *World) Link(name string) (*plans.Link, error) {
-	t := w.Declared.Topology
-	for _, l := range t.Links {
-		if l.Name == name || name == "" && l.From == t.Primary {
-			return l, nil
-		}
-	}
-	if name == "" {
-		return nil, fmt.Errorf("%s declares no link from the primary region %q", w.Declared.Path, t.Primary)
-	}
-	var names []string
-	for _, l := range t.Links {
-		names = append(names, l.Name)
-	}
-	return nil, fmt.Errorf("%s declares no link %q; there is %s", w.Declared.Path, name, strings.Join(names, ", "))
-}
+// Link returns the link of a name, or the one that a failover uses without one.
+func (w *World) Link(name string) (*plans.Link, error) { return w.Declared.Link(name) }
 
 // OpenLink returns the linker of a declared link. Its destination must be reachable; its source need not be.
 func (w *World) OpenLink(decl *plans.Link) (*linking.Link, error) {

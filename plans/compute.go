@@ -103,16 +103,30 @@ type computation struct {
 	plan     *Plan
 }
 
-func findLink(d *Declared, name string) (*Link, error) {
+func findLink(d *Declared, name string) (*Link, error) { return d.Link(name) }
+
+// Link is the link of a name, or, without one, that from the primary region. In an active-active topology, which has no primary, it is the only one
+// between two regions that is declared.
+func (d *Declared) Link(name string) (*Link, error) {
 	var names []string
 	for _, l := range d.Topology.Links {
-		if l.Name == name || name == "" && l.From == d.Topology.Primary {
+		if l.Name == name || name == "" && d.Topology.Primary != "" && l.From == d.Topology.Primary {
 			return l, nil
 		}
 		names = append(names, l.Name)
 	}
-	if name == "" {
+	switch {
+	case name != "":
+	case d.Topology.Primary != "":
 		return nil, fmt.Errorf("%s declares no link from the primary region %q", d.Path, d.Topology.Primary)
+	case len(names) == 1:
+		return d.Topology.Links[0], nil
+	case len(names) == 2 && leadsBack(d.Topology.Links[0], d.Topology.Links[1]):
+		return d.Topology.Links[0], nil // the second was made by a failover or a failback
+	case len(names) == 0:
+		return nil, fmt.Errorf("%s declares no link", d.Path)
+	default:
+		return nil, fmt.Errorf("%s declares no primary region and %d links: say which with --link: %s", d.Path, len(names), strings.Join(names, ", "))
 	}
 	return nil, fmt.Errorf("%s declares no link %q: %s", d.Path, name, suggest(name, names))
 }

@@ -264,10 +264,12 @@ func (c *computation) returnSteps() {
 		c.plan.Steps[len(c.plan.Steps)-1].Reason = "what it mirrors begins anew"
 	}
 	seen := c.step(StepCatchUp, phaseReseed, "", fmt.Sprintf("%s has all that %s had when this began", older, newer), c.drainReason(), false, mirrors)
-	c.plannedSteps(seen)
-	last = c.plan.Steps[len(c.plan.Steps)-1].ID
-	c.step(StepProtect, phaseGuard, "", fmt.Sprintf("%s of %s again, under link %s", areMirrors(c.moving(), newer), older, f.Forward),
-		"without it the pipeline has one region", false, last)
+	before := []string{seen}
+	if c.hot() {
+		before = c.comparedSteps(seen)
+	}
+	c.plannedSteps(before...)
+	c.protect(newer, older, f.Forward)
 }
 
 // moving are the plan's topics.
@@ -284,6 +286,23 @@ func areMirrors(topics []string, in string) string {
 		return fmt.Sprintf("topic %s in %s is a mirror", topics[0], in)
 	}
 	return fmt.Sprintf("%s in %s are mirrors", short(topics, "topic"), in)
+}
+
+// comparedSteps start the statements in the region that comes back, while it is a mirror, and compare what they put out before it counts.
+func (c *computation) comparedSteps(before string) (same []string) {
+	older, newer := c.link.To, c.link.From
+	c.startSteps(before)
+	started := []string{before}
+	for _, s := range c.plan.Statements {
+		started = append(started, "start:"+s.Name)
+	}
+	for _, s := range c.plan.Statements {
+		if s.Kind == kindInsert && len(s.Writes) == 1 {
+			same = append(same, c.step(StepOutputs, phaseReseed, s.Name, fmt.Sprintf("%s puts out the same in %s and in %s", s.Name, older, newer),
+				"a region that computes something else does not count as one", false, started...))
+		}
+	}
+	return append(same, before)
 }
 
 func names(list []ReturningTopic) []string {

@@ -107,10 +107,6 @@ func (c *computation) doneAlready() {
 
 // refusals name what is declared and can not be carried out yet.
 func (c *computation) refusals() {
-	if c.decl.Topology.Pattern == ActiveActive {
-		c.find(report.Block, "failover/active-active", "", "a failover of an active-active topology is not supported yet",
-			"both regions write, and this plan would take one of them for a mirror", "declare pattern: active-passive")
-	}
 	fence := c.decl.Topology.Regions[c.link.From].Fence
 	switch {
 	case !c.plan.Planned:
@@ -162,10 +158,28 @@ func (c *computation) plannedSteps(before ...string) {
 	fence := c.step(StepFence, phaseFence, "", fmt.Sprintf("no producer can write to %s in %s", topics, from), c.fenceReason(), false, before...)
 	quiet := c.step(StepVerifyFence, phaseFence, "", fmt.Sprintf("the log ends of %s in %s stand still", topics, from),
 		"a fence is believed only when nothing more arrives: a forgotten writer would be lost", false, fence)
-	stop := c.step(StepStopSource, phaseFence, "", fmt.Sprintf("no statement of the plan runs in %s", from), c.stopReason(), false, quiet)
+	stop := quiet
+	if !c.hot() {
+		stop = c.step(StepStopSource, phaseFence, "", fmt.Sprintf("no statement of the plan runs in %s", from), c.stopReason(), false, quiet)
+	}
 	drain := c.step(StepDrain, phaseDrain, "", fmt.Sprintf("lag zero on all %s of %s", counted(c.partitions(), "partition"), c.topicList()), c.drainReason(), false, stop)
 	offsets := c.step(StepOffsets, phaseDrain, "", fmt.Sprintf("the positions of %s in %s are those of %s", c.groupList(), to, from), c.offsetsReason(), false, drain)
 	c.restOfSteps(offsets)
+	if c.hot() && c.plan.Failback == nil {
+		c.protect(from, to, backName(c.link))
+	}
+}
+
+// hot says that both regions compute, whichever is written.
+func (c *computation) hot() bool { return c.decl.Topology.Pattern == ActiveActive }
+
+// protect makes the region that is left the mirror.
+func (c *computation) protect(left, primary, link string) {
+	reason := "without it the pipeline has one region"
+	if c.hot() {
+		reason = fmt.Sprintf("the statements in %s go on, with what is written in %s", left, primary)
+	}
+	c.step(StepProtect, phaseGuard, "", fmt.Sprintf("%s of %s, under link %s", areMirrors(c.moving(), left), primary, link), reason, false, c.plan.Steps[len(c.plan.Steps)-1].ID)
 }
 
 func (c *computation) unplannedSteps() {
@@ -189,16 +203,8 @@ func (c *computation) restOfSteps(before string) {
 	canary := c.step(StepCanary, phasePromote, "", fmt.Sprintf("an idempotent and a transactional write to %s are read back", to),
 		"a promoted cluster that answers is not yet one that keeps what it is given", false, registry)
 	proved := []string{canary}
-	for _, s := range c.plan.Statements {
-		needs := []string{canary}
-		for _, n := range s.Needs {
-			needs = append(needs, "start:"+n)
-		}
-		goal := fmt.Sprintf("statement %s runs in %s", s.Name, to)
-		if s.Kind == kindCreateTable {
-			goal = fmt.Sprintf("the table of statement %s is declared in %s", s.Name, to)
-		}
-		c.step(StepStart, phaseStart, s.Name, goal, s.Reason, s.Kind == kindInsert, needs...)
+	if !c.hot() || c.plan.Failback == nil { // else they are started
+		c.startSteps(canary)
 	}
 	for _, s := range c.plan.Statements {
 		if s.Kind != kindInsert {
@@ -217,6 +223,21 @@ func (c *computation) restOfSteps(before string) {
 		proved = append(proved, c.step(StepWatermark, phaseProve, s.Name, fmt.Sprintf("%s has passed the failover point of every topic it reads", s.Name), reason, false, needs...))
 	}
 	c.step(StepMeasure, phaseProve, "", fmt.Sprintf("every record of %s that is not in %s is counted", c.link.From, to), c.measureReason(), false, proved...)
+}
+
+// startSteps start the plan's statements, each behind those that it needs.
+func (c *computation) startSteps(before string) {
+	for _, s := range c.plan.Statements {
+		needs := []string{before}
+		for _, n := range s.Needs {
+			needs = append(needs, "start:"+n)
+		}
+		goal := fmt.Sprintf("statement %s runs in %s", s.Name, c.link.To)
+		if s.Kind == kindCreateTable {
+			goal = fmt.Sprintf("the table of statement %s is declared in %s", s.Name, c.link.To)
+		}
+		c.step(StepStart, phaseStart, s.Name, goal, s.Reason, s.Kind == kindInsert, needs...)
+	}
 }
 
 func (c *computation) kind(statement string) string {

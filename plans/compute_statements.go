@@ -64,11 +64,13 @@ func (c *computation) statements() {
 		}
 		own := horizons[s.Name]
 		facts.History = nil
-		if !c.kept(s.Name) {
+		if !c.kept(s.Name) && !(c.hot() && c.runsAlready(s.Name)) {
 			facts.History = c.retention(&sp, own, p)
 		}
 		facts.Properties = p.Properties
 		switch {
+		case sp.Kind == kindInsert && c.hot() && c.runsAlready(s.Name):
+			sp.Strategy, sp.Reason = Parallel, fmt.Sprintf("it runs in %s all the time", c.link.To)
 		case sp.Kind == kindInsert && c.kept(s.Name):
 			sp.Strategy, sp.Reason = Restore, fmt.Sprintf("it goes on from the state that it had in %s before the failover: what it had read is the same in both regions", c.link.To)
 		case sp.Kind == kindInsert:
@@ -115,6 +117,9 @@ func (c *computation) existing() statements.Catalog {
 	}
 	return tables
 }
+
+// runsAlready says whether a statement runs in the destination.
+func (c *computation) runsAlready(name string) bool { return c.to.Statements[name].Phase == "RUNNING" }
 
 func sameText(a, b string) bool {
 	trim := func(s string) string { return strings.TrimRight(strings.TrimSpace(s), "; \t\r\n") }
@@ -169,12 +174,17 @@ func (c *computation) strategy(sp *StatementPlan, p *Pipeline, horizons map[stri
 	}
 	switch declared {
 	case "", Auto:
-		if stateful {
-			sp.Strategy, sp.Reason = Rebuild, "it keeps windows: their state is rebuilt from its input"
-		} else {
-			sp.Strategy, sp.Reason = Resume, "it keeps no state: positions in its input are all it needs"
+		c.auto(sp, stateful)
+	case Parallel:
+		if c.hot() { // and it does not run
+			c.find(report.High, "statement/not-parallel", sp.Name, fmt.Sprintf("statement %s is to run in both regions all the time, and does not run in %s", sp.Name, c.link.To),
+				"it has to be started, and to read what it has missed", fmt.Sprintf("start it there now: lifeboat status, and the engine of %s", c.link.To))
+			declared = Auto
+			c.auto(sp, stateful)
+			break
 		}
-	case Parallel, Restore:
+		fallthrough
+	case Restore:
 		sp.Strategy, sp.Reason = declared, fmt.Sprintf("declared by %s", where)
 		c.find(report.Block, "statement/strategy", sp.Name, fmt.Sprintf("strategy %s, declared by %s, is not supported yet", declared, where),
 			"the statement could not be started as declared", "use rebuild, resume or fresh, or auto to let the plan choose")
@@ -194,6 +204,15 @@ func (c *computation) strategy(sp *StatementPlan, p *Pipeline, horizons map[stri
 			"the windows that are open at the failover come out too small", "use rebuild")
 	}
 	c.start(sp, p, horizons)
+}
+
+// auto chooses a strategy.
+func (c *computation) auto(sp *StatementPlan, stateful bool) {
+	if stateful {
+		sp.Strategy, sp.Reason = Rebuild, "it keeps windows: their state is rebuilt from its input"
+	} else {
+		sp.Strategy, sp.Reason = Resume, "it keeps no state: positions in its input are all it needs"
+	}
 }
 
 // stateful reports whether a statement by itself keeps anything between rows.

@@ -18,12 +18,17 @@ func backName(l *Link) string {
 	return l.Name + "-back"
 }
 
+// leadsBack says whether one link is what Back makes of the other.
+func leadsBack(l, back *Link) bool {
+	return back.Name == backName(l) && back.From == l.To && back.To == l.From && back.Prefix == l.StripPrefix && back.StripPrefix == l.Prefix
+}
+
 // Back is the link that leads back what l brings: of the links given the one that does, else one that is to be created.
 func Back(l *Link, links []*Link) (back *Link, declared bool, err error) {
 	name := backName(l)
 	i := slices.IndexFunc(links, func(other *Link) bool { return other.Name == name })
 	switch {
-	case i >= 0 && links[i].From == l.To && links[i].To == l.From && links[i].Prefix == l.StripPrefix && links[i].StripPrefix == l.Prefix:
+	case i >= 0 && leadsBack(l, links[i]):
 		return links[i], true, nil
 	case i >= 0 && links[i].From == l.To && links[i].To == l.From:
 		return nil, false, fmt.Errorf("link %s: link %s, which would lead back, calls mirrors otherwise: it would have to take %q away and put %q in front, and takes %q away and puts %q in front; give it another name", l.Name, name,

@@ -155,6 +155,21 @@ func (d *Declared) Inserts(name string) bool {
 	return u != nil && u.Statement != nil && u.Statement.Kind() == kindInsert
 }
 
+// Writes are the tables that a statement writes.
+func (d *Declared) Writes(name string) []string {
+	if u := d.parsed[name]; u != nil && u.Statement != nil {
+		return statements.Writes(u.Statement)
+	}
+	return nil
+}
+
+// Keeps reports whether a statement keeps anything between rows, so that what it puts out depends on its watermark.
+func (d *Declared) Keeps(name string) bool {
+	a := analyze(d, nil)
+	c := &computation{decl: d, analysis: a}
+	return a.parsed[name] != nil && c.stateful(name)
+}
+
 // read adds the statements of a file's text. taken has the file of every name that is used already.
 func (d *Declared) read(pipeline, file string, text []byte, taken map[string]string) []report.Finding {
 	script, found := statements.Parse(file, string(text))

@@ -92,6 +92,7 @@ const (
 	StepRecreate    StepKind = "recreate"        // failback: a topic that can not be mirrored on becomes an empty mirror
 	StepReverse     StepKind = "reverse"         // failback: all other topics become mirrors where their logs end
 	StepCatchUp     StepKind = "catch-up"        // failback: lag zero once, while the primary is still written
+	StepOutputs     StepKind = "same-output"     // active-active: one statement puts out the same in both regions
 	StepLift        StepKind = "lift-fence"      // fences that runs have left standing on the destination are taken away
 	StepProtect     StepKind = "protect"         // failback: the region that is left becomes the mirror again
 )

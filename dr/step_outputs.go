@@ -1,0 +1,38 @@
+package dr
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// A region that computes all the time counts when it puts out the same as the other one.
+
+func sameOutputDone(_ context.Context, r *run, s plans.Step) (bool, string, error) {
+	switch {
+	case r.knows(factFailoverPoint):
+		return true, "it was, before " + r.plan.To + " was promoted", nil
+	case !r.saw(s.ID):
+		return false, "", nil
+	}
+	return true, "seen", nil
+}
+
+func sameOutputApply(ctx context.Context, r *run, s plans.Step) error {
+	sp, _, err := r.statement(s.Subject)
+	if err != nil {
+		return err
+	}
+	line, err := compareOutput(ctx, r.world, sp.Name, sp.Writes[0], [2]string{r.plan.From, r.plan.To})
+	if err != nil {
+		return err
+	}
+	r.addCheck(line)
+	if line.Outcome == report.Failed {
+		return fmt.Errorf("%s: %s: %s", r.plan.To, line.Name, line.Detail)
+	}
+	r.see(s.ID)
+	return nil
+}
