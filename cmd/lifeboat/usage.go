@@ -12,11 +12,10 @@ import (
 
 // notYet are the verbs that people will look for and that this version does not have, with what to do instead.
 var notYet = map[string]string{
-	"failback": "", "migrate": "",
-	"runbook": "`lifeboat plan failover --unplanned` prints the steps", "status": "lifeboat link status",
+	"migrate": "",
 	"sql": "", "statement create": "", "statement list": "", "statement describe": "", "statement stop": "", "statement resume": "",
 	"statement delete": "", "statement exceptions": "",
-	"plan failback": "", "plan migrate": "", "plan drill": "",
+	"plan migrate": "",
 }
 
 // unknownCommand refuses a verb, below a group or at the top, and says what was probably meant.
