@@ -93,7 +93,9 @@ func ReplaySalvaged(ctx context.Context, to *Region, f SalvageFile, o ReplayOpti
 	}
 	defer log.Close()
 	wanted := map[[2]uint64]int64{}
-	each := func(do func(*batch.Record) error) error { return eachSalvaged(log, f.First, o.Open, &out.Uncommitted, do) }
+	each := func(do func(*batch.Record) error) error {
+		return eachSalvaged(log, f.First, o.Open, &out.Uncommitted, do)
+	}
 	err = each(func(r *batch.Record) error {
 		out.Records++
 		wanted[contentSum(r)]++
@@ -230,4 +232,3 @@ func (f *Replayed) present(ctx context.Context, to *Region, wanted map[[2]uint64
 	}
 	return found, nil
 }
-
