@@ -20,6 +20,8 @@ type checkup struct {
 	plan  *plans.Plan // nil where none can be computed
 	err   error       // why not
 
+	cost *plans.Cost // of the statements
+
 	offline bool // the regions were looked at earlier and can not be asked now
 }
 
@@ -46,6 +48,7 @@ var checks = []check{
 	{"retention", checkRetention, false},
 	{"determinism", checkDeterminism, false},
 	{"objectives", checkObjectives, false},
+	{"cost", checkCost, false},
 	{"drills", checkDrills, true},
 }
 
@@ -86,6 +89,7 @@ func (c *checkup) ask(ctx context.Context, rep *report.Report, link string) (err
 	}
 	st := plans.StudyOf(c.world.Declared, c.seen)
 	st.Findings = append(st.Findings, st.Unbacked(c.decl.From, c.seen.Regions[c.decl.From])...)
+	c.cost = plans.CostOf(c.world.Declared, c.seen, c.decl)
 	var skipped []string
 	for _, k := range checks {
 		if k.live && c.offline {
@@ -112,6 +116,7 @@ func (c *checkup) ask(ctx context.Context, rep *report.Report, link string) (err
 		}
 		rep.Topics = c.plan.Forecast
 	}
+	addCost(rep, c.cost)
 	rep.Findings = merged(rep.Findings, st.Findings, c.plan != nil)
 	rep.Graph, rep.Rules = st.Graph, rulesOf(rep.Findings)
 	return nil
@@ -145,6 +150,9 @@ func CheckOffline(d *plans.Declared, findings []report.Finding, now time.Time) *
 	rep.Findings = append(rep.Findings, st.Findings...)
 	rep.Checks = append(rep.Checks, studyChecks(st, rep.Fails, allOfStudy...)...)
 	rep.Statements = studiedLines(st)
+	cost := plans.CostOf(d, nil, nil)
+	rep.Checks = append(rep.Checks, costLine(cost)...)
+	addCost(rep, cost)
 	rep.Graph, rep.Rules = st.Graph, rulesOf(rep.Findings)
 	conclude(rep)
 	return rep

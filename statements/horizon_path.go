@@ -12,6 +12,7 @@ type Path struct {
 	At        Pos      // where the table is read
 	Operators []string // those that keep state, from the sink to the table, in the words of Flink's plans
 	Horizon   Horizon
+	Width     int64 // of a row of the table, as Width tells it
 }
 
 // PathsOf are the paths of a related query, from left to right. ttl is the statement's sql.state-ttl, 0 for none. Horizons
@@ -70,7 +71,7 @@ func (p *pathWalker) leaf(sc *Scan, s pathState) {
 			s.h.Unknown = "the watermark of " + sc.Table.Name + " is no column minus a fixed interval, so its delay is not known"
 		}
 	}
-	p.out = append(p.out, Path{Topic: sc.Table.Name, At: sc.Pos, Operators: s.operators, Horizon: s.h})
+	p.out = append(p.out, Path{Topic: sc.Table.Name, At: sc.Pos, Operators: s.operators, Horizon: s.h, Width: Width(sc.Columns())})
 }
 
 // add adds to h what r needs of its i-th input. timed: r waits for the watermark. windows are those counted above.

@@ -31,6 +31,7 @@ back far enough for every statement, would it compute the same. Exit status 3 wh
 			&cli.StringFlag{Name: "catalog", Usage: "with --offline: ask the snapshot in `FILE` what the regions hold", TakesFile: true},
 			&cli.StringFlag{Name: "save-catalog", Usage: "write a snapshot of what both regions hold to `FILE`: topics, configs, log bounds, groups, schemas; no records", TakesFile: true},
 			&cli.DurationFlag{Name: "max-age", Value: dr.SnapshotAge, Usage: "how old the snapshot may be before it is warned of, a `DURATION`"},
+			&cli.Float64Flag{Name: "cfu-price", Usage: "the `PRICE` of a CFU-hour, in your currency: what statements are estimated to cost is told in it too"},
 			dialectFlag(),
 			&cli.StringFlag{Name: "link", Usage: "`NAME` of the link; default: the one from the primary"},
 		),
@@ -40,6 +41,8 @@ back far enough for every statement, would it compute the same. Exit status 3 wh
 			return usageError{withHint{errors.New("--save-catalog needs the regions, and --offline asks none"), "lifeboat check --save-catalog " + c.String("save-catalog")}}
 		case c.String("catalog") != "" && !c.Bool("offline"):
 			return usageError{withHint{errors.New("--catalog goes with --offline: without it the regions are asked"), "lifeboat check --offline --catalog " + c.String("catalog")}}
+		case c.Float64("cfu-price") < 0:
+			return usageError{withHint{fmt.Errorf("--cfu-price %g is no price", c.Float64("cfu-price")), "lifeboat check --cfu-price 0.21"}}
 		case c.Bool("offline"):
 			return a.checkOffline(c)
 		}
@@ -65,6 +68,7 @@ back far enough for every statement, would it compute the same. Exit status 3 wh
 			if err != nil {
 				return err
 			}
+			dr.Priced(rep, c.Float64("cfu-price"))
 			if err := a.emit(c, rep); err != nil {
 				return err
 			}
@@ -99,6 +103,7 @@ func (a *app) checkOffline(c *cli.Context) error {
 			return err
 		}
 	}
+	dr.Priced(rep, c.Float64("cfu-price"))
 	if err := a.emit(c, rep); err != nil {
 		return err
 	}

@@ -186,6 +186,8 @@ type Statement struct {
 	Digest    string     `json:"digest,omitempty"` // of its output, where it was compared
 	Plan      []Operator `json:"plan,omitempty"`   // in the order in which it is drawn
 	Rows      int64      `json:"rows,omitempty"`
+	State     string     `json:"state,omitempty"` // about how large what it keeps is, at most
+	Cost      string     `json:"cost,omitempty"`  // estimated, in CFUs
 }
 
 // Operator is one node of a statement's plan.

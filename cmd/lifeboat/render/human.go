@@ -244,7 +244,7 @@ type field struct{ Name, Value string }
 // statementFields are the parts of a statement that have a value, in the order in which they are told.
 func statementFields(s report.Statement) []field {
 	all := []field{{"why", s.Reason}, {"detail", s.Detail}, {"reads", strings.Join(s.Reads, ", ")}, {"writes", strings.Join(s.Writes, ", ")},
-		{"start", s.Start}, {"horizon", s.Horizon}, {"history", s.Retention}, {"changelog", s.Changelog}, {"verdict", s.Verdict}, {"watermark", s.Watermark}, {"digest", s.Digest}}
+		{"start", s.Start}, {"horizon", s.Horizon}, {"history", s.Retention}, {"changelog", s.Changelog}, {"verdict", s.Verdict}, {"state", s.State}, {"cost", s.Cost}, {"watermark", s.Watermark}, {"digest", s.Digest}}
 	if s.Rows > 0 {
 		all = append(all, field{"rows", thousands(s.Rows)})
 	}
