@@ -66,6 +66,7 @@ func (c *computation) judgeLog(topic string, region *RegionState, configs map[st
 			rate = defaultRate
 		}
 		logs.CatchUp = time.Duration(float64(rows) / rate * float64(time.Second))
+		logs.Ahead, logs.AheadWhy = ahead(p.Objectives, logs.CatchUp)
 	}
 	need := h.Duration()
 	if h.Unbounded {
@@ -76,6 +77,25 @@ func (c *computation) judgeLog(topic string, region *RegionState, configs map[st
 		v.Verdict, v.Detail = statements.UnknownReach, h.Unknown
 	}
 	return v
+}
+
+// ahead is how much more than its horizon a log must hold for the move to come in time: what a mirror may be behind by the recovery point, what the move and
+// catching up may take by the recovery time, and a margin.
+func ahead(o Objectives, catchUp time.Duration) (time.Duration, string) {
+	total, terms := startMargin, []string{}
+	add := func(d time.Duration, what string) {
+		if d > 0 {
+			total += d
+			terms = append(terms, Duration(d).String()+" of "+what)
+		}
+	}
+	add(time.Duration(o.RPO), "RPO")
+	if o.RTO > 0 {
+		add(time.Duration(o.RTO), "RTO")
+	} else {
+		add(catchUp.Round(time.Second), "catching up")
+	}
+	return total, strings.Join(append(terms, Duration(startMargin).String()+" of margin"), " + ")
 }
 
 // leastSpan is over how much time a partition's rate is measured at least: less says nothing of a day.
@@ -111,7 +131,7 @@ func (c *computation) mendable(f *report.Finding, sp *StatementPlan) {
 		return
 	}
 	for _, v := range sp.Retention {
-		if v.Verdict == string(statements.Insufficient) && strings.Contains(f.Message, v.Topic) {
+		if (v.Verdict == string(statements.Insufficient) || len(v.Mend) > 0) && strings.Contains(f.Message, v.Topic) {
 			f.Remedy = v.Remedy(c.link.To, c.link.Name)
 		}
 	}

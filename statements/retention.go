@@ -47,6 +47,11 @@ type LogFacts struct {
 	// CatchUp is how long re-reading the log takes, 0 where that is not known: a tombstone must outlive it, or a key that was deleted
 	// while the log is read stays.
 	CatchUp time.Duration
+
+	// Ahead is how much older than the horizon the oldest record may become until it is read: how far the mirror may be behind, the time to decide, to
+	// move and to catch up, and a margin. AheadWhy says of what it is made.
+	Ahead    time.Duration
+	AheadWhy string
 }
 
 // PartitionLog is one partition's log.
@@ -77,18 +82,47 @@ func JudgeRetention(f LogFacts, need time.Duration) RetentionVerdict {
 			if v.Verdict == Proven {
 				v.Verdict = UnknownReach
 			}
-			v.Mend = append(v.Mend, limit.mend(need)...)
+			v.Mend = append(v.Mend, limit.mend(f.wanted(need))...)
 			continue
 		}
 		v.Have = min(v.Have, limit.reach)
 		if limit.reach < need {
 			v.Verdict = Insufficient
 			v.Missing = max(v.Missing, need-limit.reach)
-			v.Mend = append(v.Mend, limit.mend(need)...)
+			v.Mend = append(v.Mend, limit.mend(f.wanted(need))...)
 		}
+	}
+	if v.Verdict == Proven && need != Unlimited {
+		details = f.later(&v, details)
 	}
 	v.Detail = strings.Join(details, "; ")
 	return v
+}
+
+// later says of a log that reaches back far enough now whether it still will when it is read. What is deleted meanwhile depends on how long that takes,
+// so less than enough for it is UNKNOWN: it holds for a move that is quick enough.
+func (f LogFacts) later(v *RetentionVerdict, details []string) []string {
+	need := f.wanted(v.Need)
+	short := time.Duration(0)
+	for _, limit := range []limit{f.byCleanup(need), f.byTime(), f.bySize()} {
+		if !limit.unknown && limit.reach < need {
+			short = max(short, need-limit.reach)
+			v.Mend = append(v.Mend, limit.mend(need)...)
+		}
+	}
+	if short > 0 {
+		v.Verdict, v.Missing = UnknownReach, short
+		details = append(details, fmt.Sprintf("enough for the horizon, and %s less than that and %s: what is deleted before it is read depends on how long the move takes", days(short), f.AheadWhy))
+	}
+	return details
+}
+
+// wanted is the horizon with the time until it is read.
+func (f LogFacts) wanted(need time.Duration) time.Duration {
+	if need >= Unlimited-f.Ahead {
+		return Unlimited
+	}
+	return need + f.Ahead
 }
 
 // limit is how far one setting or the log itself lets the history reach.

@@ -65,3 +65,34 @@ func TestMendedRetentionIsProven(t *testing.T) {
 		})
 	}
 }
+
+// TestRetentionUntilItIsRead: a log that holds just the horizon is not proven to hold it when the move has come to reading it.
+func TestRetentionUntilItIsRead(t *testing.T) {
+	need, ahead := time.Hour, 10*time.Minute
+	for name, tc := range map[string]struct {
+		retention string
+		want      Reach
+		missing   time.Duration
+	}{
+		"less than the horizon":      {"3599999", Insufficient, time.Millisecond},
+		"just the horizon":           {"3600000", UnknownReach, ahead},
+		"all but a millisecond":      {"4199999", UnknownReach, time.Millisecond},
+		"until it is read":           {"4200000", Proven, 0},
+		"nothing is deleted by time": {"-1", Proven, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			facts := LogFacts{Topic: "t", Partitions: []PartitionLog{{End: 10}}, Ahead: ahead, AheadWhy: "5m of RPO + 5m of RTO",
+				Configs: map[string]string{"cleanup.policy": "delete", "retention.ms": tc.retention, "retention.bytes": "-1"}}
+			got := JudgeRetention(facts, need)
+			if got.Verdict != tc.want || got.Missing != tc.missing {
+				t.Fatalf("%s, %s missing: %s", got.Verdict, got.Missing, got.Detail)
+			}
+			for _, m := range got.Mend {
+				facts.Configs[m.Key] = m.Value
+			}
+			if after := JudgeRetention(facts, need); after.Verdict != Proven {
+				t.Errorf("with %v it is %s: %s", got.Mend, after.Verdict, after.Detail)
+			}
+		})
+	}
+}
