@@ -90,7 +90,7 @@ func (c *computation) drillRefusals() {
 	for _, t := range c.plan.Topics {
 		kept[t.Name] = true
 	}
-	for _, r := range c.decl.Registrations(c.link, c.to) {
+	for _, r := range c.decl.Registrations(c.link, c.seen) {
 		if kept[r.Table] && !r.There {
 			c.find(report.Block, "drill/would-register", r.Table, fmt.Sprintf("declaring table %s in %s would register a schema of %s", r.Table, c.link.To, r.Subject),
 				"a drill leaves the region's own subjects as they are", fmt.Sprintf("mirror subject %s, or declare the table without that part", r.Subject))

@@ -14,11 +14,11 @@ import (
 // logs of the region that they read.
 type Cost struct {
 	Statements  []StatementCost
-	Steady      int     // CFUs of all statements where they run
-	Standby     int     // CFUs in the other region all the time: those of active-active, none of active-passive
-	CatchUp     float64 // CFU-minutes of one start in the other region, until it has caught up
-	Drills      int     // that are declared and due within 30 days
-	DrillMonth  float64 // CFU-minutes of those
+	Steady      int      // CFUs of all statements where they run
+	Standby     int      // CFUs in the other region all the time: those of active-active, none of active-passive
+	CatchUp     float64  // CFU-minutes of one start in the other region, until it has caught up
+	Drills      int      // that are declared and due within 30 days
+	DrillMonth  float64  // CFU-minutes of those
 	Unmeasured  []string // statements whose load is not known: a CFU is the least
 	Unknown     []string // statements that could not be estimated, because what they compute is not known
 	Assumptions []string
