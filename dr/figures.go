@@ -45,8 +45,19 @@ func (r *run) figures() {
 		withObjective(&rto, time.Duration(r.plan.Objectives.RTO).Seconds())
 		r.rep.Figures = append(r.rep.Figures, rto)
 	}
+	stood := func(from, to time.Time) (d time.Duration) {
+		for _, p := range r.still {
+			d += p.within(from, to)
+		}
+		return d
+	}
 	for _, p := range phases {
-		r.rep.Figures = append(r.rep.Figures, report.Figure{Name: "RTO phase", Phase: p.name, Value: max(0, p.end.Sub(p.begun).Seconds()), Unit: "s"})
+		took := p.end.Sub(p.begun) - stood(p.begun, p.end)
+		r.rep.Figures = append(r.rep.Figures, report.Figure{Name: "RTO phase", Phase: p.name, Value: max(0, took.Seconds()), Unit: "s"})
+	}
+	if d := stood(begun, r.rep.End); d > 0 {
+		r.rep.Figures = append(r.rep.Figures, report.Figure{Name: "stood still", Value: d.Seconds(), Unit: "s",
+			Note: counted(len(r.still), "pause") + " in which no process carried the run out: in no phase, and in the RTO"})
 	}
 	r.rep.Figures = append(r.rep.Figures, lossFigures(r.rep.Topics, r.plan.Objectives)...)
 }

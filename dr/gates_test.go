@@ -57,10 +57,41 @@ func TestRunStopsBehindAStep(t *testing.T) {
 	}
 	rest := p.open()
 	defer rest.Close()
+	first := rep
 	rep, err = dr.Resume(t.Context(), rest, "")
 	must(t, err)
 	if rep.Outcome != report.Done {
 		t.Errorf("resumed: %s %s", rep.Outcome, rep.Summary)
+	}
+	tellsOfBoth(t, first, rep)
+}
+
+// tellsOfBoth wants the report of a resumed run to count what the first process did when it did it, and the time between the two.
+func tellsOfBoth(t *testing.T, first, rep *report.Report) {
+	t.Helper()
+	worked := 0.0
+	for i, s := range first.Steps {
+		worked = max(worked, s.End.Sub(s.Start).Seconds())
+		if again := rep.Steps[i]; s.Kind == string(plans.StepPromote) && again.End.After(first.End) { // others hold only at one moment, and are done again
+			t.Errorf("step %s was done by the first process until %s, the report has it until %s", s.ID, s.End, again.End)
+		}
+	}
+	sum, rto, stood := 0.0, 0.0, 0.0
+	for _, f := range rep.Figures {
+		switch f.Name {
+		case "RTO phase":
+			sum += f.Value
+		case "RTO":
+			rto = f.Value
+		case "stood still":
+			stood = f.Value
+		}
+	}
+	if between := first.End; stood <= 0 || rep.End.Sub(between).Seconds() < stood {
+		t.Errorf("it stood still for %g s, of %s", stood, rep.End.Sub(between))
+	}
+	if all := rep.End.Sub(first.Start).Seconds(); rto < stood || sum < worked || sum+stood > all+0.001 {
+		t.Errorf("RTO %g s, of it %g s in phases and %g s of standing still; a step of the first process took %g s", rto, sum, stood, worked)
 	}
 }
 

@@ -29,6 +29,7 @@ type run struct {
 	to      *linking.Region
 	journal *Journal
 	begun   time.Time // of the run, by its first entry
+	still   []pause   // when no process carried it out
 
 	gates gates
 	drill *rehearsal // of a drill
@@ -191,6 +192,8 @@ func execute(ctx context.Context, w *World, p *plans.Plan, id string, switched b
 		if past.id == id && past.plan != nil {
 			r.facts, r.begun, known = past.facts, past.began, true
 			r.rep.Start = past.began
+			past.soFar(r.rep)
+			r.still = past.stoodStill(w.opts.LeaseTTL, w.now())
 			r.gates.pass(p.Steps, past.steps)
 		}
 	}
@@ -257,7 +260,10 @@ func (r *run) step(ctx context.Context, s plans.Step, out *report.Step) error {
 	if !ok {
 		return &StepError{r.id, s, fmt.Errorf("this lifeboat does not know steps of kind %q: use the version that computed the plan", s.Kind)}
 	}
-	out.Start = r.world.now()
+	if out.Start.IsZero() { // by the process before
+		out.Start = r.world.now()
+	}
+	stood := out.Outcome == report.Done
 	fail := func(err error) error {
 		out.Outcome, out.Detail, out.End = report.Failed, err.Error(), r.world.now()
 		r.tell(s, EntryFailed, err.Error())
@@ -280,6 +286,7 @@ func (r *run) step(ctx context.Context, s plans.Step, out *report.Step) error {
 		if err := r.gate(ctx, s); err != nil {
 			return err
 		}
+		stood = false
 		if err := r.journal.Write(ctx, EntryBegin, s.ID, "", nil); err != nil {
 			return fail(err)
 		}
@@ -297,7 +304,10 @@ func (r *run) step(ctx context.Context, s plans.Step, out *report.Step) error {
 	if err := r.journal.Write(ctx, EntryDone, s.ID, detail, nil); err != nil {
 		return fail(err)
 	}
-	out.Outcome, out.Detail, out.End = report.Done, detail, r.world.now()
+	if !stood { // what was done by the process before was done then
+		out.End = r.world.now()
+	}
+	out.Outcome, out.Detail = report.Done, detail
 	r.tell(s, EntryDone, detail)
 	return nil
 }

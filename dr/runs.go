@@ -214,8 +214,15 @@ func RunReport(ctx context.Context, w *World, id string) (*report.Report, error)
 	rep := newRunReport(p.id, p.plan, p.began)
 	rep.Outcome, rep.End = p.outcome(), p.seen
 	rep.Summary = fmt.Sprintf("%s, not ended; last journal entry %s", p.operation(), p.seen.Format(time.RFC3339))
+	p.soFar(rep)
+	rep.Next = []string{"lifeboat resume " + p.id}
+	return rep, nil
+}
+
+// soFar fills the steps of a run's report with what has become of them.
+func (r *pastRun) soFar(rep *report.Report) {
 	for i, s := range rep.Steps {
-		e, ok := p.steps[s.ID]
+		e, ok := r.steps[s.ID]
 		if !ok {
 			continue
 		}
@@ -228,31 +235,65 @@ func RunReport(ctx context.Context, w *World, id string) (*report.Report, error)
 		case EntryBegin:
 			rep.Steps[i].Outcome = report.Stopped
 		}
-		rep.Steps[i].Start, rep.Steps[i].End = p.times(s.ID)
+		rep.Steps[i].Start, rep.Steps[i].End = r.times(s.ID)
 	}
-	rep.Next = []string{"lifeboat resume " + p.id}
-	return rep, nil
 }
 
-// times returns a step's first begin and last done or failed entry.
+// times returns a step's first begin, and when it failed last or was done. A process that resumes the run finds it done once more: that it was
+// before.
 func (r *pastRun) times(step string) (start, end time.Time) {
+	done := false
 	for _, e := range r.entries {
 		if e.Step != step {
 			continue
 		}
 		switch e.Kind {
 		case EntryBegin:
+			done = false
 			if start.IsZero() {
 				start = e.At
 			}
 		case EntryDone, EntryFailed:
-			end = e.At
+			if !done {
+				end = e.At
+			}
+			done = e.Kind == EntryDone
 		}
 	}
 	if start.IsZero() {
 		start = end
 	}
 	return start, end
+}
+
+// pause is a time in which no process carried a run out.
+type pause struct{ from, to time.Time }
+
+// within is how much of it lies between two instants.
+func (p pause) within(from, to time.Time) time.Duration {
+	if p.from.After(from) {
+		from = p.from
+	}
+	if p.to.Before(to) {
+		to = p.to
+	}
+	return max(0, to.Sub(from))
+}
+
+// stoodStill lists a run's pauses until now, when another process takes it up: from the release of each holder, or from the last that was heard of
+// one that died, which its successor has waited a lease's TTL for at least.
+func (r *pastRun) stoodStill(ttl time.Duration, now time.Time) []pause {
+	var list []pause
+	for i, e := range r.entries {
+		next := now
+		if i+1 < len(r.entries) {
+			next = r.entries[i+1].At
+		}
+		if e.Kind == EntryRelease || next.Sub(e.At) >= ttl {
+			list = append(list, pause{e.At, next})
+		}
+	}
+	return list
 }
 
 // ShowRun returns a past run's journal as text, entry by entry, if id is "" the newest's.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -131,12 +132,15 @@ func planned(ctx context.Context, partitions, statements, records int) (err erro
 	resumed := time.Since(begin)
 	phases := ""
 	for _, f := range rep.Figures {
-		if f.Name == "RTO phase" {
+		switch f.Name {
+		case "RTO phase":
 			phases += fmt.Sprintf("%s %.2f s, ", f.Phase, f.Value)
+		case "stood still":
+			phases += fmt.Sprintf("stood still %.2f s, ", f.Value)
 		}
 	}
 	fmt.Printf("| carried out, and ended when half of its steps were done | %.2f s | |\n", half.Seconds())
-	fmt.Printf("| resumed to its end | %.2f s | all phases of both: %sthe lease's rest |\n", resumed.Seconds(), phases)
+	fmt.Printf("| resumed to its end | %.2f s | of both processes: %s |\n", resumed.Seconds(), strings.TrimSuffix(phases, ", "))
 	return nil
 }
 
