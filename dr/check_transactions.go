@@ -52,9 +52,8 @@ func checkTransactions(ctx context.Context, c *checkup) []report.Check {
 		if p.CurrentTxnStartOffset < 0 {
 			continue
 		}
-		age := c.world.now().Sub(time.UnixMilli(p.LastTimestamp)).Round(time.Second)
-		text := fmt.Sprintf("producer %d (epoch %d) in %s-%d since @%d, last heard of %s ago", p.ProducerID, p.ProducerEpoch, p.Topic, p.Partition, p.CurrentTxnStartOffset, max(0, age))
-		if open = append(open, text); age > hangingAfter {
+		text := openText(p, c.world.now())
+		if open = append(open, text); c.world.now().Sub(time.UnixMilli(p.LastTimestamp)) > hangingAfter {
 			hanging = append(hanging, text)
 		}
 	}

@@ -78,7 +78,7 @@ func (r *run) closeTopics(ctx context.Context, in *linking.Region, topics []stri
 		if err != nil {
 			return err
 		}
-		open, err := openTransactions(ctx, in, topics, ends)
+		open, err := openTransactions(ctx, in, topics, ends, r.world.now())
 		if err != nil {
 			return err
 		}
@@ -88,7 +88,7 @@ func (r *run) closeTopics(ctx context.Context, in *linking.Region, topics []stri
 		case r.world.now().After(deadline):
 			return nil // their markers would not fit: the next step names them
 		}
-		r.world.opts.Log.Warn("waiting for open transactions", "region", in.Name, "partitions", open)
+		r.world.opts.Log.Warn("waiting for open transactions", "region", in.Name, "open", open)
 		if err := sleep(ctx, 500*time.Millisecond); err != nil {
 			return err
 		}

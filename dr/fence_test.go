@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -42,7 +44,12 @@ func TestFenceThatLeaksIsNamed(t *testing.T) {
 	defer w.Close()
 	writing, stop := context.WithCancel(t.Context())
 	done := make(chan struct{})
-	cl := each.Client(t, env.East)
+	idle, cl := each.Client(t, env.East), each.Client(t, env.East)
+	must(t, idle.ProduceSync(t.Context(), p.order(1, time.Now()), p.order(2, time.Now()), p.order(3, time.Now())).FirstErr())
+	id, _, err := cl.ProducerID(t.Context())
+	must(t, err)
+	idleID, _, err := idle.ProducerID(t.Context())
+	must(t, err)
 	go func() {
 		defer close(done)
 		for writing.Err() == nil {
@@ -56,6 +63,9 @@ func TestFenceThatLeaksIsNamed(t *testing.T) {
 	var step *dr.StepError
 	if !errors.As(err, &step) || step.Step.Kind != plans.StepVerifyFence || !strings.Contains(err.Error(), p.orders+"-") {
 		t.Fatalf("got %v, want the step verify-fence to name the partition that is still written", err)
+	}
+	if !strings.Contains(err.Error(), fmt.Sprintf("(producer id %d)", id)) || strings.Contains(err.Error(), fmt.Sprint(idleID)) {
+		t.Errorf("got %v, want it to name producer %d, which writes, and not %d, which is idle", err, id, idleID)
 	}
 	if _, err := os.Stat(marker); err != nil {
 		t.Errorf("the fence command did not run: %v", err)
@@ -74,6 +84,44 @@ func TestFenceThatLeaksIsNamed(t *testing.T) {
 		t.Errorf("resumed: %s %s", rep.Outcome, rep.Summary)
 	}
 }
+
+// TestOpenTransactionsAreNamedWhenTheRunGivesUp leaves one open behind the fence: the run stops with its partition and its producer.
+func TestOpenTransactionsAreNamedWhenTheRunGivesUp(t *testing.T) {
+	env := each.Embedded(t)
+	p := newPipeline(t, env, 100)
+	p.mirror()
+	cl := each.Client(t, env.East, kgo.TransactionalID("open"))
+	must(t, cl.BeginTransaction())
+	must(t, cl.ProduceSync(t.Context(), p.order(1, time.Now())).FirstErr())
+	id, _, err := cl.ProducerID(t.Context())
+	must(t, err)
+	var later atomic.Int64
+	w := p.with(func(o *dr.Options) {
+		o.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+		o.Log = slog.New(slog.NewTextHandler(writing(func(b []byte) {
+			if strings.Contains(string(b), "waiting for open transactions") {
+				later.Store(int64(5 * time.Minute))
+			}
+		}), nil))
+	})
+	_, err = p.planned(w)
+	var step *dr.StepError
+	if !errors.As(err, &step) || step.Step.Kind != plans.StepVerifyFence {
+		t.Fatalf("got %v, want the step verify-fence to give up", err)
+	}
+	for _, want := range []string{fmt.Sprintf("producer %d (epoch 0) in %s-", id, p.orders), "last heard of", "end them"} {
+		if !strings.Contains(err.Error(), want) {
+			t.Errorf("%q does not say %q", err, want)
+		}
+	}
+	must(t, cl.EndTransaction(t.Context(), kgo.TryCommit))
+	must(t, errorOf(dr.Resume(t.Context(), w, "")))
+}
+
+// writing is a writer that calls a function.
+type writing func([]byte)
+
+func (w writing) Write(b []byte) (int, error) { w(b); return len(b), nil }
 
 // TestFenceByACLKeepsTheApplicationOut wants the old primary to refuse the application's writes after a planned failover.
 func TestFenceByACLKeepsTheApplicationOut(t *testing.T) {

@@ -18,6 +18,16 @@ type span struct{ start, end int64 }
 // readRange calls fn for every record that a read_committed consumer sees in the given spans, in offset order within a
 // partition, and returns when every span was read to its end. Ends must not lie beyond the last stable offset.
 func readRange(ctx context.Context, r *linking.Region, spans map[string]map[int32]span, fn func(*kgo.Record) error) error {
+	return readSpans(ctx, r, spans, kgo.ReadCommitted(), func(rec *kgo.Record) error {
+		if rec.Attrs.IsControl() {
+			return nil
+		}
+		return fn(rec)
+	})
+}
+
+// readSpans is readRange at an isolation level, with the markers of transactions. Of uncommitted records, ends may be log ends.
+func readSpans(ctx context.Context, r *linking.Region, spans map[string]map[int32]span, level kgo.IsolationLevel, fn func(*kgo.Record) error) error {
 	start := map[string]map[int32]kgo.Offset{}
 	left := 0
 	for topic, parts := range spans {
@@ -37,7 +47,7 @@ func readRange(ctx context.Context, r *linking.Region, spans map[string]map[int3
 	}
 	opts := append(slices.Clone(r.Client.Opts()),
 		kgo.ConsumePartitions(start),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()),
+		kgo.FetchIsolationLevel(level),
 		kgo.KeepControlRecords(), // so that a span that ends in markers is seen to end
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()),
 		kgo.FetchMaxWait(200*time.Millisecond),
@@ -63,7 +73,7 @@ func readRange(ctx context.Context, r *linking.Region, spans map[string]map[int3
 		fetches.EachPartition(func(fp kgo.FetchTopicPartition) {
 			end := spans[fp.Topic][fp.Partition].end
 			for _, rec := range fp.Records {
-				if rec.Offset < end && !rec.Attrs.IsControl() && err == nil {
+				if rec.Offset < end && err == nil {
 					err = fn(rec)
 				}
 				if rec.Offset >= end-1 && !done[fp.Topic][fp.Partition] {

@@ -3,7 +3,6 @@ package dr
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -45,9 +44,7 @@ func verifyFenceDone(ctx context.Context, r *run, s plans.Step) (bool, string, e
 
 func verifyFenceApply(ctx context.Context, r *run, s plans.Step) error {
 	in := r.region(s)
-	ctx, cancel := context.WithTimeoutCause(ctx, stillWithin, fmt.Errorf("%s: transactions were still open after %s", in.Name, stillWithin))
-	defer cancel()
-	for {
+	for deadline := r.world.now().Add(stillWithin); ; {
 		topics, err := r.fencedTopics(ctx, s)
 		if err != nil {
 			return err
@@ -69,12 +66,16 @@ func verifyFenceApply(ctx context.Context, r *run, s plans.Step) error {
 		if len(grown) > 0 {
 			return fmt.Errorf("%s: the fence does not hold, still written: %s", in.Name, strings.Join(grown, ", "))
 		}
-		open, err := openTransactions(ctx, in, topics, ends)
+		open, err := openTransactions(ctx, in, topics, ends, r.world.now())
 		if err != nil {
 			return err
 		}
+		if len(open) > 0 && r.world.now().After(deadline) {
+			return fmt.Errorf("%s: transactions were still open after %s, and what they wrote is not mirrored until they end: %s: end them (kafka-transactions.sh abort), or wait for their timeout, then resume",
+				in.Name, stillWithin, few(open))
+		}
 		if len(open) > 0 {
-			r.world.opts.Log.Warn("waiting for open transactions", "region", in.Name, "partitions", open)
+			r.world.opts.Log.Warn("waiting for open transactions", "region", in.Name, "open", open)
 			continue // they end by commit, abort or their own timeout; their markers move the log end
 		}
 		if err := r.learn(ctx, ofRegion(factFenceEnds, s), ends); err != nil {
@@ -83,49 +84,6 @@ func verifyFenceApply(ctx context.Context, r *run, s plans.Step) error {
 		r.see(s.ID)
 		return nil
 	}
-}
-
-// grownSince lists the partitions of a region whose log end has moved beyond ends, with the producers seen there.
-func grownSince(ctx context.Context, in *linking.Region, ends plans.Positions) ([]string, error) {
-	if len(ends) == 0 {
-		return nil, nil
-	}
-	now, err := logEnds(ctx, in, sortedKeys(ends))
-	if err != nil {
-		return nil, err
-	}
-	var grown []string
-	for topic, parts := range now {
-		for p, end := range parts {
-			if before := ends[topic][p]; end > before {
-				grown = append(grown, fmt.Sprintf("%s-%d %v→%v%s", topic, p, before, end, producersOf(ctx, in, topic, p)))
-			}
-		}
-	}
-	slices.Sort(grown)
-	return grown, nil
-}
-
-// producersOf names the active producers of a partition, "" where the broker does not tell.
-func producersOf(ctx context.Context, r *linking.Region, topic string, partition int32) string {
-	set := kadm.TopicsSet{}
-	set.Add(topic, partition)
-	described, err := r.Admin.DescribeProducers(ctx, set)
-	if err != nil {
-		return ""
-	}
-	var ids []string
-	for _, t := range described {
-		for _, p := range t.Partitions {
-			for _, a := range p.ActiveProducers {
-				ids = append(ids, fmt.Sprint(a.ProducerID))
-			}
-		}
-	}
-	if len(ids) == 0 {
-		return ""
-	}
-	return " (producer ids " + strings.Join(ids, ", ") + ")"
 }
 
 // logEnds returns the high watermark of every partition of the topics.
@@ -161,27 +119,6 @@ func positionsOf(r *linking.Region, what string, listed kadm.ListedOffsets, err 
 		pos[o.Topic][o.Partition] = plans.Offset(o.Offset)
 	})
 	return pos, nil
-}
-
-// openTransactions lists the partitions whose last stable offset is behind their log end.
-func openTransactions(ctx context.Context, r *linking.Region, topics []string, ends plans.Positions) ([]string, error) {
-	if len(topics) == 0 {
-		return nil, nil
-	}
-	stable, err := stableEnds(ctx, r, topics)
-	if err != nil {
-		return nil, err
-	}
-	var open []string
-	for topic, parts := range ends {
-		for p, end := range parts {
-			if s := stable[topic][p]; s < end {
-				open = append(open, fmt.Sprintf("%s-%d %v of %v", topic, p, s, end))
-			}
-		}
-	}
-	slices.Sort(open)
-	return open, nil
 }
 
 // sleep waits for d or for ctx to end.
