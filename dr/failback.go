@@ -147,7 +147,7 @@ func alone(ctx context.Context, w *World, p *plans.Plan, id string) error {
 		if r == nil || name == p.To {
 			continue
 		}
-		entries, _, err := ReadJournal(ctx, r)
+		entries, _, err := journalOf(ctx, r, &w.opts)
 		if err != nil {
 			return err
 		}

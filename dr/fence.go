@@ -23,8 +23,8 @@ type liftedFence struct {
 type standing struct {
 	run      *pastRun
 	fence    raisedFence
-	journals []*linking.Region // that know of it and not that it is lifted
-	lifted   string            // the fact that says that it is lifted
+	journals []string // regions whose journals know of it and not that it is lifted
+	lifted   string   // the fact that says that it is lifted
 }
 
 // fences lists what runs have raised and nobody has lifted, the oldest first, as far as the regions that answer know.
@@ -33,14 +33,12 @@ func fences(ctx context.Context, w *World) ([]standing, []error, error) {
 	var errs []error
 	seen := map[string]int{} // run and fact → place in list
 	for _, name := range w.RegionNames() {
-		r := w.Regions[name]
-		if r == nil {
-			errs = append(errs, w.Errs[name])
-			continue
-		}
-		entries, _, err := ReadJournal(ctx, r)
-		if err != nil {
+		entries, err := w.entriesOf(ctx, name)
+		if err != nil && w.Regions[name] != nil {
 			return nil, nil, err
+		}
+		if err != nil {
+			errs = append(errs, err)
 		}
 		for _, p := range foldRuns(entries) {
 			for _, fact := range sortedKeys(p.facts) {
@@ -49,10 +47,10 @@ func fences(ctx context.Context, w *World) ([]standing, []error, error) {
 					continue
 				}
 				if i, known := seen[p.id+" "+fact]; known { // a failback is journaled in both regions
-					list[i].journals = append(list[i].journals, r)
+					list[i].journals = append(list[i].journals, name)
 					continue
 				}
-				s := standing{run: p, journals: []*linking.Region{r}, lifted: factLifted + about}
+				s := standing{run: p, journals: []string{name}, lifted: factLifted + about}
 				if err := json.Unmarshal(p.facts[fact], &s.fence); err != nil {
 					return nil, nil, fmt.Errorf("run %s: fact %q in the journal: %w", p.id, fact, err)
 				}
@@ -71,7 +69,7 @@ func Fences(ctx context.Context, w *World) (*report.Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(unknown) == len(w.RegionNames()) {
+	if len(unknown) == len(w.RegionNames()) && len(list) == 0 {
 		return nil, errors.Join(unknown...)
 	}
 	rep := &report.Report{Command: "fence status", Outcome: report.Done, Start: w.now(), Summary: "no fence stands"}
@@ -85,6 +83,17 @@ func Fences(ctx context.Context, w *World) (*report.Report, error) {
 	}
 	if len(list) > 0 {
 		rep.Summary = counted(len(list), "fence") + " raised and not lifted"
+	}
+	for _, name := range w.RegionNames() {
+		f, err := findFound(ctx, w, name, list)
+		if err != nil {
+			rep.Findings = append(rep.Findings, report.Finding{Rule: "fence/not-looked-for", Severity: report.Low, Subject: name, Message: err.Error(),
+				Why: "what looks like a fence there, and was raised by no run that is known, is not in this list"})
+		} else if f.seen() {
+			rep.Text += fmt.Sprintf("%s  raised by no run that is known: %s\n", name, f)
+			rep.Summary = counted(len(list), "fence") + " raised by known runs and not lifted, and what looks like one on " + name
+			rep.Next = append(rep.Next, "lifeboat fence lift --region "+name)
+		}
 	}
 	rep.End = w.now()
 	return rep, nil
@@ -109,9 +118,12 @@ func (s *standing) seen(ctx context.Context, w *World) string {
 }
 
 // NoFenceError says that there is nothing to lift.
-type NoFenceError struct{ Run string } // "" for any run
+type NoFenceError struct{ Run, Region string } // both "" for any run
 
 func (e *NoFenceError) Error() string {
+	if e.Region != "" {
+		return e.Region + " has nothing that looks like a fence"
+	}
 	if e.Run == "" {
 		return "no run has raised a fence that was not lifted, as far as the regions that answer know"
 	}
@@ -135,7 +147,7 @@ func findFence(ctx context.Context, w *World, run string) (*standing, error) {
 	list = slices.DeleteFunc(list, func(s standing) bool { return run != "" && s.run.id != run })
 	switch len(list) {
 	case 0:
-		return nil, &NoFenceError{run}
+		return nil, &NoFenceError{Run: run}
 	case 1:
 		return &list[0], nil
 	}
@@ -177,7 +189,7 @@ func LiftFence(ctx context.Context, w *World, run string) (*report.Report, error
 		return nil, err
 	}
 	if s.run.ended == nil {
-		return nil, s.run.interrupted(s.journals[0].Name)
+		return nil, s.run.interrupted(s.journals[0])
 	}
 	f := &s.fence
 	in := w.Regions[f.Region]
@@ -185,8 +197,11 @@ func LiftFence(ctx context.Context, w *World, run string) (*report.Report, error
 		return nil, w.Errs[f.Region]
 	}
 	var journals []*Journal
-	for _, r := range s.journals {
-		j, _, err := acquire(ctx, r, s.run.id, &w.opts)
+	for _, name := range s.journals {
+		if w.Regions[name] == nil {
+			return nil, w.Errs[name]
+		}
+		j, _, err := acquire(ctx, w.Regions[name], s.run.id, &w.opts)
 		if err != nil {
 			return nil, err
 		}

@@ -33,6 +33,8 @@ const (
 	EntryFact    EntryKind = "fact"    // something a later step needs and could no longer read; Step is its name
 	EntryRelease EntryKind = "release" // the holder stopped part-way and let go; `resume` goes on
 	EntryEnd     EntryKind = "end"     // the run is over; Data is its report.Report
+
+	EntryRewritten EntryKind = "rewritten" // the journal had been lost; Detail says from what it is there again
 )
 
 // Entry is one line of a run's journal: a record of the topic _lifeboat.REGION.runs and a line of the local copy.
@@ -44,6 +46,12 @@ type Entry struct {
 	Step   string          `json:"step,omitempty"`
 	Detail string          `json:"detail,omitempty"`
 	Data   json.RawMessage `json:"data,omitempty"`
+
+	// Whose journal it is in, for the local copy.
+	Region  string `json:"region,omitempty"`
+	Cluster string `json:"cluster,omitempty"` // its id
+
+	copied bool // it was read from a local copy, and the region's journal does not have it
 }
 
 // RunsTopic is the topic of a region's journal: one partition, never compacted, kept for ever.
@@ -54,13 +62,16 @@ func RunsTopic(region string) string { return "_lifeboat." + region + ".runs" }
 type Journal struct {
 	Run string
 
-	region string
-	who    string
-	now    func() time.Time
+	region  string
+	cluster string
+	who     string
+	now     func() time.Time
 
 	cl    *kgo.Client
 	local *os.File // nil: there is none
 	log   *slog.Logger
+
+	rewritten *rewritten // nil: it was not lost
 
 	mu      sync.Mutex
 	waiting []*line
@@ -69,7 +80,9 @@ type Journal struct {
 
 // line is an entry on its way to the journal.
 type line struct {
+	run     string
 	text    []byte
+	copied  bool // it is in the local copy already
 	written chan error
 }
 
@@ -102,11 +115,16 @@ func openJournal(ctx context.Context, r *linking.Region, run string, o *Options)
 		cl.Close()
 		return nil, fmt.Errorf("%s: taking the lease (transactional id lifeboat.%s.runs): %w", r.Name, r.Name, err)
 	}
+	meta, err := r.Admin.BrokerMetadata(ctx)
+	if err != nil {
+		cl.Close()
+		return nil, fmt.Errorf("%s: asking for its cluster id: %w", r.Name, err)
+	}
 	local, err := openLocal(o.StateDir, run)
 	if err != nil {
 		o.Log.Warn("this run has no local journal; the one in the region is what counts", "region", r.Name, "err", err)
 	}
-	return &Journal{Run: run, region: r.Name, who: o.Who, now: o.Now, cl: cl, local: local, log: o.Log}, nil
+	return &Journal{Run: run, region: r.Name, cluster: meta.Cluster, who: o.Who, now: o.Now, cl: cl, local: local, log: o.Log}, nil
 }
 
 func ensureRunsTopic(ctx context.Context, r *linking.Region) error {
@@ -130,7 +148,7 @@ func (j *Journal) Write(ctx context.Context, kind EntryKind, step, detail string
 
 // WriteOf is Write of an entry of another run, one that has ended.
 func (j *Journal) WriteOf(ctx context.Context, run string, kind EntryKind, step, detail string, data any) error {
-	e := Entry{Run: run, At: j.now().UTC(), Who: j.who, Kind: kind, Step: step, Detail: detail}
+	e := Entry{Run: run, At: j.now().UTC(), Who: j.who, Kind: kind, Step: step, Detail: detail, Region: j.region, Cluster: j.cluster}
 	if data != nil {
 		b, err := json.Marshal(data)
 		if err != nil {
@@ -145,7 +163,7 @@ func (j *Journal) WriteOf(ctx context.Context, run string, kind EntryKind, step,
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	l := &line{text, make(chan error, 1)}
+	l := &line{run: run, text: text, written: make(chan error, 1)}
 	j.mu.Lock()
 	j.waiting = append(j.waiting, l)
 	if !j.writing {
@@ -172,8 +190,15 @@ func (j *Journal) commit(ctx context.Context, lines []*line) error {
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	fail := func(err error) error {
-		if fenced(err) {
+		switch {
+		case fenced(err):
 			return fmt.Errorf("%s: journal of run %s: %w", j.region, j.Run, ErrLeaseLost)
+		case errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID):
+			lost := &JournalLostError{Region: j.region, Run: j.Run, Topic: RunsTopic(j.region)}
+			if j.local != nil {
+				lost.Copy = j.local.Name()
+			}
+			return lost
 		}
 		return fmt.Errorf("%s: journal of run %s: %w", j.region, j.Run, err)
 	}
@@ -183,8 +208,10 @@ func (j *Journal) commit(ctx context.Context, lines []*line) error {
 	var records []*kgo.Record
 	var local []byte
 	for _, l := range lines {
-		records = append(records, &kgo.Record{Key: []byte(j.Run), Value: l.text})
-		local = append(append(local, l.text...), '\n')
+		records = append(records, &kgo.Record{Key: []byte(l.run), Value: l.text})
+		if !l.copied {
+			local = append(append(local, l.text...), '\n')
+		}
 	}
 	if err := j.cl.ProduceSync(ctx, records...).FirstErr(); err != nil {
 		_ = j.cl.EndTransaction(ctx, kgo.TryAbort) // the produce error is the one to tell
@@ -193,15 +220,20 @@ func (j *Journal) commit(ctx context.Context, lines []*line) error {
 	if err := j.cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
 		return fail(err)
 	}
+	j.keep(local)
+	return nil
+}
+
+// keep appends to the local copy.
+func (j *Journal) keep(lines []byte) {
 	if j.local == nil {
-		return nil
+		return
 	}
-	if _, err := j.local.Write(local); err != nil {
+	if _, err := j.local.Write(lines); err != nil {
 		j.log.Warn("the local journal ends here; the one in the region goes on", "region", j.region, "err", err)
 		j.local.Close()
 		j.local = nil
 	}
-	return nil
 }
 
 func fenced(err error) bool {
@@ -278,35 +310,6 @@ func openLocal(dir, run string) (*os.File, error) {
 		return nil, fmt.Errorf("journal: local copy: %w", err)
 	}
 	return f, nil
-}
-
-// ReadLocal returns the entries of a run's local copy. A last line cut short by a crash is dropped: it was not acknowledged.
-func ReadLocal(dir, run string) ([]Entry, error) {
-	b, err := os.ReadFile(filepath.Join(dir, run+".jsonl"))
-	if err != nil {
-		return nil, fmt.Errorf("journal: local copy: %w", err)
-	}
-	var entries []Entry
-	for line := range slices.Values(splitLines(b)) {
-		var e Entry
-		if json.Unmarshal(line, &e) != nil {
-			break
-		}
-		entries = append(entries, e)
-	}
-	return entries, nil
-}
-
-func splitLines(b []byte) [][]byte {
-	var lines [][]byte
-	for len(b) > 0 {
-		i := slices.Index(b, '\n')
-		if i < 0 {
-			i = len(b) - 1
-		}
-		lines, b = append(lines, b[:i+1]), b[i+1:]
-	}
-	return lines
 }
 
 // DefaultStateDir is where local copies live: $XDG_STATE_HOME/lifeboat/runs, else ~/.local/state/lifeboat/runs.

@@ -3,6 +3,7 @@ package dr
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/linking"
@@ -31,10 +32,15 @@ type InterruptedError struct {
 	Region, Run, Who string
 	Operation        string
 	Since            time.Time
+	Lost             bool // the region's journal has lost it: only this machine knows of it
 }
 
 func (e *InterruptedError) Error() string {
-	return fmt.Sprintf("%s: run %s (%s) by %s, begun %s, stopped part-way", e.Region, e.Run, e.Operation, e.Who, e.Since.Format(time.RFC3339))
+	text := fmt.Sprintf("%s: run %s (%s) by %s, begun %s, stopped part-way", e.Region, e.Run, e.Operation, e.Who, e.Since.Format(time.RFC3339))
+	if e.Lost {
+		text += "; its journal there is lost, and this machine has a copy of it"
+	}
+	return text
 }
 
 // open returns the runs of a journal that have not ended, oldest first.
@@ -48,12 +54,35 @@ func openRuns(entries []Entry) []*pastRun {
 	return open
 }
 
+// Idle refuses to change by hand what a run counts on, while one is unfinished in the journals of regions, those that do not answer aside: that run
+// would go on over it. Errors: *LeaseHeldError, *InterruptedError.
+func (w *World) Idle(ctx context.Context, regions ...string) error {
+	for _, name := range regions {
+		if w.Regions[name] == nil {
+			continue
+		}
+		entries, err := w.entriesOf(ctx, name)
+		if err != nil {
+			return err
+		}
+		for _, run := range openRuns(entries) {
+			switch {
+			case !run.released && w.now().Sub(run.seen) < w.opts.LeaseTTL:
+				return run.held(name)
+			case run.plan != nil: // else it ended before its plan was journaled, and so before its first step
+				return run.interrupted(name)
+			}
+		}
+	}
+	return nil
+}
+
 // acquire takes the region's lease for run and returns its journal. A new run is refused while another one is alive
 // (*LeaseHeldError) or stopped part-way (*InterruptedError); a run that is resumed waits until its former holder has been silent
 // for o.LeaseTTL. Clocks are compared only to refuse early: a holder counts as dead after that much silence seen by this process.
 func acquire(ctx context.Context, r *linking.Region, run string, o *Options) (*Journal, []Entry, error) {
 	ttl := o.LeaseTTL
-	entries, end, err := ReadJournal(ctx, r)
+	entries, end, err := journalOf(ctx, r, o)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,14 +113,23 @@ func acquire(ctx context.Context, r *linking.Region, run string, o *Options) (*J
 	}
 	// Somebody may have been quicker between the first reading and the fencing: whatever they wrote is in the log by now.
 	again, endAgain, err := ReadJournal(ctx, r)
+	var lost []Entry
+	if err == nil {
+		lost, err = lostTo(ctx, r, again, o)
+	}
 	if err == nil && endAgain != end {
-		for _, other := range openRuns(again[min(len(entries), len(again)):]) {
+		for _, other := range openRuns(again[min(len(entries)-copied(entries), len(again)):]) {
 			if other.id != run && !other.released {
 				err = other.held(r.Name)
 			}
 		}
 	}
+	if err == nil && len(lost) > 0 {
+		err = j.rewrite(ctx, lost)
+		again = slices.Concat(lost, again)
+	}
 	if err == nil {
+		j.remember(again)
 		err = j.Write(ctx, EntryLease, "", "", nil)
 	}
 	if err != nil {
@@ -99,6 +137,14 @@ func acquire(ctx context.Context, r *linking.Region, run string, o *Options) (*J
 		return nil, nil, err
 	}
 	return j, again, nil
+}
+
+// copied counts the entries that are of local copies: they stand in front of the journal's own.
+func copied(entries []Entry) (n int) {
+	for n < len(entries) && entries[n].copied {
+		n++
+	}
+	return n
 }
 
 // silence reports whether the journal does not grow for ttl.

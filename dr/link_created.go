@@ -138,8 +138,11 @@ func LinkDelete(ctx context.Context, w *World, name string) (*report.Report, err
 		rep.End, rep.Summary = w.now(), fmt.Sprintf("there is no link %s in the regions that answer: nothing to delete", name)
 		return rep, nil
 	}
-	_, to, err := w.managed(name, "delete")
+	old, to, err := w.managed(name, "delete")
 	if err != nil {
+		return nil, err
+	}
+	if err := w.Idle(ctx, old.From, old.To); err != nil {
 		return nil, err
 	}
 	if err := linking.Delete(ctx, to, name, w.opts.Who); err != nil {
@@ -153,6 +156,9 @@ func LinkDelete(ctx context.Context, w *World, name string) (*report.Report, err
 // LinkReverse swaps the direction of mirror topics. The link back is the declared or created one of its name, or is created.
 func LinkReverse(ctx context.Context, w *World, decl *plans.Link, topics []string) (*report.Report, error) {
 	rep := &report.Report{Command: "link reverse", Title: "link " + decl.Name, Outcome: report.Done, Start: w.now()}
+	if err := w.Idle(ctx, decl.From, decl.To); err != nil {
+		return nil, err
+	}
 	for _, name := range []string{decl.From, decl.To} {
 		if err := w.Errs[name]; err != nil {
 			return nil, err

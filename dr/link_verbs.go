@@ -2,6 +2,7 @@ package dr
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -51,9 +52,34 @@ func LinkAtRisk(ctx context.Context, l *linking.Link, topics []string) ([]report
 	return list, nil
 }
 
+// LinkPromote promotes mirror topics at lag zero.
+func LinkPromote(ctx context.Context, w *World, decl *plans.Link, topics []string) (*report.Report, error) {
+	if err := w.Idle(ctx, decl.From, decl.To); err != nil {
+		return nil, err
+	}
+	l, err := w.OpenLink(decl)
+	if err != nil {
+		return nil, err
+	}
+	rep := &report.Report{Command: "link promote", Title: "link " + decl.Name, Outcome: report.Done, Start: w.now()}
+	promoted, err := l.Promote(ctx, linking.PromoteOptions{Topics: topics, Brief: true})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range promoted {
+		rep.Steps = append(rep.Steps, report.Step{ID: "promote:" + p.Topic, Kind: "promote", Goal: p.Topic + " is writable", Outcome: report.Done, Detail: p.State})
+	}
+	rep.End = w.now()
+	rep.Summary = fmt.Sprintf("%s STOPPED: writable in %s, no longer mirrored", counted(len(promoted), "topic"), decl.To)
+	return rep, nil
+}
+
 // LinkFailover promotes mirror topics with what has arrived, and reports what has not: read from the source where it answers, else as
 // forecast. Group positions are written a last time first.
 func LinkFailover(ctx context.Context, w *World, decl *plans.Link, topics []string) (*report.Report, error) {
+	if err := w.Idle(ctx, decl.From, decl.To); err != nil {
+		return nil, err
+	}
 	l, err := w.OpenLink(decl)
 	if err != nil {
 		return nil, err
@@ -136,8 +162,13 @@ func lostText(topics []report.Topic, from string) string {
 	return text
 }
 
-// LinkRepair carries a repair out and reports it.
+// LinkRepair carries a repair out and reports it. A run that stopped part-way is no reason to refuse it: the mirror may be what it stopped at, and when it
+// goes on it looks at every goal again.
 func LinkRepair(ctx context.Context, w *World, decl *plans.Link, l *linking.Link, plan []*linking.Repair, o linking.RepairOptions) (*report.Report, error) {
+	var held *LeaseHeldError
+	if err := w.Idle(ctx, decl.From, decl.To); errors.As(err, &held) {
+		return nil, err
+	}
 	rep := &report.Report{Command: "link repair", Title: "link " + decl.Name, Outcome: report.Done, Start: w.now()}
 	if err := l.Repair(ctx, plan, o); err != nil {
 		return nil, err

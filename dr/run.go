@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -197,6 +198,10 @@ func execute(ctx context.Context, w *World, p *plans.Plan, id string, switched b
 			r.gates.pass(p.Steps, past.steps)
 		}
 	}
+	if j.rewritten != nil {
+		r.rep.Findings = append(slices.Clone(r.rep.Findings), report.Finding{Rule: "run/journal-rewritten", Severity: report.Medium, Subject: to.Name, Message: to.Name + ": " + j.rewritten.String(),
+			Why: "what another machine wrote there afterwards is not known any more; every goal is looked up again", Remedy: "find out who deletes topics whose names begin with _lifeboat"})
+	}
 	if known && r.drill != nil {
 		r.drill.cutShort = true
 	}
@@ -269,6 +274,10 @@ func (r *run) step(ctx context.Context, s plans.Step, out *report.Step) error {
 		r.tell(s, EntryFailed, err.Error())
 		if errors.Is(err, ErrLeaseLost) {
 			return err
+		}
+		var lost *JournalLostError
+		if errors.As(err, &lost) { // there is nothing to write it to
+			return &StepError{r.id, s, err}
 		}
 		if jerr := r.journal.Write(context.WithoutCancel(ctx), EntryFailed, s.ID, err.Error(), nil); jerr != nil {
 			err = errors.Join(err, jerr)
@@ -399,6 +408,11 @@ func (r *run) finish(ctx context.Context, err error) (*report.Report, error) {
 		r.rep.Outcome = report.Stopped
 		r.rep.Summary = "stopped part-way: " + err.Error()
 		r.rep.Next = []string{"lifeboat resume " + r.id}
+		var lost *JournalLostError
+		journaled := !errors.As(err, &lost)
+		if !journaled && lost.Copy != "" {
+			r.rep.Next[0] += "  (on this machine: it has the copy)"
+		}
 		if r.plan.Operation == plans.OpFailover && r.plan.Planned {
 			r.rep.Next = append(r.rep.Next, fmt.Sprintf("lifeboat resume --unplanned %s  (if %s is lost: without it, with what has arrived)", r.id, r.plan.From))
 		}
@@ -406,7 +420,10 @@ func (r *run) finish(ctx context.Context, err error) (*report.Report, error) {
 			r.rep.Next = append(r.rep.Next, fmt.Sprintf("lifeboat failover --unplanned --link %s  (if %s is lost: %s is its mirror; give this run up first)", r.plan.Link, r.plan.From, r.plan.To))
 		}
 		r.rep.Next = append(r.rep.Next, "lifeboat runs abandon "+r.id+"  (only if another way was chosen)")
-		return r.rep, errors.Join(err, r.journal.Write(ctx, EntryRelease, "", err.Error(), nil))
+		if journaled {
+			err = errors.Join(err, r.journal.Write(ctx, EntryRelease, "", err.Error(), nil))
+		}
+		return r.rep, err
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
-	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
@@ -21,6 +20,7 @@ type pastRun struct {
 	began    time.Time
 	seen     time.Time
 	released bool // its last holder let go of the lease
+	copied   bool // the region's journal has lost it: this is what this machine remembers
 	ended    *report.Report
 	steps    map[string]Entry // step id → its last begin, done or failed entry
 	facts    map[string]json.RawMessage
@@ -42,7 +42,7 @@ func foldRuns(entries []Entry) []*pastRun {
 		r.entries = append(r.entries, e)
 		switch e.Kind {
 		case EntryPlan:
-			r.plan = new(plans.Plan)
+			r.plan, r.copied = new(plans.Plan), e.copied
 			if json.Unmarshal(e.Data, r.plan) != nil {
 				r.plan = nil
 			}
@@ -74,7 +74,7 @@ func (r *pastRun) held(region string) error {
 }
 
 func (r *pastRun) interrupted(region string) error {
-	return &InterruptedError{Region: region, Run: r.id, Who: r.who, Operation: r.operation(), Since: r.began}
+	return &InterruptedError{Region: region, Run: r.id, Who: r.who, Operation: r.operation(), Since: r.began, Lost: r.copied}
 }
 
 func (r *pastRun) outcome() report.Outcome {
@@ -118,15 +118,9 @@ func ListRuns(ctx context.Context, w *World) (*report.Report, error) {
 	rep := &report.Report{Command: "runs list", Outcome: report.Done, Start: w.now()}
 	var errs []error
 	for _, name := range w.RegionNames() {
-		r := w.Regions[name]
-		if r == nil {
-			errs = append(errs, w.Errs[name])
-			continue
-		}
-		entries, _, err := ReadJournal(ctx, r)
+		entries, err := w.entriesOf(ctx, name)
 		if err != nil {
 			errs = append(errs, err)
-			continue
 		}
 		for _, p := range foldRuns(entries) {
 			if slices.ContainsFunc(rep.Runs, func(r report.Run) bool { return r.ID == p.id }) {
@@ -141,12 +135,15 @@ func ListRuns(ctx context.Context, w *World) (*report.Report, error) {
 			default:
 				line.Detail = "running, or killed: last seen " + p.seen.Format(time.RFC3339)
 			}
+			if p.copied {
+				line.Detail += fmt.Sprintf("; from this machine's copy, up to %s: the journal in %s %s", p.seen.Format(time.RFC3339), name, hasNot(err))
+			}
 			rep.Runs = append(rep.Runs, line)
 		}
 	}
 	slices.SortStableFunc(rep.Runs, func(a, b report.Run) int { return a.Start.Compare(b.Start) })
 	rep.Summary = counted(len(rep.Runs), "run")
-	if len(errs) == len(w.RegionNames()) {
+	if len(errs) == len(w.RegionNames()) && len(rep.Runs) == 0 {
 		return nil, errors.Join(errs...)
 	}
 	for _, err := range errs {
@@ -157,29 +154,31 @@ func ListRuns(ctx context.Context, w *World) (*report.Report, error) {
 	return rep, nil
 }
 
+// hasNot says why a run is not in a region's journal.
+func hasNot(err error) string {
+	if err != nil {
+		return "can not be read"
+	}
+	return "has lost it"
+}
+
 // findRun returns a run by id, or, if id is "", the newest that is unfinished or, with ended, the newest of all, with the region whose
-// journal holds it.
-func findRun(ctx context.Context, w *World, id string, ended bool) (*pastRun, *linking.Region, error) {
+// journal holds it, or has held it.
+func findRun(ctx context.Context, w *World, id string, ended bool) (*pastRun, string, error) {
 	var found *pastRun
-	var where *linking.Region
+	var where string
 	var errs []error
 	for _, name := range w.RegionNames() {
-		r := w.Regions[name]
-		if r == nil {
-			errs = append(errs, w.Errs[name])
-			continue
-		}
-		entries, _, err := ReadJournal(ctx, r)
+		entries, err := w.entriesOf(ctx, name)
 		if err != nil {
 			errs = append(errs, err)
-			continue
 		}
 		for _, p := range foldRuns(entries) {
 			if found != nil && found.id == p.id && len(found.entries) >= len(p.entries) {
 				continue // of a failback both regions know, and one has all of it
 			}
 			if p.id == id || id == "" && (ended || p.ended == nil) && (found == nil || p.id == found.id || p.began.After(found.began)) {
-				found, where = p, r
+				found, where = p, name
 			}
 		}
 	}
@@ -187,14 +186,14 @@ func findRun(ctx context.Context, w *World, id string, ended bool) (*pastRun, *l
 		what := noRun("no run is unfinished")
 		switch {
 		case id != "":
-			what = noRun(fmt.Sprintf("run %q is in no region's journal", id))
+			what = noRun(fmt.Sprintf("run %q is in no region's journal, and this machine has no copy of it: a new plan finds again what was done, and lifeboat fence status what was fenced", id))
 		case ended:
 			what = "there was no run yet"
 		}
 		if len(errs) > 0 {
 			what += ", as far as the regions that answer know"
 		}
-		return nil, nil, errors.Join(append([]error{what}, errs...)...)
+		return nil, "", errors.Join(append([]error{what}, errs...)...)
 	}
 	return found, where, nil
 }
@@ -298,7 +297,7 @@ func (r *pastRun) stoodStill(ttl time.Duration, now time.Time) []pause {
 
 // ShowRun returns a past run's journal as text, entry by entry, if id is "" the newest's.
 func ShowRun(ctx context.Context, w *World, id string) (*report.Report, error) {
-	p, r, err := findRun(ctx, w, id, true)
+	p, region, err := findRun(ctx, w, id, true)
 	if err != nil {
 		return nil, err
 	}
@@ -307,7 +306,10 @@ func ShowRun(ctx context.Context, w *World, id string) (*report.Report, error) {
 		return nil, err
 	}
 	shown := *rep
-	shown.Command, shown.Title = "runs show", fmt.Sprintf("run %s, journal of %s", p.id, r.Name)
+	shown.Command, shown.Title = "runs show", fmt.Sprintf("run %s, journal of %s", p.id, region)
+	if p.copied {
+		shown.Title = fmt.Sprintf("run %s, this machine's copy of the journal of %s", p.id, region)
+	}
 	for _, e := range p.entries {
 		if e.Kind == EntryLease {
 			continue
@@ -323,14 +325,17 @@ func ShowRun(ctx context.Context, w *World, id string) (*report.Report, error) {
 
 // Abandon ends a run that stopped part-way without going on with it, so that another may begin.
 func Abandon(ctx context.Context, w *World, id, reason string) (*report.Report, error) {
-	p, r, err := findRun(ctx, w, id, false)
+	p, region, err := findRun(ctx, w, id, false)
 	if err != nil {
 		return nil, err
 	}
 	if p.ended != nil {
 		return p.ended, nil
 	}
-	j, _, err := acquire(ctx, r, p.id, &w.opts)
+	if w.Regions[region] == nil {
+		return nil, w.Errs[region]
+	}
+	j, _, err := acquire(ctx, w.Regions[region], p.id, &w.opts)
 	if err != nil {
 		return nil, err
 	}

@@ -145,6 +145,11 @@ func (f *raisedFence) remember(ctx context.Context, in *linking.Region) (err err
 		f.Denied, err = missingDenials(ctx, in, f.Principals, f.Topics)
 	case "config":
 		f.Sizes, err = messageSizes(ctx, in, f.Topics)
+		for topic, size := range f.Sizes {
+			if size != nil && closes(*size) { // by a fence that nobody knows of any more: lifting this one opens it
+				f.Sizes[topic] = nil
+			}
+		}
 	}
 	return err
 }

@@ -79,13 +79,16 @@ func (r *run) lifted(ctx context.Context, f standing) error {
 		return r.learn(ctx, f.lifted, by)
 	}
 	for _, in := range f.journals {
-		if in.Name == r.to.Name {
+		if in == r.to.Name {
 			if err := r.journal.WriteOf(ctx, f.run.id, EntryFact, f.lifted, "", by); err != nil {
 				return err
 			}
 			continue
 		}
-		j, _, err := acquire(ctx, in, f.run.id, &r.world.opts)
+		if r.world.Regions[in] == nil {
+			return r.world.Errs[in]
+		}
+		j, _, err := acquire(ctx, r.world.Regions[in], f.run.id, &r.world.opts)
 		if err != nil {
 			return err
 		}

@@ -94,6 +94,7 @@ func explain(err error) (code int, hint string) {
 		refused     *plans.TransitionError
 		held        *dr.LeaseHeldError
 		interrupted *dr.InterruptedError
+		lost        *dr.JournalLostError
 		step        *dr.StepError
 		drill       *dr.DrillError
 		paused      *dr.PausedError
@@ -133,7 +134,9 @@ func explain(err error) (code int, hint string) {
 	case errors.Is(err, dr.ErrLeaseLost):
 		return exitLeaseHeld, or("lifeboat runs list")
 	case errors.As(err, &interrupted):
-		return exitPartWay, or("lifeboat resume " + interrupted.Run)
+		return exitPartWay, or(fmt.Sprintf("lifeboat resume %s; or give it up: lifeboat runs abandon %s --reason WHY", interrupted.Run, interrupted.Run))
+	case errors.As(err, &lost):
+		return exitPartWay, or("lifeboat resume " + lost.Run + ", on this machine: it has the copy")
 	case errors.As(err, &stale):
 		return exitStale, or("plan again: lifeboat plan failover -o plan.json")
 	case errors.As(err, &unreachable) && errors.As(err, &step):

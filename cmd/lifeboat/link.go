@@ -137,20 +137,14 @@ func (a *app) stopped() error {
 }
 
 func (a *app) promoteLink(c *cli.Context) error {
-	return a.link(c, func(ctx context.Context, w *dr.World, decl *plans.Link, l *linking.Link) error {
+	return a.idle(c, func(ctx context.Context, w *dr.World, decl *plans.Link, l *linking.Link) error {
 		topics := topicsOf(c)
 		if err := a.agreed(c, fmt.Sprintf("Promote %s in %s? The link stops mirroring them; this can not be taken back.", orAll(topics), decl.To), "not promoted"); err != nil {
 			return err
 		}
-		begun := time.Now()
-		promoted, err := l.Promote(ctx, linking.PromoteOptions{Topics: topics, Brief: true})
+		rep, err := dr.LinkPromote(ctx, w, decl, topics)
 		if err != nil {
 			return err
-		}
-		rep := &report.Report{Command: "link promote", Title: "link " + decl.Name, Outcome: report.Done, Start: begun, End: time.Now(),
-			Summary: fmt.Sprintf("%s STOPPED: writable in %s, no longer mirrored", numbered(len(promoted), "topic"), decl.To)}
-		for _, p := range promoted {
-			rep.Steps = append(rep.Steps, report.Step{ID: "promote:" + p.Topic, Kind: "promote", Goal: p.Topic + " is writable", Outcome: report.Done, Detail: p.State})
 		}
 		return a.emit(c, rep)
 	})

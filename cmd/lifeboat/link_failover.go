@@ -37,6 +37,16 @@ func (a *app) link(c *cli.Context, do func(ctx context.Context, w *dr.World, dec
 	})
 }
 
+// idle is link, refused before anybody is asked where a run counts on the link.
+func (a *app) idle(c *cli.Context, do func(ctx context.Context, w *dr.World, decl *plans.Link, l *linking.Link) error) error {
+	return a.link(c, func(ctx context.Context, w *dr.World, decl *plans.Link, l *linking.Link) error {
+		if err := w.Idle(ctx, decl.From, decl.To); err != nil {
+			return err
+		}
+		return do(ctx, w, decl, l)
+	})
+}
+
 // agreed asks unless --yes says so. What is refused says how to go on.
 func (a *app) agreed(c *cli.Context, question, not string) error {
 	if c.Bool("yes") {
@@ -60,7 +70,7 @@ and rights as well.
    lifeboat link failover --yes                              every mirror of the link`,
 		Flags: a.flags(which, yesFlag()),
 	}, manyTopics, func(c *cli.Context) error {
-		return a.link(c, func(ctx context.Context, w *dr.World, decl *plans.Link, l *linking.Link) error {
+		return a.idle(c, func(ctx context.Context, w *dr.World, decl *plans.Link, l *linking.Link) error {
 			topics := topicsOf(c)
 			risk, err := dr.LinkAtRisk(ctx, l, topics)
 			if err != nil {

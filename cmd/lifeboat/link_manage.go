@@ -157,7 +157,7 @@ came through, it is refused with their offsets: what is only there has to be exp
    lifeboat link run --link west-east                        serves the way back`,
 		Flags: a.flags(which, yesFlag()),
 	}, manyTopics, func(c *cli.Context) error {
-		return a.link(c, func(ctx context.Context, w *dr.World, decl *plans.Link, l *linking.Link) error {
+		return a.idle(c, func(ctx context.Context, w *dr.World, decl *plans.Link, l *linking.Link) error {
 			topics := topicsOf(c)
 			if err := a.agreed(c, fmt.Sprintf("Reverse %s? Applications write in %s from then on, and no more in %s.", orAll(topics), decl.To, decl.From), "not reversed"); err != nil {
 				return err

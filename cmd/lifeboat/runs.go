@@ -22,7 +22,7 @@ func (a *app) runsCommand() *cli.Command {
 		if args != "" {
 			n = 1
 		}
-		return a.command(&cli.Command{Name: name, Usage: usage, ArgsUsage: args, Flags: a.flags(own...)}, n, func(c *cli.Context) error {
+		return a.command(&cli.Command{Name: name, Usage: usage, ArgsUsage: args, Flags: a.journalFlags(own...)}, n, func(c *cli.Context) error {
 			if before != nil {
 				if err := before(c); err != nil {
 					return err
@@ -56,7 +56,7 @@ func (a *app) runsCommand() *cli.Command {
 					return dr.RunReport(ctx, w, c.Args().First())
 				}),
 			verb("abandon", "end a run that stopped part-way without going on with it", "RUN",
-				[]cli.Flag{&cli.StringFlag{Name: "reason", Usage: "why, a `TEXT` for the journal"}, stateFlag()},
+				[]cli.Flag{&cli.StringFlag{Name: "reason", Usage: "why, a `TEXT` for the journal"}},
 				func(c *cli.Context) error {
 					if err := named(c); err != nil {
 						return err

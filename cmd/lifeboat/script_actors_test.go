@@ -50,6 +50,16 @@ func (s *stage) topic(args []string) error {
 	return errors.Join(err, resp.Err)
 }
 
+func (s *stage) remove(args []string) error {
+	cl, err := s.client(args[0])
+	if err != nil {
+		return err
+	}
+	defer cl.Close()
+	resp, err := kadm.NewClient(cl).DeleteTopic(s.ctx, args[1])
+	return errors.Join(err, resp.Err)
+}
+
 func (s *stage) orders(args []string) error {
 	n, err := number(args[2])
 	if err != nil {

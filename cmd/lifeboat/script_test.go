@@ -30,6 +30,7 @@ import (
 //	engine REGION …                      serves a region's engine at $REGION_ENGINE
 //	crash REGION · revive REGION         the broker dies, as by SIGKILL; it comes back with its data
 //	topic REGION NAME PARTITIONS [K=V …] creates a topic
+//	remove REGION NAME                   deletes a topic
 //	orders REGION TOPIC N                writes N orders in Avro; creates the topic (3 partitions) and its subject
 //	produce REGION TOPIC N               writes N plain records
 //	consume REGION GROUP TOPIC N         reads N records as a group and commits
@@ -48,7 +49,7 @@ import (
 //	spoil FILE TEXT [N TEXT N …]         writes texts, each N times; \xNN, \r and \n are bytes, as in Go
 var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"regions": cmd(0, (*stage).start), "topology": cmd(0, (*stage).topology), "edit": cmd(3, (*stage).edit), "fence": cmd(1, (*stage).fence), "engine": cmd(1, (*stage).serve),
-	"crash": cmd(1, (*stage).crash), "revive": cmd(1, (*stage).revive), "topic": cmd(3, (*stage).topic), "orders": cmd(3, (*stage).orders),
+	"crash": cmd(1, (*stage).crash), "revive": cmd(1, (*stage).revive), "topic": cmd(3, (*stage).topic), "remove": cmd(2, (*stage).remove), "orders": cmd(3, (*stage).orders),
 	"produce": cmd(3, (*stage).produce), "consume": cmd(4, (*stage).consume), "register": cmd(3, (*stage).register),
 	"registry": cmd(2, (*stage).registry), "holds": cmd(3, (*stage).holds), "hold": cmd(2, (*stage).hold),
 	"held": cmd(0, (*stage).held), "answers": cmd(1, (*stage).answers), "shows": cmd(2, (*stage).shows), "tells": cmd(2, (*stage).tells), "terminate": cmd(0, (*stage).terminate), "readonly": cmd(1, (*stage).readonly), "release": cmd(0, (*stage).release),
