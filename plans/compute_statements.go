@@ -38,7 +38,8 @@ func (c *computation) statements() {
 	}
 	horizons := a.graph.Horizons(a.catalog(), func(topic string) bool { return mirrored[topic] }, c.decl.stateTTL(a))
 	facts := statements.Facts{Pattern: statements.Pattern(c.decl.Topology.Pattern), Tables: a.tables, Writers: writers, Mirrored: mirrored,
-		HasData: map[string]bool{}, Existing: c.existing(), Regions: c.regionFacts(), Dialect: c.decl.Topology.Dialect, Topics: c.topicFacts()}
+		HasData: map[string]bool{}, Existing: c.existing(), Functions: c.decl.functionFacts(map[string]*RegionState{c.link.From: c.from, c.link.To: c.to}), Dialect: c.decl.Topology.Dialect, Topics: c.topicFacts()}
+	regions := c.regionFacts()
 	for name, t := range c.to.Topics {
 		facts.HasData[name] = slices.ContainsFunc(t.Partitions, func(p PartitionState) bool { return p.End > p.Start })
 	}
@@ -68,6 +69,7 @@ func (c *computation) statements() {
 			facts.History = c.retention(&sp, own, p)
 		}
 		facts.Properties = p.Properties
+		facts.Regions = c.regionFactsOf(regions, s.Name, p.Properties)
 		switch {
 		case sp.Kind == kindInsert && c.hot() && c.runsAlready(s.Name):
 			sp.Strategy, sp.Reason = Parallel, fmt.Sprintf("it runs in %s all the time", c.link.To)

@@ -136,7 +136,7 @@ func TestLoadMistakes(t *testing.T) {
 			want:    []string{`8:12 topology/missing-key: "bootstrap" is missing in regions.east.kafka; write bootstrap: ["host:9092"]`, `8:13 topology/unknown-key: unknown key "bootstrp" in regions.east.kafka; did you mean "bootstrap"?`},
 			excerpt: "    kafka: {bootstrp: [\"broker.east:9092\"]"},
 		{name: "unknown key far from all", old: "name: nycflights", new: "name: nycflights\nzzzzzz: 1",
-			want: []string{`4:1 topology/unknown-key: unknown key "zzzzzz"; known here: apiVersion, kind, name, pattern, primary, dialect, regions, links, pipelines, drills, checks, notify, hooks, waivers`}},
+			want: []string{`4:1 topology/unknown-key: unknown key "zzzzzz"; known here: apiVersion, kind, name, pattern, primary, dialect, regions, links, pipelines, drills, checks, notify, hooks, functions, waivers`}},
 		{name: "key twice", old: "primary: east\n", new: "primary: east\nprimary: west\n",
 			want: []string{`6:1 topology/duplicate-key: key "primary" is written twice, first in line 5; remove one of them`}},
 		{name: "region twice", old: "  west:\n", new: "  east:\n    kafka: {bootstrap: [\"b:1\"]}\n  west:\n",

@@ -265,6 +265,8 @@ type StatementState struct {
 	Phase  string `json:"phase"`
 	Detail string `json:"detail,omitempty"`
 	SQL    string `json:"sql"`
+
+	Properties map[string]string `json:"properties,omitempty"` // under which it runs
 }
 
 // MirrorState is what the link last recorded of one topic.

@@ -51,7 +51,7 @@ func StudyOf(d *Declared, o *Observed) *Study {
 		}
 	}
 	facts := statements.Facts{Pattern: statements.Pattern(d.Topology.Pattern), Tables: a.tables, Writers: a.graph.Writers(), Mirrored: mirrored,
-		Dialect: d.Topology.Dialect}
+		Dialect: d.Topology.Dialect, Functions: d.functionFacts(o.regions())}
 	horizons := a.graph.Horizons(a.catalog(), links, d.stateTTL(a))
 	declared := map[string]Statement{}
 	for _, s := range d.Statements {

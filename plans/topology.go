@@ -27,6 +27,7 @@ type Topology struct {
 	Checks     []*TimedCheck      `yaml:"checks,omitempty" json:"checks,omitempty"`
 	Notify     []*Notify          `yaml:"notify,omitempty" json:"notify,omitempty"`
 	Hooks      []*Hook            `yaml:"hooks,omitempty" json:"hooks,omitempty"`
+	Functions  []*Function        `yaml:"functions,omitempty" json:"functions,omitempty"`
 	Waivers    []*Waiver          `yaml:"waivers,omitempty" json:"waivers,omitempty"`
 }
 
@@ -226,6 +227,13 @@ func (n *Notify) Hears(event string) bool {
 		return event != NotifyResult
 	}
 	return slices.Contains(n.On, event)
+}
+
+// Function is a user-defined function of which somebody vouches for something: Flink takes every one for deterministic, and asks nobody.
+type Function struct {
+	Name          string `yaml:"name" json:"name"`
+	Deterministic bool   `yaml:"deterministic" json:"deterministic"` // the same arguments give the same result, whenever and wherever
+	Reason        string `yaml:"reason" json:"reason"`
 }
 
 // Waiver accepts a finding until a date.

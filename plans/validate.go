@@ -55,6 +55,7 @@ func (d *decoder) validate(declared *Declared, asOf time.Time) {
 	d.checks(t)
 	d.notify(t)
 	d.hooks(t)
+	d.functions(declared.Topology)
 	d.waivers(declared, asOf)
 }
 
@@ -180,6 +181,17 @@ func (d *decoder) drills(t *Topology) {
 		}
 	}
 	d.unique("drill", names, func(i int) string { return fmt.Sprintf("drills[%d].name", i) })
+}
+
+func (d *decoder) functions(t *Topology) {
+	names := make([]string, len(t.Functions))
+	for i, f := range t.Functions {
+		path := fmt.Sprintf("functions[%d]", i)
+		names[i] = strings.ToUpper(f.Name)
+		d.required(path+".name", f.Name)
+		d.required(path+".reason", f.Reason)
+	}
+	d.unique("function", names, func(i int) string { return fmt.Sprintf("functions[%d].name", i) })
 }
 
 func (d *decoder) waivers(declared *Declared, asOf time.Time) {

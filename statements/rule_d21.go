@@ -6,11 +6,11 @@ var d21 = Rule{
 	ID:           "D21",
 	Title:        "a function whose determinism nobody vouches for",
 	Why:          "a user-defined function may use the clock, chance, files or a network, and the other region may have another version of it",
-	Remedy:       "declare the function deterministic where it is, and use the same artifact in both regions",
+	Remedy:       "declare the function deterministic in lifeboat.yaml where it is (functions), and use the same artifact in both regions",
 	ActiveActive: report.High, ActivePassive: report.High,
 	Leaves: NonDeterministic,
 	check:  checkD21,
-	Page:   `Flink takes every user-defined function for deterministic unless isDeterministic() says otherwise, so that it says nothing. A waiver for the statement, with the reason, is where somebody vouches for it.`,
+	Page:   `Flink takes every user-defined function for deterministic unless isDeterministic() says otherwise, so that it says nothing. Who vouches for one says so in lifeboat.yaml (functions: name, deterministic, reason); where both regions' engines were seen, their artifacts are compared.`,
 	Wrong: `CREATE TABLE orders (id STRING, address STRING);
 CREATE TABLE placed (id STRING, region STRING);
 INSERT INTO placed SELECT id, region_of(address) FROM orders;`,
