@@ -80,6 +80,9 @@ func (c *computation) statements() {
 		default:
 			sp.Reason = fmt.Sprintf("the table's metadata is not in Kafka: it is declared in %s", c.link.To)
 		}
+		if sp.Kind == kindInsert {
+			sp.Others = c.otherStrategies(&sp)
+		}
 		found, judgement := statements.Judge(s.Name, u, facts)
 		for i := range found {
 			c.mendable(&found[i], &sp)

@@ -145,7 +145,8 @@ type StatementPlan struct {
 	Kind            string             `json:"kind"` // CREATE_TABLE, INSERT_INTO
 	Strategy        Strategy           `json:"strategy"`
 	Reason          string             `json:"reason"`
-	Needs           []string           `json:"needs,omitempty"` // statement names that must be started before
+	Others          []StrategyOption   `json:"others,omitempty"` // the strategies that it does not get, the best first
+	Needs           []string           `json:"needs,omitempty"`  // statement names that must be started before
 	Reads           []string           `json:"reads,omitempty"`
 	Writes          []string           `json:"writes,omitempty"`
 	Start           Positions          `json:"start,omitempty"` // explicit, for mirrored inputs

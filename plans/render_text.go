@@ -214,6 +214,7 @@ func (w *textWriter) statements(list []StatementPlan) {
 		}
 		w.hanging(2, "", fmt.Sprintf("%s (%s, %s)", s.Name, s.Kind, how))
 		w.field("why", s.Reason)
+		w.field("or", s.otherWords())
 		w.field("reads", strings.Join(s.Reads, ", "))
 		w.field("writes", strings.Join(s.Writes, ", "))
 		w.field("start", startLine(s))
