@@ -23,6 +23,7 @@ func Observe(ctx context.Context, w *World) (*plans.Observed, error) {
 	for _, name := range w.RegionNames() {
 		o.Regions[name] = &plans.RegionState{}
 	}
+	read := w.Declared.Reads()
 	var g errgroup.Group
 	for name, state := range o.Regions {
 		r := w.Regions[name]
@@ -31,7 +32,7 @@ func Observe(ctx context.Context, w *World) (*plans.Observed, error) {
 			continue
 		}
 		state.Reachable = true
-		g.Go(func() error { return observeTopics(ctx, r, state) })
+		g.Go(func() error { return observeTopics(ctx, r, state, read) })
 		g.Go(func() error { return observeGroups(ctx, w, r, state) })
 		g.Go(func() error { observeSubjects(ctx, r, state); return nil })
 		g.Go(func() error { observeStatements(ctx, w, name, state); return nil })
@@ -56,7 +57,7 @@ func Observe(ctx context.Context, w *World) (*plans.Observed, error) {
 	return o, nil
 }
 
-func observeTopics(ctx context.Context, r *linking.Region, state *plans.RegionState) error {
+func observeTopics(ctx context.Context, r *linking.Region, state *plans.RegionState, read map[string]bool) error {
 	meta, err := r.Admin.Metadata(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: listing topics: %w", r.Name, err)
@@ -96,16 +97,16 @@ func observeTopics(ctx context.Context, r *linking.Region, state *plans.RegionSt
 	if err := observeOffsets(ctx, r, state, names); err != nil {
 		return err
 	}
-	observeSizes(ctx, r, state)
+	observeSizes(ctx, r, state, read)
 	return nil
 }
 
-// observeSizes asks how many bytes the partitions hold whose retention counts in bytes: with their times that is the rate at which they
-// fill. Brokers that do not tell leave it unknown.
-func observeSizes(ctx context.Context, r *linking.Region, state *plans.RegionState) {
+// observeSizes asks how many bytes the partitions hold whose retention counts in bytes, or that statements read: with their times that is the rate at
+// which they fill. Brokers that do not tell leave it unknown.
+func observeSizes(ctx context.Context, r *linking.Region, state *plans.RegionState, read map[string]bool) {
 	asked := kadm.TopicsSet{}
 	for name, t := range state.Topics {
-		if bytes := t.Configs["retention.bytes"]; bytes == "" || strings.HasPrefix(bytes, "-") {
+		if bytes := t.Configs["retention.bytes"]; !read[name] && (bytes == "" || strings.HasPrefix(bytes, "-")) {
 			continue
 		}
 		for p := range t.Partitions {

@@ -24,10 +24,11 @@ func (c *computation) start(sp *StatementPlan, p *Pipeline, horizons map[string]
 		c.emitFrom(sp, horizons)
 		return
 	}
-	var backlog int64
+	var backlog, bytes int64
 	for _, topic := range inputs {
 		for _, part := range c.to.Topics[topic].partitions() {
 			backlog += max(0, int64(part.End-part.Start))
+			bytes += part.Bytes
 		}
 	}
 	rate, whose := p.Rate, "declared"
@@ -35,7 +36,11 @@ func (c *computation) start(sp *StatementPlan, p *Pipeline, horizons map[string]
 		rate, whose = defaultRate, "assumed"
 	}
 	estimate := float64(backlog) / rate
-	sp.Rebuild = fmt.Sprintf("%s ÷ %s rows/s (%s) = %s", counted(backlog, "row"), thousands(int64(rate)), whose, seconds(estimate))
+	rows := counted(backlog, "row")
+	if bytes > 0 {
+		rows += fmt.Sprintf(" of %s on disk", size(float64(bytes)))
+	}
+	sp.Rebuild = fmt.Sprintf("%s ÷ %s rows/s (%s) = %s", rows, thousands(int64(rate)), whose, seconds(estimate))
 	rto := time.Duration(p.Objectives.RTO)
 	if rto > 0 {
 		sp.Rebuild += " of RTO " + p.Objectives.RTO.String()

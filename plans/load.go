@@ -163,6 +163,19 @@ func (d *Declared) Writes(name string) []string {
 	return nil
 }
 
+// Reads are the tables that statements read, with the sizes of whose topics a rebuild and its cost are estimated.
+func (d *Declared) Reads() map[string]bool {
+	all := map[string]bool{}
+	for _, u := range d.parsed {
+		if u != nil && u.Statement != nil {
+			for _, topic := range statements.Reads(u.Statement) {
+				all[topic] = true
+			}
+		}
+	}
+	return all
+}
+
 // Keeps reports whether a statement keeps anything between rows, so that what it puts out depends on its watermark.
 func (d *Declared) Keeps(name string) bool {
 	a := analyze(d, nil)

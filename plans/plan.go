@@ -227,7 +227,7 @@ type PartitionState struct {
 	Stable Offset `json:"stable"`          // last stable offset
 	Oldest int64  `json:"oldest"`          // epoch ms of the first record, -1 = none or not known
 	Newest int64  `json:"newest"`          // epoch ms of the newest record (max timestamp), -1 = none or not known
-	Bytes  int64  `json:"bytes,omitempty"` // of the largest replica on disk; 0 = not asked, which only topics with retention.bytes are
+	Bytes  int64  `json:"bytes,omitempty"` // of the largest replica on disk; 0 = not asked, which only topics with retention.bytes are, and those that statements read
 	Gaps   *Gaps  `json:"gaps,omitempty"`
 }
 
