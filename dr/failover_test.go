@@ -245,6 +245,9 @@ func failoverThenDie(text string) int {
 		LeaseTTL: 500 * time.Millisecond, Renewal: 100 * time.Millisecond, Still: 100 * time.Millisecond,
 		Confirm: func(context.Context, string) (bool, error) { return true, nil },
 		Events: func(e dr.Event) {
+			if e.State == dr.EntryWaiting || e.State == dr.EntryLag {
+				return
+			}
 			os.Stdout.WriteString("event " + e.Step.ID + " " + string(e.State) + "\n")
 			if n == spec.KillAt {
 				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)

@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/lifeboat-dr/lifeboat/linking"
+	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
 // A topic whose max.message.bytes is below the smallest batch takes nothing, from anybody, whatever its acks: it needs no authorizer, and no
@@ -69,7 +70,7 @@ func closes(size string) bool {
 }
 
 // closeTopics lets topics take no record any more, and their transactions end first.
-func (r *run) closeTopics(ctx context.Context, in *linking.Region, topics []string) error {
+func (r *run) closeTopics(ctx context.Context, s plans.Step, in *linking.Region, topics []string) error {
 	if err := setMessageSizes(ctx, in, eachOf(topics, onlyMarkers)); err != nil {
 		return err
 	}
@@ -88,7 +89,7 @@ func (r *run) closeTopics(ctx context.Context, in *linking.Region, topics []stri
 		case r.world.now().After(deadline):
 			return nil // their markers would not fit: the next step names them
 		}
-		r.world.opts.Log.Warn("waiting for open transactions", "region", in.Name, "open", open)
+		r.waitsFor(s, "open transactions: "+few(open))
 		if err := sleep(ctx, 500*time.Millisecond); err != nil {
 			return err
 		}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,11 +97,15 @@ func TestOpenTransactionsAreNamedWhenTheRunGivesUp(t *testing.T) {
 	var later atomic.Int64
 	w := p.with(func(o *dr.Options) {
 		o.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
-		o.Log = slog.New(slog.NewTextHandler(writing(func(b []byte) {
-			if strings.Contains(string(b), "waiting for open transactions") {
+		o.Waiting = 300 * time.Millisecond
+		o.Events = func(e dr.Event) {
+			if e.State == dr.EntryWaiting && strings.Contains(e.Detail, "open transactions: producer") && e.Step.Kind == plans.StepVerifyFence {
+				if !strings.Contains(e.Advice, "abort") || e.Since.IsZero() {
+					t.Errorf("%+v does not say what to do, or since when", e)
+				}
 				later.Store(int64(5 * time.Minute))
 			}
-		}), nil))
+		}
 	})
 	_, err = p.planned(w)
 	var step *dr.StepError
@@ -117,11 +120,6 @@ func TestOpenTransactionsAreNamedWhenTheRunGivesUp(t *testing.T) {
 	must(t, cl.EndTransaction(t.Context(), kgo.TryCommit))
 	must(t, errorOf(dr.Resume(t.Context(), w, "")))
 }
-
-// writing is a writer that calls a function.
-type writing func([]byte)
-
-func (w writing) Write(b []byte) (int, error) { w(b); return len(b), nil }
 
 // TestFenceByACLKeepsTheApplicationOut wants the old primary to refuse the application's writes after a planned failover.
 func TestFenceByACLKeepsTheApplicationOut(t *testing.T) {

@@ -119,9 +119,12 @@ func withObjective(f *report.Figure, objective float64) {
 	}
 }
 
-// sampleLag adds one point to the report's lag plot, at most a few a second.
-func (r *run) sampleLag(p linking.Progress) {
+// sampleLag adds one point to the report's lag plot, at most a few a second, and tells of it.
+func (r *run) sampleLag(s plans.Step, p linking.Progress) {
 	at := r.world.now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.world.opts.Events(Event{Run: r.id, Step: s, State: EntryLag, At: at, Lag: p.LagRecords})
 	for i := range r.rep.Series {
 		s := &r.rep.Series[i]
 		if s.Name == "lag" {

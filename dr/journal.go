@@ -35,6 +35,10 @@ const (
 	EntryEnd     EntryKind = "end"     // the run is over; Data is its report.Report
 
 	EntryRewritten EntryKind = "rewritten" // the journal had been lost; Detail says from what it is there again
+
+	// Of events only; no journal has them.
+	EntryWaiting EntryKind = "waiting" // a step goes on
+	EntryLag     EntryKind = "lag"     // and mirrors
 )
 
 // Entry is one line of a run's journal: a record of the topic _lifeboat.REGION.runs and a line of the local copy.

@@ -38,6 +38,9 @@ type run struct {
 	mu    sync.Mutex // guards what steps that run at the same time share
 	facts map[string]json.RawMessage
 	rep   *report.Report
+
+	underWay []*underWay
+
 	// seen holds what this process itself has established and would not believe from a journal: that a fence stands, that
 	// offsets were synced. It dies with the process on purpose.
 	seen map[string]bool
@@ -219,6 +222,7 @@ func (r *run) hold(ctx context.Context) error {
 	g, gctx := errgroup.WithContext(ctx)
 	renewing, stop := context.WithCancel(gctx)
 	g.Go(func() error { return renew(renewing, r.journal, r.world.opts.Renewal) })
+	g.Go(func() error { r.tellOfWaits(renewing); return nil })
 	g.Go(func() error {
 		defer stop()
 		if r.drill != nil {
@@ -300,7 +304,10 @@ func (r *run) step(ctx context.Context, s plans.Step, out *report.Step) error {
 			return fail(err)
 		}
 		r.tell(s, EntryBegin, s.Goal)
-		if err := act.apply(ctx, r, s); err != nil {
+		ends := r.begins(s)
+		err := act.apply(ctx, r, s)
+		ends()
+		if err != nil {
 			return fail(err)
 		}
 		if done, detail, err = act.done(ctx, r, s); err != nil {

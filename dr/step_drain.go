@@ -37,7 +37,9 @@ func drainDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) 
 }
 
 func drainApply(ctx context.Context, r *run, s plans.Step) error {
-	return r.link.Run(ctx, linking.RunOptions{Once: true, Owner: "run " + r.id + " by " + r.world.opts.Who, Progress: r.sampleLag})
+	return r.whileMoving(ctx, s, r.lagText, func(ctx context.Context) error {
+		return r.link.Run(ctx, linking.RunOptions{Once: true, Owner: "run " + r.id + " by " + r.world.opts.Who, Progress: func(p linking.Progress) { r.sampleLag(s, p) }})
+	})
 }
 
 // behind lists the mirrors of the plan's topics that are not at the source's end, "topic-partition N records", and the number of

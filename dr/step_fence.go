@@ -123,7 +123,7 @@ func fenceApply(ctx context.Context, r *run, s plans.Step) error {
 	case "acl":
 		err = denyWrites(ctx, in, f.Principals, f.Topics)
 	case "config":
-		err = r.closeTopics(ctx, in, topics)
+		err = r.closeTopics(ctx, s, in, topics)
 	case "command":
 		err = f.command(ctx, "fence", r.id)
 	case "manual":

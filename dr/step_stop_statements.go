@@ -38,6 +38,10 @@ func stopSourceApply(ctx context.Context, r *run, s plans.Step) error {
 				return fmt.Errorf("%s: statement %q: stopping: %w", in, name, err)
 			}
 		}
+		what := "still running: " + strings.Join(running, ", ")
+		if err := r.stuck(s, r.waitsFor(s, what), what); err != nil {
+			return fmt.Errorf("%s: %w", in, err)
+		}
 		if err := sleep(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}

@@ -75,7 +75,7 @@ func verifyFenceApply(ctx context.Context, r *run, s plans.Step) error {
 				in.Name, stillWithin, few(open))
 		}
 		if len(open) > 0 {
-			r.world.opts.Log.Warn("waiting for open transactions", "region", in.Name, "open", open)
+			r.waitsFor(s, "open transactions: "+few(open))
 			continue // they end by commit, abort or their own timeout; their markers move the log end
 		}
 		if err := r.learn(ctx, ofRegion(factFenceEnds, s), ends); err != nil {

@@ -16,9 +16,6 @@ import (
 // the end that a topic derived in the destination had when its own statement was caught up. Its watermark has then passed every
 // record of the old primary, as far as the records' times allow.
 
-// stuckAfter is how long a statement may make no progress before the step gives up and says what it waits for.
-const stuckAfter = 60 * time.Second
-
 func derivedFact(topic string) string { return "derived-end:" + topic }
 
 func watermarkDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
@@ -55,18 +52,13 @@ func watermarkDone(ctx context.Context, r *run, s plans.Step) (bool, string, err
 }
 
 func watermarkApply(ctx context.Context, r *run, s plans.Step) error {
-	last, moved := "", r.world.now()
 	for wait := 20 * time.Millisecond; ; wait = min(2*wait, 500*time.Millisecond) {
 		done, detail, err := watermarkDone(ctx, r, s)
 		if err != nil || done {
 			return err
 		}
-		if detail != last {
-			last, moved = detail, r.world.now()
-		}
-		if r.world.now().Sub(moved) > stuckAfter {
-			return fmt.Errorf("%s: statement %q made no progress for %s, %s: see `lifeboat runs show %s` and the statement's exceptions",
-				r.plan.To, s.Subject, stuckAfter, detail, r.id)
+		if err := r.stuck(s, r.waitsFor(s, detail), detail); err != nil {
+			return fmt.Errorf("%s: statement %q: %w", r.plan.To, s.Subject, err)
 		}
 		if err := sleep(ctx, wait); err != nil {
 			return err

@@ -33,10 +33,12 @@ type Options struct {
 	LeaseTTL time.Duration                  // default LeaseTTL
 	Renewal  time.Duration                  // default Renewal
 	Hooks    func(region string) []kgo.Hook // of the regions' clients
+	Stuck    time.Duration                  // how long what a step waits for may stay the same until it gives up; default stuckAfter
+	Waiting  time.Duration                  // how often a step that takes long is told of; default Waiting
 	Still    time.Duration                  // how long log ends must not move for a fence to count as proved; default Still
 	Now      func() time.Time
 
-	// Events hears of every step as it begins and ends, from the goroutine that executes it.
+	// Events hears of every step as it begins, goes on and ends, of one event at a time.
 	Events func(Event)
 	// Confirm asks the operator; nil answers no. A manual fence needs it.
 	Confirm func(ctx context.Context, question string) (bool, error)
@@ -48,13 +50,21 @@ type Options struct {
 	Interrupted <-chan struct{}
 }
 
-// Event is one change of a step.
+// Event is one change of a step, or news of one that goes on.
 type Event struct {
 	Run    string
 	Step   plans.Step
-	State  EntryKind // EntryBegin, EntryDone or EntryFailed
-	Detail string
+	State  EntryKind // EntryBegin, EntryDone or EntryFailed; EntryWaiting or EntryLag
+	Detail string    // of EntryWaiting: what it waits for
 	At     time.Time
+
+	// Of EntryWaiting.
+	Since  time.Time     // when the step began
+	Same   time.Duration // how long Detail has been the same; 0 where it changes
+	Advice string        // what can be done about it
+
+	// Of EntryLag.
+	Lag int64 // records that are not mirrored yet
 }
 
 // World is a declared topology with its regions opened. A region that does not answer is absent from Regions and its reason is in
@@ -178,6 +188,12 @@ func (o *Options) fill() {
 	}
 	if o.Renewal == 0 {
 		o.Renewal = Renewal
+	}
+	if o.Stuck == 0 {
+		o.Stuck = stuckAfter
+	}
+	if o.Waiting == 0 {
+		o.Waiting = Waiting
 	}
 	if o.Still == 0 {
 		o.Still = Still
