@@ -121,6 +121,13 @@ func withObjective(f *report.Figure, objective float64) {
 
 // sampleLag adds one point to the report's lag plot, at most a few a second, and tells of it.
 func (r *run) sampleLag(s plans.Step, p linking.Progress) {
+	whole := 0
+	for _, t := range r.plan.Topics {
+		whole += t.Partitions
+	}
+	if p.Partitions < whole {
+		return // it is still being looked up
+	}
 	at := r.world.now()
 	r.mu.Lock()
 	defer r.mu.Unlock()

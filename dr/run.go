@@ -274,6 +274,9 @@ func (r *run) step(ctx context.Context, s plans.Step, out *report.Step) error {
 	}
 	stood := out.Outcome == report.Done
 	fail := func(err error) error {
+		if cause := context.Cause(ctx); cause != nil && !errors.Is(err, cause) {
+			err = fmt.Errorf("%w: %w", cause, err)
+		}
 		out.Outcome, out.Detail, out.End = report.Failed, err.Error(), r.world.now()
 		r.tell(s, EntryFailed, err.Error())
 		if errors.Is(err, ErrLeaseLost) {

@@ -135,7 +135,7 @@ func (r *run) tellOfWaits(ctx context.Context) {
 func advice(r *run, s plans.Step) string {
 	lost := ""
 	if r.plan.Operation == plans.OpFailover && r.plan.Planned {
-		lost = fmt.Sprintf("; if %s is lost, Ctrl-C twice, then: lifeboat resume --unplanned %s", r.plan.From, r.id)
+		lost = fmt.Sprintf("; if %s is lost, end this and go on without it: lifeboat resume --unplanned %s", r.plan.From, r.id)
 	}
 	switch s.Kind {
 	case plans.StepFence, plans.StepVerifyFence:

@@ -24,7 +24,8 @@ type app struct {
 	args           []string // of the process
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	terminal       bool // stderr is one: progress may be redrawn
+	terminal       bool  // stderr is one: progress may be redrawn
+	live           *live // stderr, where it is a terminal that can be redrawn; else nil
 	layout         render.Terminal
 	interrupted    chan struct{}
 	signal         os.Signal // the one that closed interrupted
@@ -46,6 +47,16 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer, t timing) int
 	a := &app{args: args, stdin: stdin, stdout: stdout, stderr: stderr, interrupted: make(chan struct{}), timing: t, layout: layout(stdout)}
 	if f, ok := stderr.(*os.File); ok {
 		a.terminal = term.IsTerminal(int(f.Fd()))
+		if a.terminal && os.Getenv("TERM") != "dumb" {
+			a.live = &live{out: f, now: time.Now, width: func() int {
+				width, _, err := term.GetSize(int(f.Fd()))
+				if err != nil {
+					return 80
+				}
+				return width
+			}}
+			a.stderr = a.live
+		}
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -84,6 +95,20 @@ func (a *app) watchSignals(cancel context.CancelCauseFunc) (stop func()) {
 	return func() {
 		signal.Stop(signals)
 		close(done)
+		_ = g.Wait() // never fails
+	}
+}
+
+// alive has the terminal show what is under way, until the function that it returns is called.
+func (a *app) alive() (stop func()) {
+	if a.live == nil {
+		return func() {}
+	}
+	over := make(chan struct{})
+	var g errgroup.Group
+	g.Go(func() error { a.live.run(over); return nil })
+	return func() {
+		close(over)
 		_ = g.Wait() // never fails
 	}
 }

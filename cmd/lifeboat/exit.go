@@ -126,6 +126,9 @@ func explain(err error) (code int, hint string) {
 	case errors.Is(err, dr.ErrInterrupted):
 		return exitInterrupted, or("lifeboat resume")
 	case errors.Is(err, errSignal), errors.Is(err, context.Canceled):
+		if errors.As(err, &step) {
+			return exitInterrupted, or("lifeboat resume " + step.Run)
+		}
 		return exitInterrupted, hint
 	case errors.As(err, &held):
 		return exitLeaseHeld, or("wait for it, or see what it does: lifeboat runs show " + held.Run)

@@ -129,7 +129,12 @@ func (a *app) carryOut(c *cli.Context, p *plans.Plan, run func() (*report.Report
 		}
 		return outcome(rep)
 	}
-	fmt.Fprintln(a.stderr, p.Text())
+	if c.String("format") != "json" || !c.Bool("yes") { // its lines are events; whoever is asked has to know of what
+		fmt.Fprintln(a.stderr, p.Text())
+	}
+	if a.live != nil {
+		a.live.expect(p.Steps)
+	}
 	if !c.Bool("yes") {
 		ok, err := a.confirm("Carry it out?")
 		if err != nil {

@@ -16,13 +16,22 @@ const repeatAfter = time.Minute
 // logger writes warnings to stderr, and with --verbose what is done. What a warning is repeated for, as long as nobody mends it, is
 // said once a minute.
 func (a *app) logger(c *cli.Context) *slog.Logger {
+	level := slog.LevelWarn
 	if c.Bool("verbose") {
-		return slog.New(slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+		level = slog.LevelInfo
 	}
-	if c.Bool("once") {
+	o := &slog.HandlerOptions{Level: level}
+	var h slog.Handler = slog.NewTextHandler(a.stderr, o)
+	if c.String("format") == "json" { // between the lines of events
+		h = slog.NewJSONHandler(a.stderr, o)
+	}
+	switch {
+	case c.Bool("verbose"):
+		return slog.New(h)
+	case c.Bool("once"):
 		return slog.New(slog.DiscardHandler) // whatever was wrong is what the command ends with
 	}
-	return slog.New(&rarely{Handler: slog.NewTextHandler(a.stderr, &slog.HandlerOptions{Level: slog.LevelWarn}), seen: new(seen)})
+	return slog.New(&rarely{Handler: h, seen: new(seen)})
 }
 
 // rarely is a handler that drops a record equal to one that it has written in the last minute.

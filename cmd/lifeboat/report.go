@@ -128,6 +128,9 @@ func (a *app) confirm(question string) (bool, error) {
 	}
 	fmt.Fprintf(a.stderr, "%s [yes/no] ", question)
 	line, err := bufio.NewReader(a.stdin).ReadString('\n')
+	if a.live != nil {
+		a.live.asked()
+	}
 	if err != nil {
 		return false, fmt.Errorf("reading the answer: %w", err)
 	}

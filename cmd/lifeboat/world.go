@@ -66,6 +66,7 @@ func (a *app) world(c *cli.Context, run func(ctx context.Context, w *dr.World) e
 		return err
 	}
 	defer w.Close()
+	defer a.alive()()
 	return run(c.Context, w)
 }
 
@@ -75,7 +76,7 @@ func (a *app) options(c *cli.Context) dr.Options {
 		gate = func(_ context.Context, question string) (bool, error) { return a.confirm(question) }
 	}
 	return dr.Options{Until: c.String("until"), Gate: gate,
-		Log: a.logger(c), Timeout: c.Duration("timeout"), StateDir: c.String("state-dir"), Interrupted: a.interrupted, Events: a.event,
+		Log: a.logger(c), Timeout: c.Duration("timeout"), StateDir: c.String("state-dir"), Interrupted: a.interrupted, Events: a.events(c),
 		Hooks: a.hooks, LeaseTTL: a.timing.leaseTTL, Renewal: a.timing.renewal, Still: a.timing.still,
 		Confirm: func(_ context.Context, question string) (bool, error) {
 			if c.Bool("fenced") {
@@ -86,14 +87,13 @@ func (a *app) options(c *cli.Context) dr.Options {
 	}
 }
 
-// event shows a step as it begins and ends, one line each.
-func (a *app) event(e dr.Event) {
-	switch e.State {
-	case dr.EntryBegin:
-		fmt.Fprintf(a.stderr, "%s  …  %-28s %s\n", e.At.UTC().Format("15:04:05"), e.Step.ID, e.Step.Goal)
-	case dr.EntryDone:
-		fmt.Fprintf(a.stderr, "%s  ok %-28s %s\n", e.At.UTC().Format("15:04:05"), e.Step.ID, e.Detail)
-	case dr.EntryFailed:
-		fmt.Fprintf(a.stderr, "%s  !! %-28s %s\n", e.At.UTC().Format("15:04:05"), e.Step.ID, e.Detail)
+// events is how a command tells of a run.
+func (a *app) events(c *cli.Context) func(dr.Event) {
+	switch {
+	case c.String("format") == "json":
+		return func(e dr.Event) { jsonLine(a.stderr, e) }
+	case a.live != nil:
+		return a.live.event
 	}
+	return func(e dr.Event) { fmt.Fprint(a.stderr, plainLine(e)) }
 }
