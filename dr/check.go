@@ -106,7 +106,7 @@ func (c *checkup) ask(ctx context.Context, rep *report.Report, link string) (err
 	if len(skipped) > 0 {
 		rep.Checks = append(rep.Checks, report.Check{ID: "live", Name: "what only the regions themselves can tell", Outcome: report.Skipped, Detail: strings.Join(skipped, ", ") + " were not asked"})
 	}
-	rep.Checks = append(rep.Checks, studyChecks(st, rep.Fails, studySyntax, studyDialect, studyNames, studyLineage, studyHorizon)...)
+	rep.Checks = append(rep.Checks, studyChecks(st, rep.Fails, studySyntax, studyDialect, studyEngine, studyNames, studyChangelog, studyLineage, studyHorizon)...)
 	if c.plan != nil {
 		rep.Findings = slices.DeleteFunc(slices.Clone(c.plan.Findings), func(f report.Finding) bool {
 			return f.Rule == "failover/unfenced" || f.Rule == "failover/done" // nobody fails over now

@@ -1,7 +1,9 @@
 package dr
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,7 +16,7 @@ import (
 type study func(st *plans.Study, fails func(report.Finding) bool) []report.Check
 
 // allOfStudy are the questions that need no region.
-var allOfStudy = []study{studySyntax, studyDialect, studyNames, studyLineage, studyDeterminism, studyHorizon}
+var allOfStudy = []study{studySyntax, studyDialect, studyEngine, studyNames, studyChangelog, studyLineage, studyDeterminism, studyHorizon}
 
 // studyChecks asks: one line each where all is well, a line per statement where it is not.
 func studyChecks(st *plans.Study, fails func(report.Finding) bool, questions ...study) []report.Check {
@@ -51,7 +53,7 @@ func byRule(st *plans.Study, fails func(report.Finding) bool, c report.Check, ru
 
 func studySyntax(st *plans.Study, fails func(report.Finding) bool) []report.Check {
 	return []report.Check{byRule(st, fails, report.Check{ID: "syntax", Name: "every statement can be read", Detail: counted(len(st.Statements), "statement")},
-		statements.RuleSyntax, statements.RuleUnsupported, statements.RuleLimit, statements.RuleText, "sql/empty", "topology/duplicate-name")}
+		statements.RuleSyntax, statements.RuleLimit, statements.RuleText, "sql/empty", "topology/duplicate-name")}
 }
 
 func studyDialect(st *plans.Study, fails func(report.Finding) bool) []report.Check {
@@ -60,6 +62,27 @@ func studyDialect(st *plans.Study, fails func(report.Finding) bool) []report.Che
 		names = append(names, d.String())
 	}
 	return []report.Check{byRule(st, fails, report.Check{ID: "dialect", Name: "its dialect takes every statement", Detail: strings.Join(names, ", ")}, statements.RuleDialect)}
+}
+
+// studyEngine asks whether the bundled engine runs the statements, which decides something only where a region runs them by it.
+func studyEngine(st *plans.Study, fails func(report.Finding) bool) []report.Check {
+	c := report.Check{ID: "bundled-engine", Name: "the bundled engine runs every statement", Detail: counted(len(st.Statements), "statement")}
+	if len(st.Beyond) > 0 {
+		c.Detail = fmt.Sprintf("%d of %s it does not: %s", len(st.Beyond), counted(len(st.Statements), "statement"), shortList(st.Beyond))
+	}
+	switch {
+	case len(st.Beyond) == 0:
+		c.Outcome = report.Passed
+	case slices.Contains(st.Engines, plans.Bundled):
+		return []report.Check{byRule(st, fails, c, statements.RuleUnsupported)}
+	case len(st.Engines) > 0:
+		c.Outcome = report.Skipped
+		c.Detail += "; the regions run them by " + strings.Join(st.Engines, " and ")
+	default:
+		c.Outcome = report.Skipped
+		c.Detail += "; no region is declared to run them by it"
+	}
+	return []report.Check{c}
 }
 
 func studyNames(st *plans.Study, fails func(report.Finding) bool) []report.Check {
@@ -75,6 +98,19 @@ func studyNames(st *plans.Study, fails func(report.Finding) bool) []report.Check
 		c.Detail += "; the others read or write tables that no CREATE TABLE declares here"
 	}
 	return []report.Check{c}
+}
+
+func studyChangelog(st *plans.Study, fails func(report.Finding) bool) []report.Check {
+	writing := 0
+	for _, s := range st.Statements {
+		if len(s.Writes) > 0 {
+			writing++
+		}
+	}
+	if writing == 0 {
+		return nil
+	}
+	return []report.Check{byRule(st, fails, report.Check{ID: "changelog", Name: "operators and sinks take the changes that they get", Detail: counted(writing, "statement")}, statements.RuleChangelog)}
 }
 
 func studyLineage(st *plans.Study, fails func(report.Finding) bool) []report.Check {
@@ -155,29 +191,57 @@ func studyDeterminism(st *plans.Study, fails func(report.Finding) bool) []report
 	return append(out, report.Check{ID: "determinism", Name: name, Outcome: report.Passed, Detail: strings.Join(verdicts, ", ")})
 }
 
-// studyHorizon has a line for every statement whose history has no bound, and one for the others.
+// studyHorizon has a line for every statement whose history has no bound, one for those of which nothing is known, and one for the others.
 func studyHorizon(st *plans.Study, _ func(report.Finding) bool) []report.Check {
 	var out []report.Check
-	bounded := 0
+	var unknown []string
+	reason, bounded := "", 0
 	for _, s := range st.Statements {
-		if len(s.Unbounded) == 0 {
-			if len(s.Writes) > 0 {
-				bounded++
-			}
-			continue
+		whole, data, open := reach(s)
+		c := report.Check{ID: "horizon", Name: s.Name + " can be rebuilt from a bounded history", Outcome: report.Warned, Detail: s.Horizon()}
+		switch {
+		case len(whole) > 0:
+			c.Why = "it can only be rebuilt where all of " + shortList(whole) + " is still there, from its first record on"
+			c.Remedy = "keep the whole input (retention without limit, or the compacted topic of an upsert table), say in event time what may be forgotten (a window, an interval join), or carry its checkpoints over"
+			out = append(out, c)
+		case len(data) > 0:
+			c.Why = "how far back the records of " + shortList(data) + " go that count, the data alone tell"
+			c.Remedy = "keep the last record of every key (cleanup.policy=compact), or all of them"
+			out = append(out, c)
+		case len(open) > 0:
+			unknown = append(unknown, s.Name)
+			reason = cmp.Or(reason, s.Horizon())
+		case len(s.Writes) > 0:
+			bounded++
 		}
-		out = append(out, report.Check{ID: "horizon", Name: s.Name + " can be rebuilt from a bounded history", Outcome: report.Warned, Detail: s.Horizon(),
-			Why:    "it can only be rebuilt where all of " + shortList(s.Unbounded) + " is still there, from its first record on",
-			Remedy: "keep the whole input (a compacted upsert topic, or retention without limit), give the state a window or a TTL, or carry its checkpoints over"})
-	}
-	if bounded == 0 {
-		return out
 	}
 	name := "history needed to rebuild statements is bounded"
-	if len(out) > 0 {
+	if len(out)+len(unknown) > 0 {
 		name = "history needed to rebuild the others is bounded"
 	}
-	return append(out, report.Check{ID: "horizon", Name: name, Outcome: report.Passed, Detail: counted(bounded, "statement")})
+	if len(unknown) > 0 {
+		out = append(out, report.Check{ID: "horizon", Name: "history needed to rebuild " + shortList(unknown) + " is known", Outcome: report.Warned, Detail: reason,
+			Why: "whether enough of it is there can not be told", Remedy: "declare the tables that are read with CREATE TABLE, and mend what is found of the statements"})
+	}
+	if bounded > 0 {
+		out = append(out, report.Check{ID: "horizon", Name: name, Outcome: report.Passed, Detail: counted(bounded, "statement")})
+	}
+	return out
+}
+
+// reach are the inputs of which everything counts, those of which the data tell how much does, and those of which it is not known.
+func reach(s plans.Studied) (whole, data, unknown []string) {
+	for _, topic := range slices.Sorted(maps.Keys(s.Horizons)) {
+		switch h := s.Horizons[topic]; {
+		case h.Unbounded && !h.Data:
+			whole = append(whole, topic)
+		case h.Unbounded:
+			data = append(data, topic)
+		case h.Unknown != "" || h.Assumed != "":
+			unknown = append(unknown, topic)
+		}
+	}
+	return whole, data, unknown
 }
 
 // shortList names the first few of many.

@@ -22,6 +22,7 @@ func Lint(title string, declared []*plans.Declared, found []report.Finding, fail
 		st := plans.StudyOf(d, seen)
 		all.Statements = append(all.Statements, st.Statements...)
 		all.Findings = append(all.Findings, st.Findings...)
+		all.Engines, all.Beyond = append(all.Engines, st.Engines...), append(all.Beyond, st.Beyond...)
 		for _, dialect := range st.Dialects {
 			if !slices.Contains(all.Dialects, dialect) {
 				all.Dialects = append(all.Dialects, dialect)
@@ -144,6 +145,10 @@ func AllRules() []report.Rule {
 
 // frontRules are those that are not about determinism: why a text is refused, or how statements hang together.
 var frontRules = []report.Rule{
+	{ID: statements.RuleChangelog, Title: "changes that an operator or a sink does not take", Why: "the engine of the other region refuses the statement, on the day when it is needed",
+		Remedy: "write to a table with a primary key; give operators that take inserts, such as interval joins, inputs that only insert",
+		Wrong:  "CREATE TABLE t (item STRING);\nCREATE TABLE n (item STRING, n BIGINT);\nINSERT INTO n SELECT item, COUNT(*) FROM t GROUP BY item;",
+		Right:  "CREATE TABLE t (item STRING);\nCREATE TABLE n (item STRING, n BIGINT, PRIMARY KEY (item) NOT ENFORCED);\nINSERT INTO n SELECT item, COUNT(*) FROM t GROUP BY item;"},
 	{ID: "sql/cycle", Title: "statements that read each other's output", Why: "no order of starting them, and no start position, gives the same result again",
 		Remedy: "read the input from before the loop, or write to another table",
 		Wrong:  "INSERT INTO a SELECT id FROM b;\nINSERT INTO b SELECT id FROM a;", Right: "INSERT INTO b SELECT id FROM a;"},

@@ -2,6 +2,7 @@ package plans
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/statements"
@@ -15,6 +16,8 @@ type analysis struct {
 	graph    *statements.Graph
 	findings []report.Finding
 	dialect  statements.Dialect
+
+	unsupported []report.Finding // what the bundled engine refuses, also where another engine runs the statements
 }
 
 // catalog is the tables with the defaults of their dialect.
@@ -25,7 +28,7 @@ func (a *analysis) catalog() statements.Catalog { return statements.InDialect(a.
 func analyze(d *Declared, o *Observed) *analysis {
 	a := &analysis{parsed: map[string]*statements.Parsed{}, tables: statements.Tables{}, unread: map[string]string{}, dialect: d.Topology.Dialect}
 	var nodes []statements.Named
-	views := map[string]*statements.CreateView{}
+	views, functions := map[string]*statements.CreateView{}, map[string]bool{}
 	for _, s := range d.Statements {
 		u := d.parsed[s.Name]
 		if u == nil || u.Text != s.SQL {
@@ -40,17 +43,22 @@ func analyze(d *Declared, o *Observed) *analysis {
 			continue
 		}
 		a.parsed[s.Name] = u
-		unfit := statements.Refused(u, d.Topology.Dialect)
-		a.find(s.Name, append(unfit, notAt(unfit, statements.Supported(u))...))
+		a.find(s.Name, statements.Refused(u, d.Topology.Dialect))
 		switch n := u.Statement.(type) {
 		case *statements.CreateView:
 			views[n.Name.Last()] = n
+		case *statements.CreateFunction:
+			functions[strings.ToUpper(n.Name.Last())] = true
 		case *statements.CreateTable:
 			if n.Like == nil && n.Query == nil {
 				a.declare(s.Name, u)
 			}
 		}
 	}
+	for _, u := range a.parsed {
+		statements.DeclareFunctions(u, functions)
+	}
+	a.beyond(d)
 	for _, s := range d.Statements {
 		if u := a.parsed[s.Name]; u != nil {
 			a.parsed[s.Name] = statements.Expand(u, views)

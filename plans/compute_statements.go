@@ -43,10 +43,15 @@ func (c *computation) statements() {
 	for name, t := range c.to.Topics {
 		facts.HasData[name] = slices.ContainsFunc(t.Partitions, func(p PartitionState) bool { return p.End > p.Start })
 	}
+	along := newVerdicts(a.graph, func(topic string) bool { return mirrored[topic] })
 	for _, s := range c.inOrder() {
 		u := a.parsed[s.Name]
 		if u == nil {
 			continue // a finding says that it does not parse
+		}
+		switch u.Statement.(type) {
+		case *statements.Set, *statements.Reset, *statements.Use:
+			continue // nothing is started: propertiesOf has what they say
 		}
 		sp := StatementPlan{Name: s.Name, Pipeline: s.Pipeline, File: s.File, SQL: s.SQL, Kind: u.Statement.Kind(),
 			Reads: statements.Reads(u.Statement), Writes: statements.Writes(u.Statement)}
@@ -59,17 +64,14 @@ func (c *computation) statements() {
 				"what it reads would not be there, or would not grow", "plan without --pipeline, or see that it runs in "+c.link.To)
 		}
 		p := c.pipeline(s.Pipeline)
-		sp.Properties = maps.Clone(p.Properties)
-		if sp.Properties == nil {
-			sp.Properties = map[string]string{}
-		}
+		sp.Properties = propertiesOf(c.decl, a, s.Name)
 		own := horizons[s.Name]
-		facts.History = nil
+		facts.History, facts.Horizons = nil, own
 		if !c.kept(s.Name) && !(c.hot() && c.runsAlready(s.Name)) {
 			facts.History = c.retention(&sp, own, p)
 		}
-		facts.Properties = p.Properties
-		facts.Regions = c.regionFactsOf(regions, s.Name, p.Properties)
+		facts.Properties = maps.Clone(sp.Properties) // before the start position is among them
+		facts.Regions = c.regionFactsOf(regions, s.Name, facts.Properties)
 		switch {
 		case sp.Kind == kindInsert && c.hot() && c.runsAlready(s.Name):
 			sp.Strategy, sp.Reason = Parallel, fmt.Sprintf("it runs in %s all the time", c.link.To)
@@ -88,7 +90,8 @@ func (c *computation) statements() {
 			c.mendable(&found[i], &sp)
 		}
 		c.plan.Findings = append(c.plan.Findings, found...)
-		if sp.Kind == kindInsert {
+		if len(sp.Writes) > 0 {
+			judgement = along.of(s.Name, sp.Reads, judgement)
 			sp.Verdict, sp.VerdictWhy = string(judgement.Verdict), judgement.Reason
 		}
 		for _, topic := range sp.Writes {
@@ -224,7 +227,7 @@ func (c *computation) auto(sp *StatementPlan, stateful bool) {
 func (c *computation) stateful(name string) bool {
 	ttl := c.decl.stateTTL(c.analysis)(name)
 	for _, h := range statements.HorizonOf(c.analysis.parsed[name].Statement, c.analysis.catalog(), ttl) {
-		if len(h.Terms)+len(h.Windows) > 0 || h.Unbounded {
+		if len(h.Terms)+len(h.Windows) > 0 || h.Unbounded || h.Unknown != "" {
 			return true
 		}
 	}

@@ -68,7 +68,7 @@ func (d *Declared) stateTTL(a *analysis) func(statement string) time.Duration {
 	return func(name string) time.Duration { return statements.StateTTL(propertiesOf(d, a, name)) }
 }
 
-// propertiesOf are the properties under which a declared statement runs: those of its pipeline, and what SET says before it in its file.
+// propertiesOf are the properties under which a declared statement runs: those of its pipeline, and what SET and USE say before it in its file.
 func propertiesOf(d *Declared, a *analysis, name string) map[string]string {
 	var own Statement
 	for _, s := range d.Statements {
@@ -92,6 +92,12 @@ func propertiesOf(d *Declared, a *analysis, name string) map[string]string {
 				clear(out)
 			} else {
 				delete(out, n.Key.Value)
+			}
+		case *statements.Use:
+			if n.Catalog {
+				out["sql.current-catalog"] = n.Name.Last()
+			} else {
+				out["sql.current-database"] = n.Name.Last()
 			}
 		}
 	}

@@ -15,6 +15,8 @@ type Study struct {
 	Statements []Studied // those that parse, in the order in which they are started
 	Graph      *report.Graph
 	Dialects   []statements.Dialect // that the statements are written in
+	Engines    []string             // the backends that the declared regions run them by
+	Beyond     []string             // the statements that the bundled engine does not run
 	Findings   []report.Finding     // the worst first, waived as the topology says
 
 	analysis *analysis
@@ -28,19 +30,23 @@ type Studied struct {
 	Kind       string // CREATE_TABLE, INSERT_INTO …
 	Reads      []string
 	Writes     []string
-	Resolved   bool              // its names and types were checked: every table is declared
-	Changelog  string            // the mode of the table that it writes, "" where that is not declared
-	Verdict    string            // of an INSERT
-	VerdictWhy string            // the reason
-	Horizons   map[string]string // by the input at the root of its chain, as a formula; inputs that need no history are left out
-	Unbounded  []string          // the inputs all of whose history counts
+	Resolved   bool                          // its names and types were checked: every table is declared
+	Changelog  string                        // the mode of the table that it writes, "" where that is not declared; table by table where a set writes several
+	Verdict    string                        // of what writes rows, along its chain
+	VerdictWhy string                        // the reason
+	Horizons   map[string]statements.Horizon // by the input at the root of its chain; inputs that need no history are left out
 }
 
 // StudyOf judges the declared statements by the files, and by what the regions held where that is given: topics with schemas are tables too, which
 // nobody has to declare. It looks at every statement that parses, whatever is wrong with others.
 func StudyOf(d *Declared, o *Observed) *Study {
 	a := analyze(d, o)
-	st := &Study{Findings: slices.Clone(a.findings), analysis: a, ttl: d.stateTTL(a), Dialects: []statements.Dialect{d.Topology.Dialect}}
+	st := &Study{Findings: slices.Clone(a.findings), analysis: a, ttl: d.stateTTL(a), Dialects: []statements.Dialect{d.Topology.Dialect}, Engines: d.Topology.engines()}
+	for _, f := range a.unsupported {
+		if !slices.Contains(st.Beyond, f.Subject) {
+			st.Beyond = append(st.Beyond, f.Subject)
+		}
+	}
 	links := func(topic string) bool {
 		return slices.ContainsFunc(d.Topology.Links, func(l *Link) bool { return l.Mirrors(topic) || l.Selects(topic) })
 	}
@@ -57,16 +63,21 @@ func StudyOf(d *Declared, o *Observed) *Study {
 	for _, s := range d.Statements {
 		declared[s.Name] = s
 	}
+	along := newVerdicts(a.graph, links)
 	told := map[string]bool{} // tables that are not declared, each told once
 	for _, name := range a.graph.Order() {
 		u := a.parsed[name]
 		s := Studied{Name: name, File: declared[name].File, Line: declared[name].Line, Kind: u.Statement.Kind(),
-			Reads: statements.Reads(u.Statement), Writes: statements.Writes(u.Statement), Horizons: map[string]string{}}
+			Reads: statements.Reads(u.Statement), Writes: statements.Writes(u.Statement), Horizons: map[string]statements.Horizon{}}
 		unknown := statements.Undeclared(u, a.tables, a.unread)
-		if len(unknown) == 0 && !slices.ContainsFunc(a.findings, func(f report.Finding) bool {
+		if !slices.ContainsFunc(a.findings, func(f report.Finding) bool {
 			return f.Subject == name && f.Severity == report.Block && f.Rule != statements.RuleUnsupported && f.Rule != statements.RuleDialect
 		}) {
-			unknown, s.Resolved = a.namesOf(name, u)
+			mistakes, understood := a.namesOf(u, len(unknown) == 0)
+			unknown, s.Resolved = append(unknown, mistakes...), understood
+			if len(mistakes) == 0 {
+				unknown = append(unknown, statements.Unplannable(u, a.tables)...)
+			}
 		}
 		unknown = notAt(a.findings, unknown)
 		unknown = slices.DeleteFunc(unknown, func(f report.Finding) bool {
@@ -77,31 +88,22 @@ func StudyOf(d *Declared, o *Observed) *Study {
 		for i := range unknown {
 			unknown[i].Subject = name
 		}
-		facts.Properties = propertiesOf(d, a, name)
+		facts.Properties, facts.Horizons = propertiesOf(d, a, name), horizons[name]
 		found, judgement := statements.Judge(name, u, facts)
 		st.Findings = append(append(st.Findings, unknown...), found...)
-		if s.Kind == kindInsert {
+		if len(s.Writes) > 0 {
+			judgement = along.of(name, s.Reads, judgement)
 			s.Verdict, s.VerdictWhy = string(judgement.Verdict), judgement.Reason
 		}
-		for _, topic := range s.Writes {
-			if t, ok := a.tables.Table(topic); ok {
-				s.Changelog = string(t.Mode())
-			}
-		}
+		s.Changelog = a.changelog(s.Writes)
 		for _, topic := range slices.Sorted(maps.Keys(horizons[name])) {
 			h := horizons[name][topic]
-			if len(h.Windows) == 0 && h.Unknown == "" && h.Duration() == 0 {
+			if len(h.Windows) == 0 && h.Unknown == "" && h.Duration() == 0 && h.Assumed == "" {
 				continue
 			}
-			s.Horizons[topic] = h.String()
-			if h.Unbounded {
-				s.Unbounded = append(s.Unbounded, topic)
-			}
+			s.Horizons[topic] = h
 		}
 		st.Statements = append(st.Statements, s)
-	}
-	if len(d.Topology.Regions) == 0 {
-		leaveToEngine(st.Findings)
 	}
 	today := ""
 	if !d.AsOf.IsZero() {
@@ -113,44 +115,35 @@ func StudyOf(d *Declared, o *Observed) *Study {
 	return st
 }
 
-// namesOf checks the names and types of a statement whose tables are all known; ok is false where something of it is not understood.
-func (a *analysis) namesOf(name string, u *statements.Parsed) (found []report.Finding, ok bool) {
-	var mistakes []report.Finding
-	if statements.Typed(u, a.tables) {
-		if _, mistakes = statements.Resolve(u, a.tables); len(mistakes) == 0 {
+// namesOf checks the names and types of a statement, as far as its tables are known; ok is false where something of it is not understood. Those that
+// nothing declares have any column.
+func (a *analysis) namesOf(u *statements.Parsed, declared bool) (found []report.Finding, ok bool) {
+	declared = declared && statements.Typed(u, a.tables)
+	if declared {
+		// The bundled engine's own resolution finds more in what it runs, and ends at the first mistake.
+		resolved, mistakes := statements.Resolve(u, a.tables)
+		if resolved != nil {
 			return nil, true
 		}
+		found = slices.DeleteFunc(mistakes, func(f report.Finding) bool { return f.Rule != statements.RuleName && f.Rule != statements.RuleType })
 	}
-	if len(mistakes) > 0 && mistakes[0].Rule != statements.RuleName && mistakes[0].Rule != statements.RuleUnsupported {
-		return mistakes, false
-	}
-	// Relating does not end at the first name, and knows what the bundled engine does not run.
-	_, more := statements.Relate(u, a.tables)
-	if len(mistakes) > 0 && mistakes[0].Rule == statements.RuleName {
-		return append(mistakes, slices.DeleteFunc(notAt(mistakes, more), func(f report.Finding) bool { return f.Rule != statements.RuleName })...), false
-	}
-	if slices.ContainsFunc(a.findings, func(f report.Finding) bool { return f.Subject == name && f.Rule == statements.RuleUnsupported }) {
-		mistakes = nil // told already
-	}
-	for i := range more {
-		if strings.HasPrefix(more[i].Message, "there is no table ") { // made by a statement whose columns are not known here
-			more[i].Rule, more[i].Severity = statements.RuleUndeclared, report.Low
+	_, more := statements.Relate(u, statements.Opened(a.tables))
+	for _, f := range notAt(found, more) {
+		if f.Rule != statements.RuleUnsupported || !slices.ContainsFunc(a.unsupported, func(t report.Finding) bool { return t.Place == f.Place }) {
+			found = append(found, f)
 		}
 	}
-	return append(mistakes, more...), len(more) == 0
+	return found, declared && len(more) == 0 && len(found) == 0
 }
 
-// Plan is the operators of a statement, none where its tables are not declared or it computes nothing.
-func (st *Study) Plan(name string) []statements.PlanNode {
+// Writes are what a statement writes, as trees of operators, with the time to live of its state; none where it computes nothing or is not understood.
+func (st *Study) Writes(name string) ([]*statements.Write, time.Duration) {
 	u := st.analysis.parsed[name]
 	if u == nil {
-		return nil
+		return nil, 0
 	}
-	if r, _ := statements.Resolve(u, st.analysis.tables); r != nil && r.Write != nil {
-		return statements.PlanOf(st.ttl(name), r.Write)
-	}
-	writes, _ := statements.Relate(u, st.analysis.tables)
-	return statements.PlanOf(st.ttl(name), writes...)
+	writes, _ := statements.Relate(u, statements.Opened(st.analysis.catalog()))
+	return writes, st.ttl(name)
 }
 
 // Unbacked says which tables are read that neither a topic of a region nor a statement gives rows. A region that was not seen tells nothing.
@@ -170,16 +163,6 @@ func (st *Study) Unbacked(name string, r *RegionState) []report.Finding {
 		found = append(found, unbacked...)
 	}
 	return found
-}
-
-// leaveToEngine lowers what only the bundled engine refuses, where no topology says which engine runs the statements.
-func leaveToEngine(found []report.Finding) {
-	for i := range found {
-		if f := &found[i]; f.Rule == statements.RuleUnsupported {
-			f.Severity = report.Low
-			f.Why = "lifeboat's bundled engine refuses the statement; where another engine runs it, only what is told here about it is less"
-		}
-	}
 }
 
 // graphOf draws the statements that move records, and their topics.
@@ -250,7 +233,7 @@ func worstOf(found []report.Finding, name string) report.Outcome {
 func (s Studied) Horizon() string {
 	var all []string
 	for _, topic := range slices.Sorted(maps.Keys(s.Horizons)) {
-		text := s.Horizons[topic]
+		text := s.Horizons[topic].String()
 		if len(s.Horizons) > 1 {
 			text = topic + ": " + text
 		}

@@ -28,6 +28,7 @@ type Table struct {
 	Options      map[string]string
 	Comment      string
 	Inferred     bool    // not declared, but read from a topic and its schemas
+	Open         bool    // nothing declares it: see Opened
 	Dialect      Dialect // whose defaults hold for what is not declared
 }
 

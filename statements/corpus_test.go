@@ -194,7 +194,7 @@ func TestCorpusFunctions(t *testing.T) {
 			if bad.rule != RuleUnsupported {
 				t.Errorf("%s: %s: %s: %s", f.ID, f.SQL, bad.rule, bad.message)
 			}
-			r := newRelater(Tables{})
+			r := newRelater(Tables{}, nil)
 			if bad := caught(func() { got = r.loose(item.Expr, &relScope{scope: *s}) }); bad != nil || !known(got.Type()) {
 				other[f.SQL]++
 				return

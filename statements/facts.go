@@ -19,6 +19,7 @@ type Facts struct {
 	Existing Catalog                     // the tables that this region's engine has already, as it has them
 	HasData  map[string]bool             // topics of this region that hold records
 	History  map[string]RetentionVerdict // by input topic: whether its log reaches back to the statement's horizon
+	Horizons map[string]Horizon          // by the topic at the root of a chain of statements; nil: the statement's own, by its inputs
 
 	Dialect    Dialect
 	Properties map[string]string       // the statement's: sql.state-ttl and the like

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // function is the signature of a scalar function: what its arguments must be, and the type of its result.
@@ -250,18 +251,45 @@ func unknownFunction(at Pos, name string) *problem {
 	if otherFunctions[name] || otherAggregates[name] || strings.HasPrefix(name, "ML_") {
 		return unsupported(at, "the function "+name, "")
 	}
-	p := &problem{Pos: at, rule: RuleName, message: fmt.Sprintf("there is no function %s", clip(name)), remedy: "user-defined functions are not supported yet"}
-	known := slices.Sorted(maps.Keys(functions))
+	if remedy := misspelt(name); remedy != "" {
+		return &problem{Pos: at, rule: RuleName, message: fmt.Sprintf("there is no function %s", clip(name)), remedy: remedy}
+	}
+	return unsupported(at, "the user-defined function "+clip(name), "")
+}
+
+// misspelt says which function of Flink's is meant by a name that is none of them; "" where none is near, so that it is taken for one of the user's.
+func misspelt(name string) string {
+	if !userFunction(name) || builtin(name) {
+		return ""
+	}
+	if meant := nearest(name, functionNames()); meant != "" {
+		return "did you mean " + meant + "? A function of your own is declared by CREATE FUNCTION"
+	}
+	if meant, ok := foreignFunctions[name]; ok {
+		return "in Flink SQL it is " + meant
+	}
+	return ""
+}
+
+// functionNames are the names of all functions that are known.
+var functionNames = sync.OnceValue(func() []string {
+	out := slices.Sorted(maps.Keys(functions))
 	for _, more := range []map[string]bool{aggregates, otherAggregates, otherFunctions} {
-		known = append(known, sortedKeys(more)...)
+		out = append(out, sortedKeys(more)...)
 	}
-	known = append(known, slices.Sorted(maps.Keys(aliases))...)
-	if meant := nearest(name, known); meant != "" {
-		p.remedy = "did you mean " + meant + "?"
-	} else if meant, ok := foreignFunctions[name]; ok {
-		p.remedy = "in Flink SQL it is " + meant
+	return append(out, slices.Sorted(maps.Keys(aliases))...)
+})
+
+// DeclareFunctions tells a statement which functions CREATE FUNCTION declares, by their names in upper case: their calls are not misspelt ones of Flink's.
+func DeclareFunctions(p *Parsed, names map[string]bool) {
+	if len(names) == 0 {
+		return
 	}
-	return p
+	inspect(p.Statement, func(n Node) {
+		if c, ok := n.(*Call); ok && names[c.Func] {
+			c.Declared = true
+		}
+	})
 }
 
 // foreignFunctions are what other dialects call Flink's functions.

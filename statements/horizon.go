@@ -1,6 +1,7 @@
 package statements
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -14,7 +15,8 @@ type Horizon struct {
 	Windows   []Windowed // the windows on the path, from the statement to the input
 	Unbounded bool       // all of the input counts; Unknown says why
 	Unknown   string     // why no horizon can be told; Terms are then a lower bound
-	Data      bool       // with Unbounded: the data alone tell how far back it goes
+	Assumed   string     // what is taken to hold of a table that nothing declares; "" where all are declared
+	Data      bool       // with Unbounded: the data alone tell how far back it goes, of what is compacted to the last row of a key
 }
 
 // Term is one summand of a horizon.
@@ -50,129 +52,39 @@ func StateTTL(properties map[string]string) time.Duration {
 	return 0
 }
 
-// HorizonOf says how far back each input of a statement must reach, by topic. The catalog tells declared watermarks; for a
-// table that it does not know the default one is taken. Operators and their horizons: a filter or projection 0, TUMBLE, HOP
-// and CUMULATE their size plus the watermark's delay; SESSION, and anything that keeps state without a window, has none, but for what a
-// TTL bounds: ttl is the statement's, 0 for none (StateTTL).
+// HorizonOf says how far back each input of a statement must reach, by topic: over several paths to it the longest counts. The catalog tells declared
+// watermarks and keys; where it does not know a table, what is told is a lower bound. ttl is the time to live of the statement's state, 0 for
+// none (StateTTL). What a statement that can not be related needs is not known.
 func HorizonOf(s Statement, cat Catalog, ttl time.Duration) map[string]Horizon {
+	return horizonOf(s, "", cat, ttl)
+}
+
+// horizonOf is HorizonOf for what a statement writes to one table; to all of them where sink is "".
+func horizonOf(s Statement, sink string, cat Catalog, ttl time.Duration) map[string]Horizon {
 	out := map[string]Horizon{}
 	if _, ok := s.(*CreateView); ok {
 		return out // it keeps nothing: who reads it does
 	}
-	if bad := caught(func() { understood(s) }); bad != nil {
-		if writes, err := relateStatement(s, cat); len(err) == 0 && len(writes) > 0 {
-			for _, w := range writes {
-				for _, path := range PathsOf(w, ttl) {
-					out[path.Topic] = longer(out, path.Topic, path.Horizon)
-				}
-			}
-			return out
+	writes, bad := relateStatement(s, Opened(cat))
+	for _, w := range writes {
+		if sink != "" && w.Table.Name != sink {
+			continue
 		}
+		for _, path := range PathsOf(w, ttl) {
+			out[path.Topic] = longer(out, path.Topic, path.Horizon)
+		}
+	}
+	if len(bad) > 0 {
 		for _, topic := range Reads(s) {
-			out[topic] = Horizon{Unknown: "how far back the state reaches is not known: " + bad.message}
+			out[topic] = longer(out, topic, Horizon{Unknown: "the statement is not understood: " + bad[0].message})
 		}
-		return out
-	}
-	n, ok := s.(*Insert)
-	if !ok {
-		return out
-	}
-	topic, h := queryHorizon(n.Query, cat)
-	if topic != "" {
-		out[topic] = h
 	}
 	return out
 }
 
-func queryHorizon(q *Query, cat Catalog) (topic string, h Horizon) {
-	sel, ok := q.Body.(*Select)
-	if !ok {
-		return "", Horizon{}
-	}
-	var window *WindowTable
-	switch t := sel.From.(type) {
-	case *TableRef:
-		topic = t.Name.Last()
-	case *WindowTable:
-		topic, window = t.Table.Name.Last(), t
-	case *Derived:
-		topic, h = queryHorizon(t.Query, cat)
-		window = windowBelow(t.Query)
-	}
-	switch {
-	case q.LimitAt.Line > 0:
-		h.unbounded("LIMIT counts from the first row")
-	case sel.Distinct:
-		h.unbounded("DISTINCT remembers every row")
-	}
-	if len(sel.GroupBy) == 0 && sel.Having == nil && !hasAggregate(sel) {
-		return topic, h
-	}
-	if window == nil || !groupsByWindow(sel) {
-		h.unbounded("an aggregation without a window counts from the first row")
-		return topic, h
-	}
-	size, _ := window.Size.Millis()
-	if window.Kind == Session {
-		h.unbounded(fmt.Sprintf("a session goes on until its key pauses for %s, which only the data can tell", short(size)))
-		return topic, h
-	}
-	w := Windowed{Size: size}
-	if window.Kind == Hop {
-		w.Slide, _ = window.Step.Millis()
-	}
-	if window.Offset != nil {
-		w.Offset, _ = window.Offset.Millis()
-	}
-	h.Windows = append([]Windowed{w}, h.Windows...)
-	h.Terms = append(h.Terms, Term{size, string(window.Kind)})
-	delay, why, known := watermarkDelay(topic, cat)
-	h.Terms = append(h.Terms, Term{delay, why})
-	if !known {
-		h.Unknown = "the watermark of " + topic + " is no column minus a fixed interval, so its delay is not known"
-	}
-	return topic, h
-}
-
-// windowBelow is the window whose bounds a query in FROM passes on: it reads a windowing table function and does not aggregate.
-func windowBelow(q *Query) *WindowTable {
-	sel, ok := q.Body.(*Select)
-	if !ok || len(sel.GroupBy) > 0 || hasAggregate(sel) {
-		return nil
-	}
-	switch t := sel.From.(type) {
-	case *WindowTable:
-		return t
-	case *Derived:
-		return windowBelow(t.Query)
-	}
-	return nil
-}
-
-// groupsByWindow reports whether both bounds of a window are among the keys, by the names that the window gives them.
-func groupsByWindow(sel *Select) bool {
-	start, end := false, false
-	for _, e := range sel.GroupBy {
-		if c, ok := e.(*ColumnName); ok {
-			start = start || c.Last() == WindowStart.String()
-			end = end || c.Last() == WindowEnd.String()
-		}
-	}
-	return start && end
-}
-
 // watermarkDelay is how far a table's watermark stays behind the newest row.
-func watermarkDelay(topic string, cat Catalog) (delay time.Duration, why string, known bool) {
-	var w *Watermark
-	d := dialectOf(cat)
-	if cat != nil {
-		if t, ok := cat.Table(topic); ok {
-			w = t.Watermark
-			if t.Dialect != "" {
-				d = t.Dialect
-			}
-		}
-	}
+func watermarkDelay(t *Table) (delay time.Duration, why string, known bool) {
+	w, d := t.Watermark, t.Dialect
 	if w == nil {
 		delay, why = d.MostDelay()
 		return delay, why, true
@@ -200,12 +112,33 @@ func millisOf(i *Interval, ok bool) (time.Duration, bool) {
 	return i.Millis()
 }
 
-func (h *Horizon) unbounded(why string) {
-	if h.Unknown == "" {
-		h.Unknown = why
-	}
-	h.Unbounded = true
+// add adds the horizon of what is further up or down the same path.
+func (h *Horizon) add(o Horizon) {
+	h.Terms, h.Windows = append(h.Terms, o.Terms...), append(h.Windows, o.Windows...)
+	h.because(o)
 }
+
+// because takes over why there is no bound: what has none at all goes before what depends on the data, and that before what is not known.
+func (h *Horizon) because(o Horizon) {
+	h.Assumed = cmp.Or(h.Assumed, o.Assumed)
+	rank := func(h Horizon) int {
+		switch {
+		case h.Unbounded && !h.Data:
+			return 3
+		case h.Unbounded:
+			return 2
+		case h.Unknown != "":
+			return 1
+		}
+		return 0
+	}
+	if rank(o) > rank(*h) {
+		h.Unbounded, h.Data, h.Unknown = o.Unbounded, o.Data, o.Unknown
+	}
+}
+
+func (h *Horizon) unbounded(why string) { h.because(Horizon{Unbounded: true, Unknown: why}) }
+func (h *Horizon) unknown(why string)   { h.because(Horizon{Unknown: why}) }
 
 // Duration is the sum of the terms, at most the longest that a Duration holds.
 func (h Horizon) Duration() time.Duration {
@@ -221,6 +154,10 @@ func (h Horizon) Duration() time.Duration {
 
 // String is the formula with its result: "1h (TUMBLE) + 180ms (default watermark) = 1h0m0.18s".
 func (h Horizon) String() string {
+	if why := h.Assumed; why != "" {
+		h.Assumed = ""
+		return h.String() + "; " + why
+	}
 	switch {
 	case h.Unbounded && h.Data:
 		return "depends on the data: " + h.Unknown
@@ -237,10 +174,13 @@ func (h Horizon) String() string {
 	if len(parts) > 1 {
 		s += " = " + short(h.Duration())
 	}
-	if h.Unknown != "" {
-		s = "at least " + s + "; " + h.Unknown
+	switch {
+	case h.Unknown == "":
+		return s
+	case h.Duration() == 0:
+		return "unknown: " + h.Unknown
 	}
-	return s
+	return "at least " + s + "; " + h.Unknown
 }
 
 // short writes a duration without its empty units: 1h, not 1h0m0s.

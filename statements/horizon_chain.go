@@ -1,6 +1,7 @@
 package statements
 
 import (
+	"slices"
 	"strings"
 	"time"
 )
@@ -13,10 +14,10 @@ func (g *Graph) Horizons(cat Catalog, root func(topic string) bool, ttl func(sta
 	if ttl == nil {
 		ttl = func(string) time.Duration { return 0 }
 	}
-	c := &chain{g: g, cat: cat, root: root, ttl: ttl, known: map[int]map[string]Horizon{}, open: map[int]bool{}}
+	c := &chain{g: g, cat: cat, root: root, ttl: ttl, known: map[output]map[string]Horizon{}, open: map[output]bool{}}
 	out := map[string]map[string]Horizon{}
 	for i, n := range g.nodes {
-		out[n.Name] = c.of(i)
+		out[n.Name] = c.of(output{node: i})
 	}
 	return out
 }
@@ -26,67 +27,70 @@ type chain struct {
 	cat   Catalog
 	root  func(string) bool
 	ttl   func(string) time.Duration
-	known map[int]map[string]Horizon
-	open  map[int]bool
+	known map[output]map[string]Horizon
+	open  map[output]bool
 }
 
-// of is the horizons of one statement to its roots. On a cycle there is none.
-func (c *chain) of(i int) map[string]Horizon {
-	if h, ok := c.known[i]; ok {
+// output is what a statement writes to one table; to all of them where table is "". A statement set writes several, each from inputs of its own.
+type output struct {
+	node  int
+	table string
+}
+
+// of is the horizons of an output to its roots. On a cycle there is none.
+func (c *chain) of(o output) map[string]Horizon {
+	if h, ok := c.known[o]; ok {
 		return h
 	}
-	c.open[i] = true
-	defer delete(c.open, i)
+	c.open[o] = true
+	defer delete(c.open, o)
 	out := map[string]Horizon{}
-	for topic, own := range HorizonOf(c.g.nodes[i].Parsed.Statement, c.cat, c.ttl(c.g.nodes[i].Name)) {
+	n := c.g.nodes[o.node]
+	for topic, own := range horizonOf(n.Parsed.Statement, o.table, c.cat, c.ttl(n.Name)) {
 		writers := c.g.writes[topic]
 		if c.root(topic) || len(writers) == 0 {
 			out[topic] = longer(out, topic, own)
 			continue
 		}
 		for _, w := range writers {
-			if c.open[w] {
+			from := output{w, topic}
+			if c.open[from] || w == o.node && o.table == "" {
 				own.unbounded("the statements read each other's output")
 				out[topic] = longer(out, topic, own)
 				continue
 			}
-			for up, h := range c.of(w) {
+			for up, h := range c.of(from) {
 				out[up] = longer(out, up, own.after(h, c.g.nodes[w].Name))
 			}
 		}
 	}
-	c.known[i] = out
+	c.known[o] = out
 	return out
 }
 
 // after is the horizon of a statement whose input another statement writes: the sum of both.
 func (h Horizon) after(up Horizon, writer string) Horizon {
-	sum := Horizon{Unbounded: h.Unbounded || up.Unbounded, Unknown: h.Unknown}
-	if sum.Unknown == "" || up.Unbounded && !h.Unbounded {
-		sum.Unknown = up.Unknown
-	}
-	sum.Terms = append(sum.Terms, h.Terms...)
-	for _, t := range up.Terms {
+	up.Terms = slices.Clone(up.Terms)
+	for i, t := range up.Terms {
 		if !strings.Contains(t.Why, " of ") {
-			t.Why += " of " + writer
+			up.Terms[i].Why += " of " + writer
 		}
-		sum.Terms = append(sum.Terms, t)
 	}
-	sum.Windows = append(append(sum.Windows, h.Windows...), up.Windows...)
-	return sum
+	if up.Unknown != "" && !strings.HasSuffix(up.Unknown, ")") {
+		up.Unknown += " (in " + writer + ")"
+	}
+	h.Terms, h.Windows = slices.Clone(h.Terms), slices.Clone(h.Windows)
+	h.add(up)
+	return h
 }
 
-// longer is the longer of h and what is there for the topic.
+// longer is the longer of h and what is there for the topic. Where one of the two has no bound that is known, neither has the result.
 func longer(all map[string]Horizon, topic string, h Horizon) Horizon {
 	other, ok := all[topic]
-	switch {
-	case !ok, h.Unbounded && !other.Unbounded:
-		return h
-	case other.Unbounded, other.Duration() > h.Duration():
-		return other
-	case h.Unknown == "" && other.Unknown != "" && other.Duration() == h.Duration():
-		return other
+	if ok && other.Duration() > h.Duration() {
+		h, other = other, h
 	}
+	h.because(other)
 	return h
 }
 

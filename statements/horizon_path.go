@@ -64,22 +64,25 @@ func (p *pathWalker) walk(r Rel, s pathState) {
 }
 
 func (p *pathWalker) leaf(sc *Scan, s pathState) {
+	if !sc.Table.Topic() {
+		return // another system's rows have no history that a region could lack
+	}
 	if s.timed {
-		delay, why, known := watermarkDelay(sc.Table.Name, Tables{sc.Table.Name: sc.Table})
+		delay, why, known := watermarkDelay(sc.Table)
 		s.h.Terms = append(s.h.Terms, Term{delay, why})
-		if !known && s.h.Unknown == "" {
-			s.h.Unknown = "the watermark of " + sc.Table.Name + " is no column minus a fixed interval, so its delay is not known"
+		if !known {
+			s.h.unknown("the watermark of " + sc.Table.Name + " is no column minus a fixed interval, so its delay is not known")
 		}
+	}
+	if sc.Table.Open {
+		s.h.Assumed = "no CREATE TABLE declares " + sc.Table.Name + ", which is taken for an append table with the default watermark"
 	}
 	p.out = append(p.out, Path{Topic: sc.Table.Name, At: sc.Pos, Operators: s.operators, Horizon: s.h, Width: Width(sc.Columns())})
 }
 
 // add adds to h what r needs of its i-th input. timed: r waits for the watermark. windows are those counted above.
 func add(r Rel, i int, ttl time.Duration, windows *[]*Windowing, h *Horizon) (timed, stateful bool) {
-	depends := func(why string) {
-		h.unbounded(why)
-		h.Data = h.Unknown == why
-	}
+	depends := func(why string) { h.add(Horizon{Unbounded: true, Data: true, Unknown: why}) }
 	window := func(w *Windowing) {
 		if windows != nil {
 			if slices.Contains(*windows, w) {
@@ -163,7 +166,7 @@ func add(r Rel, i int, ttl time.Duration, windows *[]*Windowing, h *Horizon) (ti
 		return false, true
 	case *Calling:
 		if n.In != nil && n.Func != "UNNEST" && userFunction(n.Func) {
-			h.unbounded("whether the function " + n.Func + " keeps state is not known")
+			h.unknown("whether the function " + n.Func + " keeps state is not known")
 		}
 	}
 	return false, false
@@ -188,9 +191,12 @@ func join(n *Joining, i int, ttl time.Duration, h *Horizon, window func(*Windowi
 	if n.TTL[i] > 0 {
 		ttl = n.TTL[i]
 	}
-	if ttl > 0 {
+	switch {
+	case ttl > 0:
 		h.Terms = append(h.Terms, Term{ttl, "TTL of a join"})
-	} else {
+	case n.mayBeBound():
+		h.unknown("whether the join is bound in time is not known: the columns of one side are not")
+	default:
 		h.unbounded("a join without time bounds keeps every row of both sides")
 	}
 	return false, true

@@ -252,6 +252,7 @@ type Sink struct {
 	Materialize bool
 	UpsertKeys  [][]string
 	Refused     string // why Flink refuses to write this changelog to the sink; "" where it does not
+	RefusedAt   Pos    // the operator that does not take it
 }
 
 // SinkOf judges the changelog that a query hands its sink.
@@ -259,8 +260,8 @@ func SinkOf(w *Write) Sink { return newAnalysis().sink(w) }
 
 func (a *analysis) sink(w *Write) Sink {
 	s := Sink{Kinds: a.kinds(w.In)}
-	if w.Mode == Append && !s.Kinds.InsertOnly() {
-		s.Refused = "the sink takes inserts, and the query gives " + s.Kinds.String()
+	if w.Mode == Append && !w.Table.Open && !s.Kinds.InsertOnly() {
+		s.Refused, s.RefusedAt = w.Table.Name+" takes inserts, and the query gives "+s.Kinds.words(), w.Pos
 	}
 	a.refusal(w.In, &s)
 	row := w.In.Columns()
@@ -292,7 +293,7 @@ func (a *analysis) refusal(r Rel, s *Sink) {
 	for _, in := range Inputs(r) {
 		a.refusal(in, s)
 		if s.Refused == "" && insertOnlyInput(r) && !a.kinds(in).InsertOnly() {
-			s.Refused = OperatorName(r) + " takes inserts, and its input gives " + a.kinds(in).String()
+			s.Refused, s.RefusedAt = OperatorName(r)+" takes inserts, and its input gives "+a.kinds(in).words(), r.At()
 		}
 	}
 }

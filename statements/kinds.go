@@ -28,6 +28,20 @@ func (k RowKinds) String() string {
 	return strings.Join(out, ",")
 }
 
+// words names the kinds for people: "inserts, updates and deletes".
+func (k RowKinds) words() string {
+	var out []string
+	for i, name := range []string{"inserts", "updates", "deletes"} {
+		if k&(1<<i) != 0 {
+			out = append(out, name)
+		}
+	}
+	if len(out) < 2 {
+		return strings.Join(out, "")
+	}
+	return strings.Join(out[:len(out)-1], ", ") + " and " + out[len(out)-1]
+}
+
 // KindsOf are the kinds of row that an operator gives, by the table of Flink's FlinkChangelogModeInferenceProgram.
 func KindsOf(r Rel) RowKinds { return newAnalysis().kinds(r) }
 
@@ -54,7 +68,7 @@ func (a *analysis) kinds(r Rel) RowKinds {
 func (a *analysis) infer(r Rel) RowKinds {
 	switch n := r.(type) {
 	case *Scan:
-		switch n.Table.Mode() {
+		switch n.Table.Source() {
 		case Append:
 			return Inserts
 		case Upsert:

@@ -53,14 +53,6 @@ func readTables(s Statement) []*TableRef {
 	return out
 }
 
-// selects are the SELECTs of a query, the outer before those within.
-func selects(q *Query) []*Select {
-	var out []*Select
-	v := queryVisitor{sel: func(s *Select) { out = append(out, s) }}
-	v.walkQuery(q, nil)
-	return out
-}
-
 // Named is a statement with the name that its pipeline gives it.
 type Named struct {
 	Name   string

@@ -95,31 +95,41 @@ func TestGraph(t *testing.T) {
 
 func TestHorizonOf(t *testing.T) {
 	cat := tables(t, `
+		CREATE TABLE b (x INT, k INT);
 		CREATE TABLE late (x INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '5' SECOND);
 		CREATE TABLE strict (x INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts);
 		CREATE TABLE source (x INT, ts TIMESTAMP(3), WATERMARK FOR ts AS SOURCE_WATERMARK());
 		CREATE TABLE odd (x INT, ts TIMESTAMP(3), WATERMARK FOR ts AS ts - INTERVAL '1' SECOND - INTERVAL '1' SECOND);`)
 	const group = " GROUP BY window_start, window_end"
 	window := func(table, size string) string {
-		return "INSERT INTO a SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE " + table + ", DESCRIPTOR(ts), INTERVAL " + size + "))"
+		at := "ts"
+		if table == "b" || table == "nowhere" {
+			at = "$rowtime"
+		}
+		return "INSERT INTO a SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE " + table + ", DESCRIPTOR(" + at + "), INTERVAL " + size + "))"
 	}
 	for sql, want := range map[string]string{
 		"INSERT INTO a SELECT x FROM b WHERE x > 1": "b: 0 (no state)",
-		window("b", "'1' HOUR") + group:             "b: 1h (TUMBLE) + 180ms (default watermark) = 1h0m0.18s",
-		window("late", "'10' MINUTE") + group:       "late: 10m (TUMBLE) + 5s (watermark) = 10m5s",
-		window("strict", "'1' DAY") + group:         "strict: 24h (TUMBLE) + 0s (watermark) = 24h",
-		window("source", "'1' MINUTE") + group:      "source: 1m (TUMBLE) + 180ms (default watermark) = 1m0.18s",
-		window("odd", "'1' MINUTE") + group:         "odd: at least 1m (TUMBLE) + 0s (watermark) = 1m; the watermark of odd is no column minus a fixed interval, so its delay is not known",
+		"INSERT INTO a SELECT x FROM nowhere":       "nowhere: 0 (no state); no CREATE TABLE declares nowhere, which is taken for an append table with the default watermark",
+		window("nowhere", "'1' HOUR") + group:       "nowhere: 1h (TUMBLE) + 180ms (default watermark) = 1h0m0.18s; no CREATE TABLE declares nowhere, which is taken for an append table with the default watermark",
+		window("nowhere", "'1' HOUR"):               "nowhere: unbounded: an aggregation without a window counts from the first row; no CREATE TABLE declares nowhere, which is taken for an append table with the default watermark",
+		"SELECT x FROM b":                           "b: 0 (no state)",
+		"EXECUTE STATEMENT SET BEGIN INSERT INTO a SELECT x FROM b; INSERT INTO c SELECT COUNT(*) FROM b; END": "b: unbounded: an aggregation without a window counts from the first row",
+		window("b", "'1' HOUR") + group:        "b: 1h (TUMBLE) + 180ms (default watermark) = 1h0m0.18s",
+		window("late", "'10' MINUTE") + group:  "late: 10m (TUMBLE) + 5s (watermark) = 10m5s",
+		window("strict", "'1' DAY") + group:    "strict: 24h (TUMBLE) + 0s (watermark) = 24h",
+		window("source", "'1' MINUTE") + group: "source: 1m (TUMBLE) + 180ms (default watermark) = 1m0.18s",
+		window("odd", "'1' MINUTE") + group:    "odd: at least 1m (TUMBLE) + 0s (watermark) = 1m; the watermark of odd is no column minus a fixed interval, so its delay is not known",
 		"INSERT INTO a SELECT COUNT(*) FROM HOP(TABLE late, DESCRIPTOR(ts), INTERVAL '5' MINUTE, INTERVAL '1' HOUR)" + group:         "late: 1h (HOP) + 5s (watermark) = 1h0m5s",
 		"INSERT INTO a SELECT COUNT(*) FROM CUMULATE(TABLE late, DESCRIPTOR(ts), INTERVAL '1' HOUR, INTERVAL '1' DAY)" + group:       "late: 24h (CUMULATE) + 5s (watermark) = 24h0m5s",
-		"INSERT INTO a SELECT COUNT(*) FROM SESSION(TABLE late PARTITION BY x, DESCRIPTOR(ts), INTERVAL '5' MINUTE)" + group + ", x": "late: unbounded: a session goes on until its key pauses for 5m, which only the data can tell",
+		"INSERT INTO a SELECT COUNT(*) FROM SESSION(TABLE late PARTITION BY x, DESCRIPTOR(ts), INTERVAL '5' MINUTE)" + group + ", x": "late: depends on the data: a session goes on until its key pauses for 5m",
 		window("b", "'1' HOUR"): "b: unbounded: an aggregation without a window counts from the first row",
-		"INSERT INTO a SELECT ts FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR(ts), INTERVAL '1' HOUR))": "b: 0 (no state)",
-		"INSERT INTO a SELECT x FROM b GROUP BY x":                                               "b: unbounded: an aggregation without a window counts from the first row",
-		"INSERT INTO a SELECT DISTINCT x FROM b":                                                 "b: unbounded: DISTINCT remembers every row",
-		"INSERT INTO a SELECT x FROM b LIMIT 3":                                                  "b: unbounded: LIMIT counts from the first row",
-		"INSERT INTO a SELECT k FROM (SELECT k, COUNT(*) FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR(ts), INTERVAL '1' HOUR)) GROUP BY window_start, window_end, k) WHERE k > 1":      "b: 1h (TUMBLE) + 180ms (default watermark) = 1h0m0.18s",
-		"INSERT INTO a SELECT COUNT(*) FROM (SELECT window_start, window_end FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR(ts), INTERVAL '1' HOUR))) GROUP BY window_start, window_end": "b: 1h (TUMBLE) + 180ms (default watermark) = 1h0m0.18s",
+		"INSERT INTO a SELECT x FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR($rowtime), INTERVAL '1' HOUR))": "b: 0 (no state)",
+		"INSERT INTO a SELECT x FROM b GROUP BY x":                                                    "b: unbounded: DISTINCT remembers every row",
+		"INSERT INTO a SELECT DISTINCT x FROM b":                                                      "b: unbounded: DISTINCT remembers every row",
+		"INSERT INTO a SELECT x FROM b LIMIT 3":                                                       "b: unbounded: LIMIT counts from the first row",
+		"INSERT INTO a SELECT k FROM (SELECT k, COUNT(*) FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR($rowtime), INTERVAL '1' HOUR)) GROUP BY window_start, window_end, k) WHERE k > 1":      "b: 1h (TUMBLE) + 180ms (default watermark) = 1h0m0.18s",
+		"INSERT INTO a SELECT COUNT(*) FROM (SELECT window_start, window_end FROM TABLE(TUMBLE(TABLE b, DESCRIPTOR($rowtime), INTERVAL '1' HOUR))) GROUP BY window_start, window_end": "b: 1h (TUMBLE) + 180ms (default watermark) = 1h0m0.18s",
 	} {
 		t.Run(sql, func(t *testing.T) {
 			got := ""
@@ -135,11 +145,18 @@ func TestHorizonOf(t *testing.T) {
 }
 
 func TestHorizonsAlongAChain(t *testing.T) {
+	cat := tables(t, `
+		CREATE TABLE events (x INT);
+		CREATE TABLE minutes (ts TIMESTAMP_LTZ(3), n BIGINT);
+		CREATE TABLE hours (x BIGINT);
+		CREATE TABLE clean (x BIGINT);
+		CREATE TABLE forever (x BIGINT, n BIGINT, PRIMARY KEY (x) NOT ENFORCED);`)
 	g, findings := NewGraph(pipeline(t, `
 		INSERT INTO minutes SELECT window_time, COUNT(*) FROM TABLE(TUMBLE(TABLE events, DESCRIPTOR($rowtime), INTERVAL '1' MINUTE)) GROUP BY window_start, window_end, window_time;
 		INSERT INTO hours SELECT COUNT(*) FROM TABLE(TUMBLE(TABLE minutes, DESCRIPTOR($rowtime), INTERVAL '1' HOUR)) GROUP BY window_start, window_end;
 		INSERT INTO clean SELECT x FROM hours WHERE x > 1;
-		INSERT INTO forever SELECT x, COUNT(*) FROM clean GROUP BY x;`))
+		INSERT INTO forever SELECT x, COUNT(*) FROM clean GROUP BY x;
+		INSERT INTO after SELECT x FROM forever;`))
 	if len(findings) > 0 {
 		t.Fatal(findings)
 	}
@@ -158,11 +175,12 @@ func TestHorizonsAlongAChain(t *testing.T) {
 		"s1 events": sum,
 		"s2 events": "1h (TUMBLE of s1) + 180ms (default watermark of s1) + 1m (TUMBLE of s0) + 180ms (default watermark of s0) = 1h1m0.36s",
 		"s3 events": "unbounded: an aggregation without a window counts from the first row",
-	}, show(g.Horizons(nil, func(topic string) bool { return topic == "events" }, nil))); diff != "" {
+		"s4 events": "unbounded: an aggregation without a window counts from the first row (in s3)",
+	}, show(g.Horizons(cat, func(topic string) bool { return topic == "events" }, nil))); diff != "" {
 		t.Errorf("from the input alone: -want +got\n%s", diff)
 	}
 	// Where the intermediate topic is mirrored as well, the way is shorter.
-	got := show(g.Horizons(nil, func(topic string) bool { return topic != "hours" && topic != "clean" }, nil))
+	got := show(g.Horizons(cat, func(topic string) bool { return topic != "hours" && topic != "clean" }, nil))
 	if diff := cmp.Diff("1h (TUMBLE) + 180ms (default watermark) = 1h0m0.18s", got["s1 minutes"]); diff != "" {
 		t.Errorf("from the intermediate topic: -want +got\n%s", diff)
 	}

@@ -1,6 +1,7 @@
 package statements
 
 import (
+	"cmp"
 	"time"
 )
 
@@ -66,7 +67,7 @@ func (e *explainer) node(r Rel) *OperatorNode {
 	for _, k := range e.a.upsertKeys(r) {
 		var names []string
 		for _, c := range k.columns() {
-			names = append(names, row[c].Name)
+			names = append(names, cmp.Or(row[c].Name, "rank")) // the only column of a key that may have no name
 		}
 		n.UpsertKeys = append(n.UpsertKeys, names)
 	}

@@ -16,7 +16,7 @@ type Views interface {
 
 // Relate gives the relational tree of every INSERT of a statement, of statement sets too, with common table expressions, views
 // and correlated subqueries expanded. Unlike Resolve it takes the whole dialect, and it does not insist on types: where the type
-// of an expression is not known its Kind is KindInvalid. It fails where a table or a column is not known.
+// of an expression is not known its Kind is KindInvalid. It fails where a table or a column is not known; see Opened for tables.
 func Relate(p *Parsed, cat Catalog) ([]*Write, []report.Finding) {
 	out, bad := relateStatement(p.Statement, cat)
 	if len(bad) == 0 {
@@ -34,7 +34,7 @@ func relateStatement(s Statement, cat Catalog) (out []*Write, bad []*problem) {
 		cat = Tables{}
 	}
 	one := func(relate func(*relater) *Write) {
-		r := newRelater(cat)
+		r := newRelater(cat, s)
 		if last := caught(func() {
 			if w := relate(r); w != nil {
 				out = append(out, w)
@@ -59,6 +59,8 @@ func relateStatement(s Statement, cat Catalog) (out []*Write, bad []*problem) {
 		one(func(r *relater) *Write { r.viewed(n); return nil })
 	case *CreateMaterialized:
 		one(func(r *relater) *Write { return r.created(n.Pos, n.Name, materialized(n)) })
+	case *QueryStatement:
+		one(func(r *relater) *Write { return r.shown(n) })
 	}
 	return out, bad
 }
@@ -71,10 +73,13 @@ type relater struct {
 	views []string             // being expanded
 	ttl   map[string]time.Duration
 	bad   []*problem // what is wrong in outputs and conditions, behind which relating goes on
+
+	root      Statement
+	openNames []string // that an open row has
 }
 
-func newRelater(cat Catalog) *relater {
-	return &relater{resolver: resolver{cat: cat}, order: map[*CommonTable]int{}}
+func newRelater(cat Catalog, root Statement) *relater {
+	return &relater{resolver: resolver{cat: cat}, order: map[*CommonTable]int{}, root: root}
 }
 
 // item is bind for an output of a SELECT: what is wrong in it is kept, so that the other outputs are looked at too.
@@ -99,11 +104,17 @@ func (r *relater) attempt(f func()) bool {
 func (r *relater) insert(n *Insert) *Write {
 	t := r.table(n.Table)
 	in := r.query(n.Query, nil)
+	if t.Open {
+		t = sinkOf(n, t, in.Columns())
+	}
 	targets := r.targets(n, t)
 	for _, p := range n.Partition { // a value in PARTITION is the column's, which the query does not give
 		if p.Value != nil {
 			targets = slices.DeleteFunc(targets, func(i int) bool { return t.Columns[i].Name == p.Column.Name })
 		}
+	}
+	if isOpen(in.Columns()) {
+		return storeOpen(n.Pos, t, in)
 	}
 	if len(in.Columns()) != len(targets) {
 		typeProblem(n.Query.Pos, "", "the query gives %s, %s takes %d", counted(len(in.Columns()), "column"), quoteName(clip(t.Name)), len(targets))
@@ -111,6 +122,59 @@ func (r *relater) insert(n *Insert) *Write {
 	r.storable(n, t, in.Columns(), targets)
 	return store(n.Pos, t, in, targets)
 }
+
+// sinkOf is a table that nothing declares, as the columns that an INSERT gives it.
+func sinkOf(n *Insert, t *Table, query []Column) *Table {
+	of := *t
+	of.Columns = nil
+	for i, c := range query {
+		name := c.Name
+		if len(n.Columns) > 0 {
+			if i >= len(n.Columns) {
+				break
+			}
+			name = n.Columns[i].Name
+		}
+		of.Columns = append(of.Columns, TableColumn{Name: name, Kind: Physical, Type: c.Type})
+	}
+	for _, id := range n.Columns[min(len(of.Columns), len(n.Columns)):] {
+		of.Columns = append(of.Columns, TableColumn{Name: id.Name, Kind: Physical})
+	}
+	return &of
+}
+
+// storeOpen is store of a query whose columns are not all known: a column is what has its name, else anything.
+func storeOpen(at Pos, t *Table, in Rel) *Write {
+	p := &Projection{Pos: at, In: in}
+	w := &Write{Pos: at, Table: t, Mode: t.Mode(), In: p}
+	for i, c := range t.Columns {
+		if !c.Persisted() {
+			continue
+		}
+		x := Scalar(&Op{Pos: at, Name: "COLUMN"})
+		if from := slices.IndexFunc(in.Columns(), func(o Column) bool { return o.Name == c.Name }); from >= 0 {
+			x = &ColumnRef{Pos: at, Index: from, Name: c.Name, Of: in.Columns()[from].Type}
+		}
+		w.Targets = append(w.Targets, i)
+		p.Exprs, p.Row = append(p.Exprs, x), append(p.Row, Column{Name: c.Name, Type: c.Type})
+	}
+	return w
+}
+
+// shown is a query whose rows the statements API hands out, with what takes rows back, as if it wrote them.
+func (r *relater) shown(n *QueryStatement) *Write {
+	in := r.query(n.Query, nil)
+	t := &Table{Name: resultTable, Options: map[string]string{"changelog.mode": string(Retract)}}
+	var targets []int
+	for _, c := range in.Columns() {
+		targets = append(targets, len(t.Columns))
+		t.Columns = append(t.Columns, TableColumn{Name: c.Name, Kind: Physical, Type: c.Type})
+	}
+	return store(n.Pos, t, in, targets)
+}
+
+// resultTable stands for what a query without INSERT INTO hands out. No table has such a name.
+const resultTable = "the result"
 
 // storable notes the columns of a query that can not be kept in those of a table, as far as types are known. Whether a value is NULL in a column that
 // is NOT NULL is for the engine to find when it writes.
@@ -292,6 +356,12 @@ func (r *relater) body(b QueryBody, outer *relScope, order []*OrderItem) (Rel, *
 }
 
 func combine(n *SetOperation, left, right Rel) Rel {
+	switch l, r := isOpen(left.Columns()), isOpen(right.Columns()); {
+	case l && !r:
+		left = conform(left, right.Columns())
+	case r:
+		right = conform(right, left.Columns())
+	}
 	if l, r := len(left.Columns()), len(right.Columns()); l != r {
 		typeProblem(n.Pos, "", "the left side of %s gives %s, the right side %d", n.Op, counted(l, "column"), r)
 	}
@@ -312,6 +382,19 @@ func combine(n *SetOperation, left, right Rel) Rel {
 		c.Row = append(c.Row, col)
 	}
 	return c
+}
+
+// conform gives an open row the columns of another one.
+func conform(rel Rel, row []Column) Rel {
+	p := &Projection{Pos: rel.At(), In: rel}
+	for _, c := range row {
+		x := Scalar(&Op{Pos: rel.At(), Name: "COLUMN"})
+		if i := slices.IndexFunc(rel.Columns(), func(o Column) bool { return o.Name == c.Name }); i >= 0 && c.Name != "" {
+			x = &ColumnRef{Pos: rel.At(), Index: i, Name: c.Name}
+		}
+		p.Exprs, p.Row = append(p.Exprs, x), append(p.Row, Column{Name: c.Name, Open: c.Open, Hidden: c.Hidden})
+	}
+	return p
 }
 
 func (r *relater) values(n *Values, outer *relScope) Rel {

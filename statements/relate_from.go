@@ -82,9 +82,9 @@ func (r *relater) tableRef(n *TableRef, outer *relScope) (Rel, string) {
 	for _, c := range t.Row() {
 		call, clock := c.Expr.(*Call)
 		clock = clock && call.Func == "PROCTIME"
-		sc.Row = append(sc.Row, Column{Name: c.Name, Type: c.Type, Time: c.Name == t.TimeColumn(), Clock: clock, Hidden: c.Kind == System})
+		sc.Row = append(sc.Row, Column{Name: c.Name, Type: c.Type, Time: c.Name == t.TimeColumn(), Clock: clock, Hidden: c.Kind == System, Open: t.Open && c.Kind != System})
 	}
-	if t.Mode() != Upsert || n.AsOf != nil {
+	if t.Source() != Upsert || n.AsOf != nil {
 		return sc, name
 	}
 	norm := &Normalizing{Pos: n.Pos, In: sc}
@@ -113,7 +113,12 @@ func renamed(rel Rel, names []Ident) Rel {
 		return rel
 	}
 	p := &Projection{Pos: rel.At(), In: rel}
+	open := isOpen(rel.Columns())
 	for i, c := range rel.Columns() {
+		if open && i >= len(names) {
+			break // all of its columns are named
+		}
+		c.Open = false
 		if i < len(names) {
 			c.Name = names[i].Name
 		}
@@ -138,6 +143,13 @@ func (r *relater) windowed(n *WindowTable, outer *relScope) (Rel, *relScope) {
 	i := s.find("", n.Time.Name)
 	if i < 0 {
 		s.column(&ColumnName{Name{Pos: n.Time.Pos, Parts: []Ident{n.Time}}})
+	}
+	if c := s.columns[i]; !c.Time && !c.Clock && !c.Open {
+		remedy := "window on a column that is passed on as it is from a table that declares a WATERMARK for it"
+		if sc, ok := in.(*Scan); ok {
+			remedy = "window on " + quoteName(sc.Table.TimeColumn()) + ", or declare WATERMARK FOR " + quoteName(clip(n.Time.Name)) + " on the table"
+		}
+		typeProblem(n.Time.Pos, remedy, "%s is not the time attribute of %s: no watermark holds for it", quoteName(clip(n.Time.Name)), s.table)
 	}
 	w := &Windowing{Pos: n.Pos, In: in, Kind: n.Kind, Time: i}
 	w.Size, _ = n.Size.Millis()
@@ -208,7 +220,7 @@ func usingColumns(n *Join, l, r *relScope) []Ident {
 	}
 	var out []Ident
 	for _, c := range l.columns {
-		if !c.Hidden && c.Name != "" && r.find("", c.Name) >= 0 {
+		if !c.Hidden && !c.Open && c.Name != "" && r.known(c.Name) {
 			out = append(out, Ident{Pos: n.Pos, Name: c.Name})
 		}
 	}

@@ -99,6 +99,9 @@ func (r *relater) loose(e Expr, s *relScope) Scalar {
 		op.Name = "CASE"
 	case *Call:
 		op.Name = n.Func
+		if remedy := misspelt(n.Func); remedy != "" && len(n.Of) == 0 && !n.Declared {
+			r.bad = append(r.bad, &problem{Pos: n.Pos, rule: RuleName, message: "there is no function " + clip(n.Func), remedy: remedy})
+		}
 	case *Extract:
 		op.Name = "EXTRACT"
 	case *RoundTo:

@@ -50,6 +50,26 @@ type TimeBounds struct {
 // reach is how far apart the times of two rows that join can be.
 func (b *TimeBounds) reach() time.Duration { return max(-b.Lower, b.Upper, 0) }
 
+// mayBeBound reports whether a condition that is no equality is over columns that are not known: it may bind the times of both sides.
+func (n *Joining) mayBeBound() bool {
+	for _, x := range n.On {
+		if op, ok := x.(*Op); ok && op.Name != string(OpEq) {
+			open := false
+			refs(x, func(i int) {
+				row := n.Left.Columns()
+				if i >= len(row) {
+					i, row = i-len(row), n.Right.Columns()
+				}
+				open = open || row[i].Open
+			})
+			if open {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // Combining is UNION, INTERSECT or EXCEPT.
 type Combining struct {
 	Pos

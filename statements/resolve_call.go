@@ -172,7 +172,7 @@ func (r *resolver) trim(n *Trim, s *scope) Scalar {
 		}
 		x := r.expr(e, s)
 		if t := x.Type(); !t.IsString() && t.Kind != KindNull {
-			typeProblem(e.At(), "CAST it AS STRING", "TRIM needs strings, not %s", t.NotNull())
+			typeProblem(e.At(), "CAST it AS STRING", "TRIM needs strings, not %s", t.WithNull())
 		}
 		op.Args = append(op.Args, castNull(x, String()))
 	}

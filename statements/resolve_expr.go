@@ -95,7 +95,7 @@ func (s *scope) column(n *ColumnName) Scalar {
 	}
 	c := s.columns[found]
 	for _, other := range s.columns[found+1:] {
-		if other.Name == name && (table == "" || other.table == table) {
+		if other.Name == name && !other.Open && (table == "" || other.table == table) {
 			ambiguous(n.Pos, name, c.table, other.table)
 		}
 	}
@@ -111,13 +111,26 @@ func (s *scope) hasTable(table string) bool {
 	return false
 }
 
+// find is the first column of this name, -1 where there is none. One that is there goes before one that may be.
 func (s *scope) find(table, name string) int {
+	open := -1
 	for i, c := range s.columns {
 		if c.Name == name && (table == "" || c.table == table) {
-			return i
+			if !c.Open {
+				return i
+			}
+			if open < 0 {
+				open = i
+			}
 		}
 	}
-	return -1
+	return open
+}
+
+// known reports whether a column of this name is there for certain.
+func (s *scope) known(name string) bool {
+	i := s.find("", name)
+	return i >= 0 && !s.columns[i].Open
 }
 
 // clipList shortens a list of names for a message.
@@ -133,7 +146,7 @@ func clipList(names []string) []string {
 func (r *resolver) boolean(e Expr, s *scope, what string) Scalar {
 	x := r.expr(e, s)
 	if k := x.Type().Kind; k != KindBoolean && k != KindNull {
-		typeProblem(e.At(), "", "%s must be a BOOLEAN, not %s", what, x.Type().NotNull())
+		typeProblem(e.At(), "", "%s must be a BOOLEAN, not %s", what, x.Type().WithNull())
 	}
 	return castTo(x, Boolean())
 }
@@ -149,7 +162,7 @@ func (r *resolver) unary(n *Unary, s *scope) Scalar {
 	}
 	x := r.expr(n.X, s)
 	if t := x.Type(); !t.IsNumeric() && !t.IsInterval() {
-		typeProblem(n.Pos, "", "%s needs a number, not %s", n.Op, t.NotNull())
+		typeProblem(n.Pos, "", "%s needs a number, not %s", n.Op, t.WithNull())
 	}
 	if n.Op == OpAdd {
 		return x
@@ -177,7 +190,7 @@ func (r *resolver) apply(n *Binary, x, y Scalar) Scalar {
 	case OpAnd, OpOr:
 		for i, a := range op.Args {
 			if k := a.Type().Kind; k != KindBoolean && k != KindNull {
-				typeProblem(a.At(), "", "%s needs BOOLEAN operands, not %s", n.Op, a.Type().NotNull())
+				typeProblem(a.At(), "", "%s needs BOOLEAN operands, not %s", n.Op, a.Type().WithNull())
 			}
 			op.Args[i] = castTo(a, Boolean())
 		}
@@ -196,7 +209,7 @@ func (r *resolver) apply(n *Binary, x, y Scalar) Scalar {
 func concatenation(n *Binary, a, b Type) Type {
 	for _, t := range []Type{a, b} {
 		if !t.IsString() && t.Kind != KindNull {
-			typeProblem(n.Pos, "CAST the operand AS STRING", "|| joins strings, not %s", t.NotNull())
+			typeProblem(n.Pos, "CAST the operand AS STRING", "|| joins strings, not %s", t.WithNull())
 		}
 	}
 	t := VarChar(int(min(int64(a.Length)+int64(b.Length), MaxLength)))
@@ -246,7 +259,7 @@ func arithmetic(n *Binary, op *Op) {
 				remedy = "join strings with ||, or CAST the string to a number"
 			}
 		}
-		typeProblem(n.Pos, remedy, "%s %s %s is not defined", a.NotNull(), n.Op, b.NotNull())
+		typeProblem(n.Pos, remedy, "%s %s %s is not defined", a.WithNull(), n.Op, b.WithNull())
 	}
 }
 
@@ -285,10 +298,10 @@ func comparable2(at Pos, op Operator, x, y Scalar) (Scalar, Scalar) {
 	}
 	t, ok := commonType(a, b)
 	if !ok {
-		typeProblem(at, "CAST one of them", "%s %s %s: the two are not comparable", a.NotNull(), op, b.NotNull())
+		typeProblem(at, "CAST one of them", "%s %s %s: the two are not comparable", a.WithNull(), op, b.WithNull())
 	}
 	if t.Kind >= KindArray && op != OpEq && op != OpNe && op != OpDistinct && op != OpSame {
-		typeProblem(at, "", "%s has no order", t.NotNull())
+		typeProblem(at, "", "%s has no order", t.WithNull())
 	}
 	return castTo(x, t), castTo(y, t)
 }

@@ -4,7 +4,7 @@ func (r *resolver) is(n *Is, s *scope) Scalar {
 	x := r.expr(n.X, s)
 	if n.Op != OpIsNull {
 		if k := x.Type().Kind; k != KindBoolean && k != KindNull {
-			typeProblem(n.Pos, "", "%s needs a BOOLEAN, not %s", n.Op, x.Type().NotNull())
+			typeProblem(n.Pos, "", "%s needs a BOOLEAN, not %s", n.Op, x.Type().WithNull())
 		}
 		x = castTo(x, Boolean())
 	}
@@ -49,7 +49,7 @@ func (r *resolver) in(n *In, s *scope) Scalar {
 		}
 		common, ok := commonType(t, y.Type())
 		if !ok {
-			typeProblem(e.At(), "CAST one of them", "%s is not comparable with %s", y.Type().NotNull(), x.Type().NotNull())
+			typeProblem(e.At(), "CAST one of them", "%s is not comparable with %s", y.Type().WithNull(), x.Type().WithNull())
 		}
 		t = common
 		args = append(args, y)
@@ -72,7 +72,7 @@ func (r *resolver) like(n *Like, s *scope) Scalar {
 		}
 		x := r.expr(e, s)
 		if t := x.Type(); !t.IsString() && t.Kind != KindNull {
-			typeProblem(e.At(), "CAST it AS STRING", "LIKE needs strings, not %s", t.NotNull())
+			typeProblem(e.At(), "CAST it AS STRING", "LIKE needs strings, not %s", t.WithNull())
 		}
 		if c, ok := x.(*Constant); ok && e == n.Escape && c.Value != nil && len([]rune(c.Value.(string))) != 1 {
 			typeProblem(e.At(), "", "the ESCAPE of LIKE is one character")
@@ -133,10 +133,7 @@ func typeList(ts []Type) string {
 	seen := map[string]bool{}
 	out := ""
 	for _, t := range ts {
-		name := t.NotNull().String()
-		if len(name) > len(" NOT NULL") {
-			name = name[:len(name)-len(" NOT NULL")]
-		}
+		name := t.WithNull().String()
 		if seen[name] {
 			continue
 		}

@@ -65,6 +65,7 @@ func (r *resolver) star(p *Projection, n *Star, s *scope) {
 	for i, c := range s.columns {
 		if !c.Hidden && (n.Table == nil || c.table == n.Table.Name) {
 			p.add(&ColumnRef{Pos: n.Pos, Index: i, Name: c.Name, Of: c.Type}, c.Name, s.columns)
+			p.Row[len(p.Row)-1].Open = c.Open
 		}
 	}
 }

@@ -46,14 +46,19 @@ func named(row []Column, table string, alias *Alias) *scope {
 	if alias == nil || len(alias.Columns) == 0 {
 		return s
 	}
-	if len(alias.Columns) != visible {
+	open := isOpen(row)
+	if len(alias.Columns) != visible && !open {
 		nameProblem(alias.Pos, "", "the alias names %d columns; %s has %d", len(alias.Columns), s.table, visible)
 	}
 	i := 0
 	for j := range s.columns {
-		if !s.columns[j].Hidden {
-			s.columns[j].Name = alias.Columns[i].Name
+		switch c := &s.columns[j]; {
+		case c.Hidden:
+		case i < len(alias.Columns):
+			c.Name, c.Open = alias.Columns[i].Name, false
 			i++
+		default: // of an open row, whose columns the alias has all named
+			c.Name, c.Hidden, c.Open = "", true, false
 		}
 	}
 	return s

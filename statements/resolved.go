@@ -26,6 +26,7 @@ type Column struct {
 	Time   bool          // an event-time attribute: watermarks hold for it
 	Clock  bool          // a processing-time attribute: the wall clock when the row is read
 	Hidden bool          // left out of SELECT *
+	Open   bool          // of a row whose columns are not known: it may not be there
 	Window *WindowColumn // set where the column is a bound of a window that this row was assigned to
 }
 

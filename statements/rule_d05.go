@@ -32,6 +32,9 @@ INSERT INTO counts SELECT customer, COUNT(*) FROM orders GROUP BY customer;`,
 func checkD05(in *judged) []hit {
 	v := &updates{a: newAnalysis()}
 	for _, w := range in.related() {
+		if w.Table.Open {
+			continue // what it requires is not known
+		}
 		row := w.In.Columns()
 		need := map[int]bool{}
 		sink := v.a.sink(w)

@@ -31,7 +31,7 @@ func checkD07(in *judged) []hit {
 	var out []hit
 	in.timed(func(what string, sc *Scan) {
 		t := sc.Table
-		if t.Watermark != nil && !isCall(t.Watermark.Expr, "SOURCE_WATERMARK") || t.Watermark == nil && in.facts.Dialect == Flink2 {
+		if t.Watermark != nil && !isCall(t.Watermark.Expr, "SOURCE_WATERMARK") || t.Watermark == nil && in.facts.Dialect == Flink2 || t.Open {
 			return
 		}
 		_, delay := in.facts.Dialect.MostDelay()

@@ -27,7 +27,7 @@ func checkD21(in *judged) []hit {
 	told := map[string]bool{} // one finding for a function, where it is called first
 	inspect(in.stmt, func(n Node) {
 		name, at := calledName(n)
-		if told[name] {
+		if c, ok := n.(*Call); told[name] || ok && !c.Declared && misspelt(name) != "" {
 			return
 		}
 		told[name] = true

@@ -29,7 +29,7 @@ func checkD26(in *judged) []hit {
 	var out []hit
 	a := newAnalysis()
 	for _, w := range in.related() {
-		if w.Mode == Upsert || a.kinds(w.In).InsertOnly() {
+		if w.Mode == Upsert || w.Table.Open || w.Table.Name == resultTable || a.kinds(w.In).InsertOnly() || a.sink(w).Refused != "" {
 			continue
 		}
 		if r := updating(a, w.In); r != nil {

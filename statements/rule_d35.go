@@ -2,6 +2,7 @@ package statements
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 )
@@ -28,26 +29,30 @@ INSERT INTO weekly SELECT window_start, COUNT(*)
 }
 
 func checkD35(in *judged) []hit {
+	horizons := in.facts.Horizons
+	if horizons == nil {
+		horizons = HorizonOf(in.stmt, in.facts.Tables, StateTTL(in.facts.Properties))
+	}
+	roots := map[string]Pos{}
+	for _, root := range slices.Concat(sortedKeys(horizons), sortedKeys(in.facts.History)) {
+		roots[root] = in.stmt.At() // of a statement before this one
+	}
+	for _, t := range slices.Backward(readTables(in.stmt)) {
+		roots[t.Name.Last()] = t.Pos
+	}
 	var out []hit
-	seen := map[string]bool{}
-	horizons := HorizonOf(in.stmt, in.facts.Tables, StateTTL(in.facts.Properties))
-	for _, t := range readTables(in.stmt) {
-		topic := t.Name.Last()
-		if seen[topic] {
-			continue
-		}
-		seen[topic] = true
-		out = append(out, historyHits(in, topic, t.Pos)...)
+	for _, topic := range sortedKeys(roots) {
+		out = append(out, historyHits(in, topic, roots[topic])...)
 		if h := horizons[topic]; h.Unbounded && in.facts.History[topic].Topic == "" {
-			out = append(out, hit{at: t.Pos, passive: report.High, message: "all of " + topic + " counts: " + h.Unknown})
+			h35 := hit{at: roots[topic], passive: report.High, message: "all of " + topic + " counts: " + h.Unknown}
+			if h.Data {
+				h35 = hit{at: roots[topic], passive: report.Medium, leaves: DeterministicChangelog, message: "how much of " + topic + " counts, the data tell: " + h.Unknown,
+					remedy: "keep the last record of every key (cleanup.policy=compact), or all of the topic"}
+			}
+			out = append(out, h35)
 		}
 	}
-	// Roots of a chain of statements that this one does not read itself.
-	for _, topic := range sortedKeys(in.facts.History) {
-		if !seen[topic] && in.insert() != nil {
-			out = append(out, historyHits(in, topic, in.stmt.At())...)
-		}
-	}
+	slices.SortStableFunc(out, func(a, b hit) int { return a.at.Offset - b.at.Offset })
 	return out
 }
 

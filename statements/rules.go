@@ -43,16 +43,16 @@ type judged struct {
 	calls []site
 	rels  *Resolved // nil where a table is not known or something is not supported yet
 
-	writes  []*Write // see related
+	writes  []*Write   // see related
+	bad     []*problem // why something of the statement is in none of them
 	relates bool
 }
 
-// related are the relational trees of the statement, of the whole dialect; none where a table or a column is not known.
+// related are the relational trees of the statement, of the whole dialect: one for each INSERT that has no mistake. The row of a table that the catalog
+// does not know is open.
 func (in *judged) related() []*Write {
-	if !in.relates && in.facts.Tables != nil {
-		if writes, bad := relateStatement(in.stmt, in.facts.Tables); len(bad) == 0 {
-			in.writes = writes
-		}
+	if !in.relates {
+		in.writes, in.bad = relateStatement(in.stmt, Opened(in.facts.Tables))
 	}
 	in.relates = true
 	return in.writes
@@ -149,30 +149,14 @@ func Weakest(a, b Judgement) Judgement {
 
 // shape is the verdict that the kind of query allows, before any rule.
 func (in *judged) shape() Judgement {
-	if writes := in.related(); len(writes) > 0 {
-		out := in.shapeOf(writes[0])
-		for _, w := range writes[1:] {
-			out = Weakest(out, in.shapeOf(w))
-		}
-		return out
+	out := Judgement{DeterministicChangelog, "nothing is computed"}
+	for _, w := range in.related() {
+		out = Weakest(out, in.shapeOf(w))
 	}
-	if bad := caught(func() { understood(in.stmt) }); bad != nil && len(queriesOf(in.stmt)) > 0 {
-		return Judgement{NonDeterministic, "how far it is deterministic is not known: " + bad.message}
+	if len(in.bad) > 0 {
+		out = Judgement{NonDeterministic, "how far it is deterministic is not known: " + in.bad[0].message}
 	}
-	n, ok := in.stmt.(*Insert)
-	if !ok {
-		return Judgement{DeterministicChangelog, "nothing is computed"}
-	}
-	for _, s := range selects(n.Query) {
-		if len(s.GroupBy) > 0 || hasAggregate(s) {
-			return Judgement{DeterministicIfNoLate, "a row that comes after its window has fired is dropped, and which rows are late depends on how the partitions interleave"}
-		}
-	}
-	sink, known := in.table(n.Table.Last())
-	if !known || sink.Mode() != Upsert {
-		return Judgement{DeterministicMultiset, "every input row gives its output row; rows of different partitions may stand in another order"}
-	}
-	return Judgement{DeterministicFinalState, "the last row of a key counts: it is the same where all rows of a key are in one partition of the input"}
+	return out
 }
 
 // shapeOf is the verdict that the operators of a related query allow.

@@ -9,7 +9,8 @@ import (
 // Supported refuses what a statement asks for and the engine has not yet, as far as that shows without knowing the tables.
 // Parse leaves it in the tree for the analysis' sake. Resolve refuses the same by itself.
 func Supported(p *Parsed) []report.Finding {
-	if p.Statement == nil {
+	switch p.Statement.(type) {
+	case nil, *Set, *Reset, *Use: // what follows in the file has the properties that these say
 		return nil
 	}
 	if bad := caught(func() { supported(p.Statement) }); bad != nil {
@@ -265,6 +266,8 @@ func findFunction(n *Call) (string, function) {
 	}
 	f, ok := functions[name]
 	switch {
+	case n.Declared:
+		panic(unsupported(n.Pos, "the user-defined function "+clip(n.Func), ""))
 	case name == "UNIX_TIMESTAMP" && len(n.Args) == 0:
 		panic(unsupported(n.Pos, "UNIX_TIMESTAMP() of the clock", "use $rowtime or a time column of the data"))
 	case !ok || n.Bare:

@@ -18,7 +18,7 @@ func TableIn(p *Parsed, cat Catalog) (*Table, []report.Finding) {
 		return TableOf(p)
 	}
 	var t *Table
-	if bad := caught(func() { t = tableIn(n, newRelater(cat)) }); bad != nil {
+	if bad := caught(func() { t = tableIn(n, newRelater(cat, p.Statement)) }); bad != nil {
 		return nil, []report.Finding{p.finding(bad)}
 	}
 	return t, nil

@@ -39,7 +39,7 @@ func Undeclared(p *Parsed, cat Catalog, unread map[string]string) []report.Findi
 		}
 		f := p.src.finding(RuleUndeclared, n.Pos, fmt.Sprintf("no CREATE TABLE declares %s", quoteName(clip(name))), remedy)
 		f.Severity = report.Low
-		f.Why = "its columns, key and watermark are not known, so names and types are not checked, and the default watermark is taken for its horizon"
+		f.Why = "its columns are not known, so what is read from it or written to it is not checked; where it is read it is taken for an append table with the default watermark"
 		found = append(found, f)
 	}
 	switch n := p.Statement.(type) {

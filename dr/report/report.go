@@ -188,6 +188,25 @@ type Statement struct {
 	Rows      int64      `json:"rows,omitempty"`
 	State     string     `json:"state,omitempty"` // about how large what it keeps is, at most
 	Cost      string     `json:"cost,omitempty"`  // estimated, in CFUs
+	// Paths are the ways from inputs to outputs, Columns what the outputs' columns come from.
+	Paths   []Path         `json:"paths,omitempty"`
+	Columns []ColumnOrigin `json:"columns,omitempty"`
+}
+
+// Path is one way of a row from an input of a statement to an output.
+type Path struct {
+	Input     string   `json:"input"`
+	Output    string   `json:"output,omitempty"`    // where the statement has several
+	Operators []string `json:"operators,omitempty"` // that keep state, from the output to the input
+	Horizon   string   `json:"horizon"`             // how far back the input must reach, for this statement alone
+	Place     Place    `json:"place,omitzero"`      // where the input is read
+}
+
+// ColumnOrigin is what a column of an output is computed from.
+type ColumnOrigin struct {
+	Column string   `json:"column"`         // with its table where the statement has several outputs
+	From   []string `json:"from,omitempty"` // table.column
+	Via    []string `json:"via,omitempty"`  // functions and operators
 }
 
 // Operator is one node of a statement's plan.
@@ -196,9 +215,12 @@ type Operator struct {
 	Name      string `json:"name"`
 	Detail    string `json:"detail,omitempty"`
 	Changelog string `json:"changelog,omitempty"` // of the rows that it gives
-	State     string `json:"state,omitempty"`     // what it keeps between rows
-	Note      string `json:"note,omitempty"`      // that a sink keeps all rows of a key, or why Flink refuses the plan
-	Place     Place  `json:"place,omitzero"`
+	// UpsertKeys are the sets of columns by which changes come in order.
+	UpsertKeys [][]string `json:"upsert_keys,omitempty"`
+	State      string     `json:"state,omitempty"`      // what it keeps between rows
+	StateSize  string     `json:"state_size,omitempty"` // low, medium or high, where it keeps something
+	Note       string     `json:"note,omitempty"`       // that a sink keeps all rows of a key, or why Flink refuses the plan
+	Place      Place      `json:"place,omitzero"`
 }
 
 // Mirror is one partition of a link, as `link status` shows it.

@@ -210,14 +210,40 @@ func (p *page) statements(list []report.Statement) {
 		for _, f := range statementFields(s) {
 			p.hanging(fmt.Sprintf("      %-10s ", f.Name), f.Value)
 		}
+		for i, in := range s.Paths {
+			p.hanging(fmt.Sprintf("      %-10s ", []string{"paths", ""}[min(i, 1)]), pathLine(in))
+		}
+		for i, c := range s.Columns {
+			p.hanging(fmt.Sprintf("      %-10s ", []string{"columns", ""}[min(i, 1)]), originLine(c))
+		}
 		for i, op := range s.Plan {
-			name := ""
-			if i == 0 {
-				name = "plan"
-			}
-			p.hanging(fmt.Sprintf("      %-10s %s", name, strings.Repeat("  ", op.Depth)), operatorLine(op))
+			p.hanging(fmt.Sprintf("      %-10s %s", []string{"plan", ""}[min(i, 1)], strings.Repeat("  ", op.Depth)), operatorLine(op))
 		}
 	}
+}
+
+// pathLine tells one way from an input to an output, and how far back it reaches.
+func pathLine(p report.Path) string {
+	s := fmt.Sprintf("%s (%d:%d)", p.Input, p.Place.Line, p.Place.Column)
+	if len(p.Operators) > 0 {
+		s += " through " + strings.Join(p.Operators, ", ")
+	}
+	if p.Output != "" {
+		s += " to " + p.Output
+	}
+	return s + ": " + p.Horizon
+}
+
+// originLine tells what a column comes from.
+func originLine(c report.ColumnOrigin) string {
+	s := c.Column + " from " + strings.Join(c.From, ", ")
+	if len(c.From) == 0 {
+		s = c.Column + " from no column"
+	}
+	if len(c.Via) > 0 {
+		s += " by " + strings.Join(c.Via, ", ")
+	}
+	return s
 }
 
 // operatorLine tells an operator of a plan in one line.
@@ -227,10 +253,14 @@ func operatorLine(op report.Operator) string {
 		s += " " + op.Detail
 	}
 	if op.Changelog != "" {
-		s += " [" + op.Changelog + "]"
+		s += " [" + op.Changelog
+		for i, key := range op.UpsertKeys {
+			s += []string{" by ", " or "}[min(i, 1)] + strings.Join(key, ", ")
+		}
+		s += "]"
 	}
 	if op.State != "" {
-		s += " keeps " + op.State
+		s += fmt.Sprintf(" keeps %s; %s state", op.State, op.StateSize)
 	}
 	if op.Note != "" {
 		s += "; " + op.Note
