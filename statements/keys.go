@@ -138,26 +138,29 @@ func (a *analysis) deriveKeys(r Rel, of func(Rel) []keySet, ordered bool) []keyS
 	return nil
 }
 
-// projectKeys follows keys through a projection: a column may be passed on more than once, and the first place counts.
+// projectKeys follows keys through a projection: a column may be passed on more than once, and is a part of a key in each place.
 func projectKeys(in []keySet, exprs []Scalar) []keySet {
-	to := map[int]int{}
+	to := map[int][]int{}
 	for i, x := range exprs {
 		if ref, ok := x.(*ColumnRef); ok {
-			if _, have := to[ref.Index]; !have {
-				to[ref.Index] = i
-			}
+			to[ref.Index] = append(to[ref.Index], i)
 		}
 	}
 	var out []keySet
 	for _, k := range in {
-		var columns []int
-		all := true
+		keys := []keySet{0}
 		for _, c := range k.columns() {
-			i, ok := to[c]
-			all = all && ok
-			columns = append(columns, i)
+			var longer []keySet
+			for _, key := range keys {
+				for _, i := range to[c] {
+					if place, ok := keyOf(i); ok && len(longer) < 8 {
+						longer = append(longer, key|place)
+					}
+				}
+			}
+			keys = longer
 		}
-		if key, ok := keyOf(columns...); ok && all {
+		for _, key := range keys {
 			out = addKey(out, key)
 		}
 	}

@@ -89,6 +89,26 @@ func (v *updates) visit(r Rel, need map[int]bool) {
 		v.visit(n.In, below)
 	case *Joining:
 		v.join(n, need)
+	case *Ranking: // rows that leave it are taken back by the whole row that came in
+		if v.a.kinds(n.In).InsertOnly() {
+			v.visit(n.In, nil)
+			return
+		}
+		v.visit(n.In, every(n.In))
+	case *Over:
+		below := map[int]bool{}
+		for i := range need {
+			if i < len(n.In.Columns()) {
+				below[i] = true
+			}
+		}
+		for _, x := range n.Partition {
+			v.require(n.In, x, below, "")
+		}
+		for _, k := range n.Order {
+			v.require(n.In, k.Value, below, "")
+		}
+		v.visit(n.In, below)
 	case *Combining:
 		v.visit(n.Left, maps.Clone(need))
 		v.visit(n.Right, maps.Clone(need))
@@ -111,6 +131,15 @@ func (v *updates) visit(r Rel, need map[int]bool) {
 			v.visit(in, below)
 		}
 	}
+}
+
+// every is all columns of a row.
+func every(r Rel) map[int]bool {
+	all := map[int]bool{}
+	for i := range r.Columns() {
+		all[i] = true
+	}
+	return all
 }
 
 // join requires of each side its columns among those needed, and those of the condition. A side whose changes have no key is

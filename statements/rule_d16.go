@@ -14,7 +14,7 @@ var d16 = Rule{
 	Wrong: `CREATE TABLE orders (id STRING, price DECIMAL(10, 2));
 CREATE TABLE some_orders (id STRING, price DECIMAL(10, 2), PRIMARY KEY (id) NOT ENFORCED);
 INSERT INTO some_orders SELECT id, price FROM orders LIMIT 10;`,
-	Right: `CREATE TABLE orders (id STRING, price DECIMAL(10, 2));
+	Right: `CREATE TABLE orders (id STRING, price DECIMAL(10, 2), PRIMARY KEY (id) NOT ENFORCED);
 CREATE TABLE some_orders (id STRING, price DECIMAL(10, 2), PRIMARY KEY (id) NOT ENFORCED);
 INSERT INTO some_orders SELECT id, price FROM orders ORDER BY price DESC, id LIMIT 10;`,
 }
