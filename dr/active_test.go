@@ -63,6 +63,13 @@ func TestActiveActiveComputesTheSameInBothRegions(t *testing.T) {
 				t.Errorf("%s: %+v", name, line)
 			}
 		}
+		v := p.watch()
+		v.until("all that was put out", func(judged []dr.Judged, _ []string) bool {
+			return rows(judged, "big_"+p.orders, false) == 500 && rows(judged, "sums_"+p.orders, true) > 0
+		})
+		if rep := v.stop(); rep.Outcome != report.Passed {
+			t.Errorf("%s: %+v", rep.Summary, rep.Checks)
+		}
 		// A row that only one region has.
 		cl := each.Client(t, env.West)
 		must(t, cl.ProduceSync(t.Context(), &kgo.Record{Topic: "big_" + p.orders, Key: []byte("nobody"), Value: []byte("has put this out")}).FirstErr())

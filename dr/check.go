@@ -82,14 +82,18 @@ func (c *checkup) ask(ctx context.Context, rep *report.Report, link string) (err
 		c.err = c.world.Errs[c.decl.To]
 	} else {
 		op := plans.OpFailover
-		if c.decl.Renames() { // no pipeline fails over along it
+		if c.decl.Renames() && c.world.Declared.Topology.OtherWay(c.decl) == nil { // no pipeline fails over along it
 			op = plans.OpLink
 		}
 		c.plan, c.err = plans.Compute(op, plans.Options{Link: c.decl.Name}, c.world.Declared, c.seen)
 	}
-	st := plans.StudyOf(c.world.Declared, c.seen)
-	st.Findings = append(st.Findings, st.Unbacked(c.decl.From, c.seen.Regions[c.decl.From])...)
-	c.cost = plans.CostOf(c.world.Declared, c.seen, c.decl)
+	in, where := c.world.Declared, c.decl.From
+	if there := in.In(c.decl.To); there != in { // each region has names of its own
+		in, where = there, c.decl.To
+	}
+	st := plans.StudyOf(in, c.seen)
+	st.Findings = append(st.Findings, st.Unbacked(where, c.seen.Regions[where])...)
+	c.cost = plans.CostOf(in, c.seen, c.decl)
 	var skipped []string
 	for _, k := range checks {
 		if k.live && c.offline {

@@ -46,6 +46,10 @@ func observeReturning(ctx context.Context, w *World, decl *plans.Link, seen *pla
 	if err != nil {
 		return err
 	}
+	if w.Declared.Topology.OtherWay(decl) != nil {
+		seen.Foreign, err = forward.Foreign(ctx, heldOf(seen.Mirrors[decl.Name]))
+		return err
+	}
 	backDecl, back, err := backOf(w, decl)
 	if err != nil {
 		return err
@@ -70,6 +74,16 @@ func observeReturning(ctx context.Context, w *World, decl *plans.Link, seen *pla
 	}
 	seen.Returning, err = forward.Divergence(ctx, back, topics)
 	return err
+}
+
+// heldOf are the mirrors that are PAUSED.
+func heldOf(mirrors []plans.MirrorState) (topics []string) {
+	for _, m := range mirrors {
+		if m.State == plans.MirrorPaused {
+			topics = append(topics, m.Topic)
+		}
+	}
+	return topics
 }
 
 // observeFences notes the fences that stand on each region.

@@ -3,6 +3,7 @@ package dr
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
@@ -38,6 +39,9 @@ func (r *run) figures() {
 	begun, note := r.begun, "from the run's begin to the last statement past the failover point"
 	if i := slices.IndexFunc(r.plan.Steps, func(s plans.Step) bool { return s.Kind == plans.StepFence && s.Subject == "" }); i >= 0 && r.plan.Failback != nil {
 		begun, note = r.rep.Steps[i].Start, "from the fence to the last statement past the failover point"
+	}
+	if r.plan.Writers && r.plan.Failback != nil {
+		return // nothing stood still while the region was away
 	}
 	complete := !slices.ContainsFunc(r.rep.Steps, func(s report.Step) bool { return s.Outcome != report.Done })
 	if complete && !restored.IsZero() {
@@ -148,6 +152,11 @@ func (r *run) sampleLag(s plans.Step, p linking.Progress) {
 // summary is what an SRE reads aloud at the end of a run that reached its goal.
 func (r *run) summary() string {
 	text := fmt.Sprintf("%s is the primary now: %s promoted, %s running", r.plan.To, counted(len(r.plan.Topics), "topic"), counted(len(r.rep.Statements), "statement"))
+	if r.plan.Writers {
+		if text = r.writersSummary(); r.plan.Failback != nil {
+			return text
+		}
+	}
 	for _, f := range r.rep.Figures {
 		switch {
 		case f.Name == "RTO":
@@ -165,7 +174,47 @@ func (r *run) summary() string {
 	return text
 }
 
+// writersSummary is what there is to say where both regions write.
+func (r *run) writersSummary() string {
+	if r.plan.Failback == nil {
+		return fmt.Sprintf("%s goes on without %s: %s of it PAUSED, %s past the end of what had come", r.plan.To, r.plan.From, counted(len(r.plan.Topics), "mirror"), counted(len(r.rep.Statements), "statement"))
+	}
+	same, not := 0, 0
+	for _, c := range r.rep.Checks {
+		if c.ID == "output" && c.Outcome == report.Passed {
+			same++
+		} else if c.ID == "output" {
+			not++
+		}
+	}
+	text := fmt.Sprintf("%s counts again: %s mirrored both ways, %s the same in %s and %s", r.plan.To, counted(len(r.plan.Topics)+len(r.plan.Failback.On), "topic"), counted(same, "output"), r.plan.To, r.plan.From)
+	if not > 0 {
+		text += fmt.Sprintf(", %s not compared", counted(not, "output"))
+	}
+	return text + "."
+}
+
+// writersNext is what people do then, where both regions write.
+func (r *run) writersNext() (next []string) {
+	forward, back := r.plan.Link, r.plan.Link
+	if f := r.plan.Failback; f != nil {
+		forward = f.Forward
+		next = append(next, fmt.Sprintf("writers of %s may return to it", r.plan.To),
+			fmt.Sprintf("lifeboat link run --link %s, and --link %s, where no process serves them", forward, back), "lifeboat verify --continuous compares what both put out from now on")
+	} else {
+		next = append(next, fmt.Sprintf("point producers of %s in %s at the topics of the same names in %s, and give them the rights there", strings.Join(r.sources(), ", "), r.plan.From, r.plan.To),
+			fmt.Sprintf("lifeboat failback --link %s when %s is back", forward, r.plan.From))
+		if f := r.fence(r.plan.From); r.plan.Planned && f.By != "manual" {
+			next = append(next, fmt.Sprintf("the fence on %s stays until then", r.plan.From))
+		}
+	}
+	return append(next, "lifeboat runs report "+r.id+" --report report.html")
+}
+
 func (r *run) next() []string {
+	if r.plan.Writers {
+		return r.writersNext()
+	}
 	next := []string{fmt.Sprintf("point producers and consumers at %s", r.plan.To)}
 	if r.plan.Planned {
 		switch f := r.fence(r.plan.From); f.By {

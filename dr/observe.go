@@ -23,7 +23,6 @@ func Observe(ctx context.Context, w *World) (*plans.Observed, error) {
 	for _, name := range w.RegionNames() {
 		o.Regions[name] = &plans.RegionState{}
 	}
-	read := w.Declared.Reads()
 	var g errgroup.Group
 	for name, state := range o.Regions {
 		r := w.Regions[name]
@@ -32,7 +31,7 @@ func Observe(ctx context.Context, w *World) (*plans.Observed, error) {
 			continue
 		}
 		state.Reachable = true
-		g.Go(func() error { return observeTopics(ctx, r, state, read) })
+		g.Go(func() error { return observeTopics(ctx, r, state, w.Declared.In(name).Reads()) })
 		g.Go(func() error { return observeGroups(ctx, w, r, state) })
 		g.Go(func() error { observeSubjects(ctx, r, state); return nil })
 		g.Go(func() error { observeStatements(ctx, w, name, state); return nil })

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -20,39 +19,48 @@ import (
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
-// Where both regions compute, what a statement puts out in one of them is compared with what it puts out in the other, as it comes: a row that both
+// Where both regions compute, what statements put out in one of them is compared with what they put out in the other, as it comes: a row that both
 // have put out cancels out, and what is left is what only one has. That counts as a difference when the other one has come as far, by its positions
 // in the input and its watermark, as the first had when the row was seen. Rows of an append-only output are a multiset; of one that is
 // updated, the last value of each key counts. Nothing is waited for, and what cancels out is not kept, so it goes on for as long as one likes.
 
-// comparer compares the output of one statement in two regions.
+// comparer compares one output topic in two regions.
 type comparer struct {
-	name  string
-	topic string
-	sides [2]*outputSide
-	keyed bool // the output is updated: the last value of a key counts
-	keeps bool // the statement keeps something between rows: its watermark counts
+	output   plans.Output
+	topology *plans.Topology
+	chain    []chained // the statements whose progress tells how far the output has come
+	windows  *windows  // nil: rows tell no window
+	sides    [2]*outputSide
+	keyed    bool // the output is updated: the last value of a key counts
 
 	open   map[xxh3.Uint128]*unpaired // of rows, or of keys
+	forgot bool                       // keys that were equal are not in open any more
 	marks  []mark                     // a look each, oldest first, that not both sides have come to yet
 	last   mark                       // of the look before
 	looks  int
 	judged int // of so many looks: the rows that were read at them
 	rows   [2]int64
-	sum    [2]xxh3.Uint128
+	loose  [2]told // rows that tell no window
+	spans  map[int64]*spanned
+	alive  func() // called for every row
+
+	told     [2]told // up to the stretch that was judged last
+	closedTo int64   // the end of the last window that was judged
 }
 
 type outputSide struct {
-	region *linking.Region
-	engine engine.Backend
-	next   map[int32]plans.Offset
-	cut    string // why it may have put out what is not there; "" where all is
+	region  *linking.Region
+	engine  engine.Backend
+	next    map[int32]plans.Offset
+	begun   map[string]string // by statement: which one of that name it is
+	cut     string            // why it may have put out what is not there; "" where all is
+	derived map[string][]put  // by topic that the chain's statements write and read, how far it was at some looks
 }
 
-// mark is how far both sides were at a look.
+// mark is how far both sides were at a look: at least, and at most.
 type mark struct {
-	look int
-	at   [2]engine.Progress
+	look      int
+	low, high [2]headway
 }
 
 // unpaired is what one side has and the other has not, or has otherwise.
@@ -60,78 +68,106 @@ type unpaired struct {
 	n      int64           // rows: how many more the first side has
 	values [2]xxh3.Uint128 // keys: the last values
 	since  int             // the look at which it came to be so
+	window int64           // where its window ends; noWindow
+	told   int64           // how many were told as a difference
 	sample string
 }
 
-// newComparer begins a comparison. *incomparable: it says nothing about this statement.
-func newComparer(ctx context.Context, w *World, statement, topic string, regions [2]string) (*comparer, error) {
-	c := &comparer{name: statement, topic: topic, open: map[xxh3.Uint128]*unpaired{}, keeps: w.Declared.Keeps(statement)}
+// newComparer begins a comparison. *incomparable: it says nothing about this output.
+func newComparer(ctx context.Context, w *World, output plans.Output, regions [2]string) (*comparer, error) {
+	c := &comparer{output: output, topology: w.Declared.Topology, chain: chainOf(w.Declared, output), open: map[xxh3.Uint128]*unpaired{}, spans: map[int64]*spanned{}, alive: func() {}}
 	for i, name := range regions {
-		s := &outputSide{region: w.Regions[name], engine: w.Engines[name]}
+		s := &outputSide{region: w.Regions[name], engine: w.Engines[name], begun: map[string]string{}, derived: map[string][]put{}}
 		if s.region == nil {
 			return nil, w.Errs[name]
 		}
 		if s.engine == nil {
 			return nil, incomparable(name + " declares no engine")
 		}
-		st, err := s.engine.Get(ctx, statement)
-		switch {
-		case errors.Is(err, engine.ErrNotFound):
-			return nil, incomparable(fmt.Sprintf("%s runs no statement %s", name, statement))
-		case err != nil:
-			return nil, fmt.Errorf("%s: statement %q: %w", name, statement, err)
-		case st.Phase != engine.Running && st.Phase != engine.Completed:
-			return nil, incomparable(fmt.Sprintf("in %s it is %s", name, st.Phase))
-		}
-		for key := range st.Properties {
-			if key == engine.PropEmitFrom || strings.HasPrefix(key, "sql.tables.scan.startup") {
-				return nil, incomparable(fmt.Sprintf("in %s it was started in the middle of its input (%s)", name, key))
+		for _, of := range c.chain {
+			st, err := s.engine.Get(ctx, of.name)
+			switch {
+			case errors.Is(err, engine.ErrNotFound):
+				return nil, incomparable(fmt.Sprintf("%s runs no statement %s", name, of.name))
+			case err != nil:
+				return nil, fmt.Errorf("%s: statement %q: %w", name, of.name, err)
+			case st.Phase != engine.Running && st.Phase != engine.Completed:
+				return nil, incomparable(fmt.Sprintf("in %s, %s is %s", name, of.name, st.Phase))
+			}
+			for key := range st.Properties {
+				if key == engine.PropEmitFrom || strings.HasPrefix(key, "sql.tables.scan.startup") {
+					return nil, incomparable(fmt.Sprintf("in %s, %s was started in the middle of its input (%s)", name, of.name, key))
+				}
+			}
+			s.begun[of.name] = st.UID
+			if slices.Contains(output.Statements, of.name) {
+				c.keyed = c.keyed || !st.AppendOnly
 			}
 		}
-		c.keyed = c.keyed || !st.AppendOnly
-		starts, err := logStarts(ctx, s.region, []string{topic})
+		starts, err := logStarts(ctx, s.region, []string{output.Topic})
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range sortedKeys(starts[topic]) {
-			if starts[topic][p] > 0 {
-				s.cut = fmt.Sprintf("the oldest rows of %s-%d in %s are not there any more", topic, p, name)
+		for _, p := range sortedKeys(starts[output.Topic]) {
+			if starts[output.Topic][p] > 0 {
+				s.cut = fmt.Sprintf("the oldest rows of %s-%d in %s are not there any more", output.Topic, p, name)
 			}
 		}
-		s.next, c.sides[i] = starts[topic], s
+		s.next, c.sides[i] = starts[output.Topic], s
 	}
 	return c, nil
 }
 
-// look reads what came since the last look. It returns whether something is judged now that was not before.
+var (
+	// errShorter says that an output holds less than was read of it: it was emptied, or made again.
+	errShorter = errors.New("is shorter than it was")
+	// errTooMany ends a comparison that would hold more and more.
+	errTooMany = errors.New("more rows are in one region only than are held")
+)
+
+// look reads what came since the last look. It returns whether something is judged now that was not before. After an error it may be given again:
+// what was read counts.
 func (c *comparer) look(ctx context.Context) (news bool, err error) {
 	now := mark{look: c.looks}
 	for i, s := range c.sides {
-		if now.at[i], err = s.engine.Progress(ctx, c.name); err != nil {
-			return false, fmt.Errorf("%s: statement %q: progress: %w", s.region.Name, c.name, err)
+		if now.low[i], now.high[i], err = c.reach(ctx, s); err != nil {
+			return false, err
 		}
 	}
 	// What a side has come to is committed together with its output, which is seen a little later: so it is the look before that says how far both
 	// have come by what is read now.
 	for i, s := range c.sides {
-		ends, err := stableEnds(ctx, s.region, []string{c.topic})
+		ends, err := stableEnds(ctx, s.region, []string{c.output.Topic})
 		if err != nil {
 			return false, err
 		}
 		spans := map[int32]span{}
-		for p, end := range ends[c.topic] {
-			if from := s.next[p]; from < end {
+		for p, end := range ends[c.output.Topic] {
+			switch from := s.next[p]; {
+			case from < end:
 				spans[p] = span{int64(from), int64(end)}
+			case from > end:
+				return false, fmt.Errorf("%s: %s-%d %w: %v, and was read to %v", s.region.Name, c.output.Topic, p, errShorter, end, from)
 			}
 		}
 		if len(spans) == 0 {
 			continue
 		}
-		err = readRange(ctx, s.region, map[string]map[int32]span{c.topic: spans}, func(rec *kgo.Record) error { return c.add(i, rec) })
+		err = readRange(ctx, s.region, map[string]map[int32]span{c.output.Topic: spans}, func(rec *kgo.Record) error {
+			if plans.Offset(rec.Offset) < s.next[rec.Partition] {
+				return nil
+			}
+			if err := c.add(i, rec); err != nil {
+				return err
+			}
+			s.next[rec.Partition] = plans.Offset(rec.Offset) + 1
+			c.alive()
+			return nil
+		})
 		if err != nil {
 			return false, err
 		}
-		for p, end := range ends[c.topic] {
+		for p, end := range ends[c.output.Topic] {
 			s.next[p] = max(end, s.next[p])
 		}
 	}
@@ -141,43 +177,42 @@ func (c *comparer) look(ctx context.Context) (news bool, err error) {
 		c.marks = c.marks[1:]
 	}
 	c.marks, c.last = append(c.marks, now), now
+	if len(c.marks) > mostMarks {
+		c.marks = slices.Delete(c.marks, 1, 2) // who comes to the next one has come to this one
+	}
 	c.looks++
 	return c.judged > before, nil
 }
 
-// reached says whether each side is now where the other one was then.
-func (c *comparer) reached(then, now mark) bool {
-	for i := range c.sides {
-		was, is := then.at[1-i], now.at[i]
-		if c.keeps && was.Watermark != math.MinInt64 && is.Watermark < was.Watermark {
-			return false
-		}
-		for topic, parts := range was.Offsets {
-			for p, at := range parts {
-				if is.Offsets[topic][p] < at {
-					return false
-				}
-			}
-		}
-	}
-	return true
-}
-
-// tooMany bounds what is held of rows that only one side has put out so far.
-const tooMany = mostRows
+// tooMany bounds what is held of rows that only one side has put out so far, mostMarks the looks that not both have come to.
+const (
+	tooMany   = mostRows
+	mostMarks = 1000
+)
 
 func (c *comparer) add(side int, rec *kgo.Record) error {
+	window, err := c.windows.of(side, rec)
+	if err != nil {
+		return err
+	}
 	key, value := behindSchemaID(rec.Key), behindSchemaID(rec.Value)
 	row := xxh3.Hash128(appendBytes(appendBytes(nil, key), value))
 	c.rows[side]++
+	if window != noWindow {
+		c.span(window).add(side, row, c.looks)
+	} else {
+		c.loose[side].less(row, -1)
+	}
 	if !c.keyed {
-		c.sum[side].Hi, c.sum[side].Lo = c.sum[side].Hi+row.Hi, c.sum[side].Lo+row.Lo
 		u := c.open[row]
 		if u == nil {
-			u = &unpaired{since: c.looks, sample: shorten(rec)}
+			u = &unpaired{since: c.looks, window: window, sample: shorten(rec)}
 			c.open[row] = u
 		}
-		if u.n += int64(1 - 2*side); u.n == 0 {
+		switch u.n += int64(1 - 2*side); {
+		case u.told > 0:
+			u.since = c.looks // it is told that it has come, when it is judged
+		case u.n == 0:
 			delete(c.open, row)
 		}
 	} else {
@@ -190,26 +225,23 @@ func (c *comparer) add(side int, rec *kgo.Record) error {
 		if rec.Value == nil {
 			row = xxh3.Uint128{}
 		}
-		u.values[side], u.since = row, c.looks
+		u.values[side], u.since, u.window = row, c.looks, window
 	}
-	if len(c.open) > tooMany {
-		return incomparable(fmt.Sprintf("more than %d rows are in one region only so far", tooMany))
+	if len(c.open)+len(c.spans) > tooMany {
+		return fmt.Errorf("%w: %d", errTooMany, tooMany)
 	}
 	return nil
 }
 
-// left lists what one side has not that the other has, as far as that is judged: of how many rows, or keys, and a sample of each side.
-func (c *comparer) left() (n [2]int64, sample [2]string) {
-	for _, at := range slices.SortedFunc(maps.Keys(c.open), func(a, b xxh3.Uint128) int { return cmp.Or(cmp.Compare(a.Hi, b.Hi), cmp.Compare(a.Lo, b.Lo)) }) {
-		u := c.open[at]
+// left counts what one side has not that the other has: of how many rows, or keys, and a sample of each side.
+func left(keyed bool, list []*unpaired) (n [2]int64, sample [2]string) {
+	for _, u := range list {
 		switch {
-		case u.since >= c.judged:
-			continue
-		case !c.keyed && u.n > 0:
+		case !keyed && u.n > 0:
 			n[0], sample[0] = n[0]+u.n, u.sample
-		case !c.keyed:
+		case !keyed && u.n < 0:
 			n[1], sample[1] = n[1]-u.n, u.sample
-		case u.values[0] != u.values[1]:
+		case keyed && u.values[0] != u.values[1]:
 			side := 0
 			if u.values[0] == (xxh3.Uint128{}) {
 				side = 1
@@ -220,71 +252,77 @@ func (c *comparer) left() (n [2]int64, sample [2]string) {
 	return n, sample
 }
 
+// unequal lists what is left as far as that is judged, in an order that does not depend on when it came.
+func (c *comparer) unequal() (list []*unpaired) {
+	for _, at := range slices.SortedFunc(maps.Keys(c.open), func(a, b xxh3.Uint128) int { return cmp.Or(cmp.Compare(a.Hi, b.Hi), cmp.Compare(a.Lo, b.Lo)) }) {
+		if u := c.open[at]; u.since < c.judged {
+			list = append(list, u)
+		}
+	}
+	return list
+}
+
+func (c *comparer) noun() string {
+	if c.keyed {
+		return "key"
+	}
+	return "row"
+}
+
 // line says what the comparison has shown so far.
 func (c *comparer) line() report.Check {
 	a, b := c.sides[0].region.Name, c.sides[1].region.Name
-	line := report.Check{ID: "output", Name: fmt.Sprintf("%s puts out the same in %s and in %s", c.name, a, b), Outcome: report.Passed}
-	n, sample := c.left()
-	noun := "row"
-	if c.keyed {
-		noun = "key"
-	}
+	line := report.Check{ID: "output", Name: outputName(c.output, [2]string{a, b}), Outcome: report.Passed}
+	n, sample := left(c.keyed, c.unequal())
 	switch {
 	case n[1] > 0 && n[0] == 0 && c.sides[0].cut != "":
-		line.Outcome, line.Detail = report.Unknown, fmt.Sprintf("%s of %s only in %s%s; but %s", counted(int(n[1]), noun), c.topic, b, such(sample[1]), c.sides[0].cut)
+		line.Outcome, line.Detail = report.Unknown, c.only([2]int64{0, n[1]}, sample)+"; but "+c.sides[0].cut
 	case n[0] > 0 && n[1] == 0 && c.sides[1].cut != "":
-		line.Outcome, line.Detail = report.Unknown, fmt.Sprintf("%s of %s only in %s%s; but %s", counted(int(n[0]), noun), c.topic, a, such(sample[0]), c.sides[1].cut)
+		line.Outcome, line.Detail = report.Unknown, c.only([2]int64{n[0], 0}, sample)+"; but "+c.sides[1].cut
 	case c.judged == 0:
 		line.Outcome, line.Detail = report.Unknown, "not judged: "+c.apart()
+	case n[0]+n[1] == 0 && c.keyed && c.forgot:
+		line.Detail = fmt.Sprintf("the last value of every key, %s in %s, %d in %s", counted(int(c.rows[0]), "change"), a, c.rows[1], b)
 	case n[0]+n[1] == 0 && c.keyed:
-		line.Detail = fmt.Sprintf("the last value of each of %s", counted(len(c.open), noun))
+		line.Detail = fmt.Sprintf("the last value of each of %s", counted(len(c.open), "key"))
 	case n[0]+n[1] == 0:
-		line.Detail = fmt.Sprintf("%s in %s, %d in %s, as far as both have come", counted(int(c.rows[0]), noun), a, c.rows[1], b)
+		line.Detail = fmt.Sprintf("%s in %s, %d in %s, as far as both have come", counted(int(c.rows[0]), "row"), a, c.rows[1], b)
 	default:
 		line.Outcome = report.Failed
-		var told []string
-		for side, in := range []string{a, b} {
-			if n[side] > 0 {
-				told = append(told, fmt.Sprintf("%s of %s only in %s%s", counted(int(n[side]), noun), c.topic, in, such(sample[side])))
-			}
-		}
-		line.Detail = strings.Join(told, "; ")
+		line.Detail = c.only(n, sample)
 		line.Why = "the loss of a region would change the results that readers see"
 		line.Remedy = "lifeboat statement explain tells what its result depends on; lifeboat lint names what is not deterministic"
 	}
 	return line
 }
 
-// apart says which side is behind where the other one was when the comparison began.
-func (c *comparer) apart() string {
-	if len(c.marks) < 2 {
-		return "both regions were looked at once"
-	}
-	first, last := c.marks[0], c.marks[len(c.marks)-1]
+// only says what one side has alone.
+func (c *comparer) only(n [2]int64, sample [2]string) string {
+	var told []string
 	for i, s := range c.sides {
-		was, is := first.at[1-i], last.at[i]
-		for _, topic := range sortedKeys(was.Offsets) {
-			for _, p := range sortedKeys(was.Offsets[topic]) {
-				if at, want := is.Offsets[topic][p], was.Offsets[topic][p]; at < want {
-					return fmt.Sprintf("%s has read %s-%d to @%d, and %s had to @%d", s.region.Name, topic, p, at, c.sides[1-i].region.Name, want)
-				}
-			}
-		}
-		if c.keeps && is.Watermark < was.Watermark {
-			return fmt.Sprintf("the watermark of %s is %s, and in %s it was %s: one of its partitions may be idle", s.region.Name, watermarkText(is.Watermark),
-				c.sides[1-i].region.Name, watermarkText(was.Watermark))
+		if n[i] > 0 {
+			told = append(told, fmt.Sprintf("%s of %s only in %s%s", counted(int(n[i]), c.noun()), c.output.Topic, s.region.Name, such(sample[i])))
 		}
 	}
-	return "neither has come to where the other one was"
+	return strings.Join(told, "; ")
+}
+
+func outputName(o plans.Output, regions [2]string) string {
+	verb := "puts"
+	if len(o.Statements) > 1 {
+		verb = "put"
+	}
+	return fmt.Sprintf("%s %s out the same in %s and in %s", strings.Join(o.Statements, " and "), verb, regions[0], regions[1])
 }
 
 // outputsWithin is how long two regions may take to come to where the other one was.
 const outputsWithin = 30 * time.Second
 
-// compareOutput compares a statement's output once: as far as both regions are when it begins.
-func compareOutput(ctx context.Context, w *World, statement, topic string, regions [2]string) (report.Check, error) {
-	unknown := report.Check{ID: "output", Name: fmt.Sprintf("%s puts out the same in %s and in %s", statement, regions[0], regions[1]), Outcome: report.Unknown}
-	c, err := newComparer(ctx, w, statement, topic, regions)
+// compareOutput compares an output once: as far as both regions are when it begins. It is judged where both came that far; where they did not, or
+// it says nothing, the line tells why.
+func compareOutput(ctx context.Context, w *World, output plans.Output, regions [2]string) (line report.Check, judged bool, err error) {
+	unknown := report.Check{ID: "output", Name: outputName(output, regions), Outcome: report.Unknown}
+	c, err := newComparer(ctx, w, output, regions)
 	for deadline := w.now().Add(outputsWithin); err == nil; {
 		if _, err = c.look(ctx); err != nil || c.judged > 0 || w.now().After(deadline) {
 			break
@@ -292,31 +330,21 @@ func compareOutput(ctx context.Context, w *World, statement, topic string, regio
 		err = sleep(ctx, 100*time.Millisecond)
 	}
 	var why incomparable
-	if errors.As(err, &why) {
-		unknown.Detail, unknown.Why = "not compared: "+string(why), "that it runs in both does not show that it computes the same"
-		return unknown, nil
+	if errors.As(err, &why) || errors.Is(err, errTooMany) {
+		unknown.Detail, unknown.Why = "not compared: "+err.Error(), "that it runs in both does not show that it computes the same"
+		return unknown, true, nil
 	}
 	if err != nil {
-		return unknown, err
+		return unknown, false, err
 	}
-	return c.line(), nil
+	return c.line(), c.judged > 0, nil
 }
 
-// outputs are the statements that write topics, and what they write.
-func outputs(d *plans.Declared) (list [][2]string) {
-	for _, s := range d.Statements {
-		if writes := d.Writes(s.Name); d.Inserts(s.Name) && len(writes) == 1 {
-			list = append(list, [2]string{s.Name, writes[0]})
-		}
-	}
-	return list
-}
-
-// compareOutputs compares what all statements put out in both regions of a link, a line each.
+// compareOutputs compares what all statements put out in both regions of a link, a line for each output.
 func compareOutputs(ctx context.Context, w *World, decl *plans.Link) ([]report.Check, error) {
 	var lines []report.Check
-	for _, o := range outputs(w.Declared) {
-		line, err := compareOutput(ctx, w, o[0], o[1], [2]string{decl.From, decl.To})
+	for _, o := range w.Declared.Outputs() {
+		line, _, err := compareOutput(ctx, w, o, [2]string{decl.From, decl.To})
 		if err != nil {
 			return lines, err
 		}

@@ -80,6 +80,8 @@ var actions = map[plans.StepKind]action{
 	plans.StepReverse:     {returned(reverseDone), reverseApply},
 	plans.StepCatchUp:     {catchUpDone, catchUpApply},
 	plans.StepOutputs:     {sameOutputDone, sameOutputApply},
+	plans.StepHold:        {holdDone, holdApply},
+	plans.StepMirrorOn:    {mirrorOnDone, mirrorOnApply},
 	plans.StepLift:        {liftDone, liftApply},
 	plans.StepProtect:     {protectDone, protectApply},
 }

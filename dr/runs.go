@@ -92,6 +92,8 @@ func operationName(p *plans.Plan) string {
 	switch {
 	case p.Drill != nil:
 		return fmt.Sprintf("drill %s → %s (%s)", p.From, p.To, p.Drill.Scenario)
+	case p.Failback != nil && p.Writers:
+		return fmt.Sprintf("return of %s beside %s", p.To, p.From)
 	case p.Failback != nil:
 		return fmt.Sprintf("failback %s → %s", p.From, p.To)
 	case p.Operation != plans.OpFailover:

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
@@ -37,9 +36,7 @@ func drainDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) 
 }
 
 func drainApply(ctx context.Context, r *run, s plans.Step) error {
-	return r.whileMoving(ctx, s, r.lagText, func(ctx context.Context) error {
-		return r.link.Run(ctx, linking.RunOptions{Once: true, Owner: "run " + r.id + " by " + r.world.opts.Who, Progress: func(p linking.Progress) { r.sampleLag(s, p) }})
-	})
+	return r.whileMoving(ctx, s, r.lagText, func(ctx context.Context) error { return r.link.Run(ctx, r.once(s)) })
 }
 
 // behind lists the mirrors of the plan's topics that are not at the source's end, "topic-partition N records", and the number of

@@ -54,7 +54,7 @@ func (r *run) regionName(s plans.Step) string {
 // fencedTopics are those that a step of the fence is about.
 func (r *run) fencedTopics(ctx context.Context, s plans.Step) ([]string, error) {
 	if s.Subject == "" {
-		return r.topicNames(), nil
+		return r.sources(), nil
 	}
 	return r.notYetMirrors(ctx)
 }

@@ -29,7 +29,7 @@ func measureApply(ctx context.Context, r *run, s plans.Step) error {
 	if err != nil {
 		return err
 	}
-	topics, err := measureLoss(ctx, r.from, r.topicNames(), point, r.world.now())
+	topics, err := mirrorLoss(ctx, r.decl, r.from, r.topicNames(), point, r.world.now())
 	if err != nil {
 		return err
 	}

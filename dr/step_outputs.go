@@ -21,17 +21,17 @@ func sameOutputDone(_ context.Context, r *run, s plans.Step) (bool, string, erro
 }
 
 func sameOutputApply(ctx context.Context, r *run, s plans.Step) error {
-	sp, _, err := r.statement(s.Subject)
-	if err != nil {
-		return err
-	}
-	line, err := compareOutput(ctx, r.world, sp.Name, sp.Writes[0], [2]string{r.plan.From, r.plan.To})
+	o, _ := r.world.Declared.Output(s.Subject)
+	line, judged, err := compareOutput(ctx, r.world, o, [2]string{r.plan.From, r.plan.To})
 	if err != nil {
 		return err
 	}
 	r.addCheck(line)
 	if line.Outcome == report.Failed {
 		return fmt.Errorf("%s: %s: %s", r.plan.To, line.Name, line.Detail)
+	}
+	if !judged && r.plan.Writers {
+		return fmt.Errorf("%s: %s: %s: see that lifeboat link run serves both links, then resume", r.plan.To, line.Name, line.Detail)
 	}
 	r.see(s.ID)
 	return nil

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
@@ -142,7 +143,9 @@ func advice(r *run, s plans.Step) string {
 		return "open transactions end by themselves, or by kafka-transactions.sh abort" + lost
 	case plans.StepStopSource:
 		return fmt.Sprintf("look at the statement in the engine of %s, and stop it there", r.regionName(s)) + lost
-	case plans.StepDrain, plans.StepCatchUp:
+	case plans.StepMirrorOn:
+		return fmt.Sprintf("lifeboat link status --link %s says what each mirror waits for", r.plan.Failback.Forward)
+	case plans.StepDrain, plans.StepCatchUp, plans.StepHold:
 		return fmt.Sprintf("lifeboat link status --link %s says what each mirror waits for", r.plan.Link) + lost
 	case plans.StepPromote, plans.StepReverse, plans.StepProtect, plans.StepRecreate:
 		return fmt.Sprintf("lifeboat link status --link %s, and the brokers of %s", r.plan.Link, r.plan.To)
@@ -156,11 +159,14 @@ func advice(r *run, s plans.Step) string {
 
 // lagText tells of the lag of the plan's mirrors, in words that change when any of them moves.
 func (r *run) lagText(ctx context.Context) (string, error) {
-	mirrors, err := r.link.Status(ctx)
+	return lagText(ctx, r.link, r.topicNames())
+}
+
+func lagText(ctx context.Context, l *linking.Link, topics []string) (string, error) {
+	mirrors, err := l.Status(ctx)
 	if err != nil {
 		return "", err
 	}
-	topics := r.topicNames()
 	var records, aligned int64
 	var list []string
 	for _, m := range mirrors {

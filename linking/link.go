@@ -48,7 +48,7 @@ type RunOptions struct {
 	Progress func(Progress) // told a few times a second, from the goroutine that mirrors
 	Metrics  *Metrics       // filled once a second
 	Owner    string         // who runs it, for the record; default user's pid
-	brief    bool           // it is a verb's: who served the link goes on afterwards
+	Brief    bool           // it is a verb's: who served the link goes on afterwards
 	after    int64          // generation of the verb after which it goes on
 	hold     bool           // when it has ended, whoever runs it goes on to hold the link
 
@@ -139,7 +139,7 @@ func (l *Link) run(ctx context.Context, o RunOptions) error {
 
 // serve is a run of one task until another process takes it over. It returns the errors of the mirrors that failed, and why it ended.
 func (l *Link) serve(ctx context.Context, o RunOptions, t task) (failed []error, err error) {
-	s, err := openTask(ctx, l.to, l.decl.Name, t, ownerRecord{Owner: o.Owner, Brief: o.brief, After: o.after})
+	s, err := openTask(ctx, l.to, l.decl.Name, t, ownerRecord{Owner: o.Owner, Brief: o.Brief, After: o.after})
 	if err != nil {
 		return nil, err
 	}

@@ -40,13 +40,14 @@ func Compute(op Operation, opts Options, d *Declared, o *Observed) (*Plan, error
 	var forward *Link
 	if err == nil && op == OpFailback {
 		forward = link
-		link, _, err = Back(forward, d.Topology.Links)
+		link, err = d.Topology.returning(forward)
 	}
 	if err != nil {
 		return nil, err
 	}
-	c := &computation{opts: opts, decl: d, seen: o, link: link, forward: forward, from: o.Regions[link.From], to: o.Regions[link.To],
-		mirrors: map[string]MirrorState{}, analysis: analyze(d, o)}
+	there := d.In(link.To)
+	c := &computation{opts: opts, decl: there, seen: o, link: link, forward: forward, from: o.Regions[link.From], to: o.Regions[link.To],
+		mirrors: map[string]MirrorState{}, analysis: analyze(there, o)}
 	for _, m := range o.Mirrors[link.Name] {
 		c.mirrors[m.Topic] = m
 	}
@@ -126,7 +127,7 @@ func (d *Declared) Link(name string) (*Link, error) {
 	case len(names) == 0:
 		return nil, fmt.Errorf("%s declares no link", d.Path)
 	default:
-		return nil, fmt.Errorf("%s declares no primary region and %d links: say which with --link: %s", d.Path, len(names), strings.Join(names, ", "))
+		return nil, fmt.Errorf("%s declares no primary region and %d links: say with --link which one leads out of the region that it is about: %s", d.Path, len(names), strings.Join(names, ", "))
 	}
 	return nil, fmt.Errorf("%s declares no link %q: %s", d.Path, name, suggest(name, names))
 }
@@ -140,7 +141,15 @@ func (p *Plan) LinkIn(d *Declared) (*Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	back, _, err := Back(forward, d.Topology.Links)
+	return d.Topology.returning(forward)
+}
+
+// returning is the link along which a region comes back that was failed over from along another one.
+func (t *Topology) returning(forward *Link) (*Link, error) {
+	if other := t.OtherWay(forward); other != nil {
+		return other, nil
+	}
+	back, _, err := Back(forward, t.Links)
 	return back, err
 }
 

@@ -1,6 +1,7 @@
 package plans
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -42,6 +43,9 @@ func (c *computation) drill() (err error) {
 	c.plan.Drill = d
 	if c.plan.Objectives, err = c.objectives(); err != nil {
 		return err
+	}
+	if c.decl.Topology.OtherWay(c.link) != nil {
+		return errors.New("there is no drill of two regions that both write: their statements run in both all the time, and lifeboat verify --continuous compares what they put out")
 	}
 	if c.link.Renames() {
 		return &RenamedError{Link: c.link}

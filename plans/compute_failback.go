@@ -24,6 +24,9 @@ func (c *computation) failback() (err error) {
 	if c.plan.Objectives, err = c.objectives(); err != nil {
 		return err
 	}
+	if c.decl.Topology.OtherWay(c.forward) != nil {
+		return c.comeBack()
+	}
 	if c.link.Renames() {
 		return &RenamedError{Link: c.forward}
 	}
@@ -290,19 +293,21 @@ func areMirrors(topics []string, in string) string {
 
 // comparedSteps start the statements in the region that comes back, while it is a mirror, and compare what they put out before it counts.
 func (c *computation) comparedSteps(before string) (same []string) {
-	older, newer := c.link.To, c.link.From
 	c.startSteps(before)
 	started := []string{before}
 	for _, s := range c.plan.Statements {
 		started = append(started, "start:"+s.Name)
 	}
-	for _, s := range c.plan.Statements {
-		if s.Kind == kindInsert && len(s.Writes) == 1 {
-			same = append(same, c.step(StepOutputs, phaseReseed, s.Name, fmt.Sprintf("%s puts out the same in %s and in %s", s.Name, older, newer),
-				"a region that computes something else does not count as one", false, started...))
-		}
+	for _, o := range outputsOf(c.plan.Statements) {
+		same = append(same, c.outputStep(phaseReseed, o, started...))
 	}
 	return append(same, before)
+}
+
+// outputStep compares what statements put out in both regions.
+func (c *computation) outputStep(phase string, o Output, before ...string) string {
+	return c.step(StepOutputs, phase, o.Topic, fmt.Sprintf("%s %s the same in %s and in %s", listed(o.Statements), verb(len(o.Statements), "puts out", "put out"), c.link.To, c.link.From),
+		"a region that computes something else does not count as one", false, before...)
 }
 
 func names(list []ReturningTopic) []string {

@@ -30,6 +30,9 @@ func (c *computation) failover() (err error) {
 	if len(c.opts.Topics) > 0 {
 		return fmt.Errorf("a failover moves all topics of link %s: a part of them would split the pipeline", c.link.Name)
 	}
+	if c.decl.Topology.OtherWay(c.link) != nil {
+		return c.lose()
+	}
 	if c.link.Renames() {
 		return &RenamedError{Link: c.link}
 	}

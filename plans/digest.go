@@ -53,7 +53,7 @@ func parts(p *Plan, d *Declared, o *Observed) map[string]string {
 	}
 	if p.Failback != nil {
 		for _, m := range o.Mirrors[p.Failback.Forward] {
-			if topics[m.Topic] {
+			if topics[m.Topic] || slices.Contains(p.Failback.On, m.Topic) {
 				all["link "+p.Failback.Forward+": mirror "+m.Topic] = digest([]string{m.SourceID, m.State})
 			}
 		}

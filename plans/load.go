@@ -40,6 +40,9 @@ func Load(readFile func(string) ([]byte, error), path string, asOf time.Time) (*
 		}
 		return a.Place.Column - b.Place.Column
 	})
+	if !report.Blocked(d.found) {
+		files = append(files, declared.unwritten()...)
+	}
 	return declared, append(d.found, files...), nil
 }
 
@@ -176,8 +179,17 @@ func (d *Declared) Reads() map[string]bool {
 	return all
 }
 
+// ReadsOf are the tables that a statement reads.
+func (d *Declared) ReadsOf(name string) []string {
+	if u := d.parsed[name]; u != nil && u.Statement != nil {
+		return statements.Reads(u.Statement)
+	}
+	return nil
+}
+
 // Keeps reports whether a statement keeps anything between rows, so that what it puts out depends on its watermark.
 func (d *Declared) Keeps(name string) bool {
+	d = d.somewhere()
 	a := analyze(d, nil)
 	c := &computation{decl: d, analysis: a}
 	return a.parsed[name] != nil && c.stateful(name)

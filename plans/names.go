@@ -89,7 +89,7 @@ type RenamedError struct{ Link *Link }
 
 func (e *RenamedError) Error() string {
 	example, _ := e.Link.Names().Mirror(e.Link.StripPrefix + "orders")
-	return fmt.Sprintf("link %s calls its mirrors otherwise than their sources (%sorders is %s in %s): statements name their tables as in %s and would read others in %s, so no pipeline fails over along it; "+
+	return fmt.Sprintf("link %s calls its mirrors otherwise than their sources (%sorders is %s in %s): statements name their tables as in %s and would read others in %s, so no pipeline fails over along it, unless the topology is active-active and a link with a prefix leads the other way too; "+
 		"lifeboat link failover makes the mirrors writable under their names", e.Link.Name, e.Link.StripPrefix, example, e.Link.To, e.Link.From, e.Link.To)
 }
 

@@ -58,6 +58,7 @@ type Plan struct {
 	Findings   []report.Finding `json:"findings,omitempty"`
 	Forecast   []report.Topic   `json:"forecast,omitempty"` // what is lost, as known when planning
 	Objectives Objectives       `json:"objectives,omitzero"`
+	Writers    bool             `json:"writers,omitempty"`  // both regions write topics of their own: the mirrors stay mirrors
 	Drill      *DrillPlan       `json:"drill,omitempty"`    // of a drill
 	Failback   *FailbackPlan    `json:"failback,omitempty"` // of a failback
 }
@@ -93,6 +94,8 @@ const (
 	StepReverse     StepKind = "reverse"         // failback: all other topics become mirrors where their logs end
 	StepCatchUp     StepKind = "catch-up"        // failback: lag zero once, while the primary is still written
 	StepOutputs     StepKind = "same-output"     // active-active: one statement puts out the same in both regions
+	StepHold        StepKind = "hold"            // multi-writer: the mirrors of a lost region are PAUSED, and where they end is known
+	StepMirrorOn    StepKind = "mirror-on"       // multi-writer: they go on from there, with all that the region has
 	StepLift        StepKind = "lift-fence"      // fences that runs have left standing on the destination are taken away
 	StepProtect     StepKind = "protect"         // failback: the region that is left becomes the mirror again
 )
@@ -188,6 +191,7 @@ type Observed struct {
 	Mirrors map[string][]MirrorState `json:"mirrors,omitempty"` // by link name, from the destination's _lifeboat.REGION.links
 
 	Returning map[string]*Returning `json:"returning,omitempty"` // by topic; looked at for a failback
+	Foreign   map[string]string     `json:"foreign,omitempty"`   // by mirror that was held: what somebody else has written to it; looked at for a failback
 }
 
 // RegionState is one region as seen.

@@ -30,7 +30,11 @@ func (p *Plan) Text() string {
 			}
 		}
 	}
-	if p.Failback != nil {
+	if p.Writers {
+		w.blank()
+		w.line(0, "%s", p.writersLine())
+	}
+	if p.Failback != nil && !p.Writers {
 		w.blank()
 		w.line(0, "What becomes of %s, so that it is a mirror again", p.To)
 		for _, line := range p.Failback.Does(p.To, p.From) {
@@ -45,6 +49,21 @@ func (p *Plan) Text() string {
 	w.statements(p.Statements)
 	w.findings(p.Findings)
 	return w.String()
+}
+
+// writersLine says what stays where both regions write.
+func (p *Plan) writersLine() string {
+	if p.Failback != nil {
+		return fmt.Sprintf("Both regions write topics of their own: %s is not moved to, it counts again. Nothing has diverged, since each topic has one writer: %s in %s %s on from where %s held.",
+			p.To, short(p.Failback.On, "topic"), p.From, verb(len(p.Failback.On), "goes", "go"), verb(len(p.Failback.On), "it was", "they were"))
+	}
+	var own []string
+	for _, t := range p.Topics {
+		own = append(own, t.Name)
+	}
+	return fmt.Sprintf("Both regions write topics of their own: writers of %s go on in %s, in the topics that it has under the names that %s calls them by. "+
+		"%s in %s %s at the failover point, and %s when %s returns: lifeboat failback --link %s.",
+		p.From, p.To, p.From, short(own, "topic"), p.To, verb(len(own), "ends", "end"), verb(len(own), "goes on", "go on"), p.From, p.Link)
 }
 
 func (p *Plan) headline() string {
@@ -63,6 +82,9 @@ func (p *Plan) headline() string {
 		return fmt.Sprintf("Drill of %s, %s to %s: %s", p.Topology, p.Drill.Words(p.From), p.To, listed(moved))
 	case OpLink:
 		return fmt.Sprintf("Link %s: mirror %s of %s from %s to %s", p.Link, listed(moved), p.Topology, p.From, p.To)
+	}
+	if p.Failback != nil && p.Writers {
+		return fmt.Sprintf("Return of %s to %s, beside %s: %s", p.To, p.Topology, p.From, listed(moved))
 	}
 	if p.Failback != nil {
 		return fmt.Sprintf("Failback of %s from %s to %s: %s", p.Topology, p.From, p.To, listed(moved))

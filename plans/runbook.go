@@ -18,6 +18,9 @@ import (
 func (p *Plan) Runbook(d *Declared) (*report.Document, error) {
 	switch p.Operation {
 	case OpFailover:
+		if p.Writers {
+			return nil, fmt.Errorf("a plan between two regions that both write has no runbook yet: it is carried out by lifeboat apply")
+		}
 	case OpLink:
 		return nil, fmt.Errorf("a plan for %s has no runbook: it is carried out by lifeboat link run alone", p.Operation)
 	default:

@@ -40,6 +40,7 @@ type Studied struct {
 // StudyOf judges the declared statements by the files, and by what the regions held where that is given: topics with schemas are tables too, which
 // nobody has to declare. It looks at every statement that parses, whatever is wrong with others.
 func StudyOf(d *Declared, o *Observed) *Study {
+	d = d.somewhere()
 	a := analyze(d, o)
 	st := &Study{Findings: slices.Clone(a.findings), analysis: a, ttl: d.stateTTL(a), Dialects: []statements.Dialect{d.Topology.Dialect}, Engines: d.Topology.engines()}
 	for _, f := range a.unsupported {

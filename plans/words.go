@@ -56,3 +56,11 @@ func size(bytes float64) string {
 	}
 	return fmt.Sprintf("%.0f B", bytes)
 }
+
+// verb is the form that goes with a number of things.
+func verb(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}

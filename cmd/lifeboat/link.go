@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -67,7 +68,10 @@ func (a *app) runLink(c *cli.Context) error {
 	}
 	o.Once = c.Bool("once")
 	debug.SetMemoryLimit(o.Memory)
-	stopMetrics, err := a.serveMetrics(c)
+	stopMetrics, err := a.serveMetrics(c, func() http.Handler {
+		a.metrics = linking.NewMetrics()
+		return a.metrics.Handler()
+	})
 	if err != nil {
 		return err
 	}

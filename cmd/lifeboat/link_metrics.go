@@ -11,8 +11,6 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/sync/errgroup"
-
-	"github.com/lifeboat-dr/lifeboat/linking"
 )
 
 func metricsFlag() cli.Flag {
@@ -22,8 +20,8 @@ func metricsFlag() cli.Flag {
 // metricsTimeout bounds what a slow or silent client of the metrics server may take.
 const metricsTimeout = 10 * time.Second
 
-// serveMetrics serves a link's metrics where --metrics says, until stop is called. Without the flag there are none.
-func (a *app) serveMetrics(c *cli.Context) (stop func(), err error) {
+// serveMetrics serves metrics where --metrics says, until stop is called. Without the flag there are none, and they are not made.
+func (a *app) serveMetrics(c *cli.Context, of func() http.Handler) (stop func(), err error) {
 	address := c.String("metrics")
 	if address == "" {
 		return func() {}, nil
@@ -32,8 +30,7 @@ func (a *app) serveMetrics(c *cli.Context) (stop func(), err error) {
 	if err != nil {
 		return nil, withHint{fmt.Errorf("serving metrics: %w", err), "choose another address: --metrics :9404"}
 	}
-	a.metrics = linking.NewMetrics()
-	server := &http.Server{Handler: a.metrics.Handler(), ReadTimeout: metricsTimeout, WriteTimeout: metricsTimeout}
+	server := &http.Server{Handler: of(), ReadTimeout: metricsTimeout, WriteTimeout: metricsTimeout}
 	var g errgroup.Group
 	g.Go(func() error { return server.Serve(l) })
 	fmt.Fprintf(a.stderr, "metrics at http://%s/metrics\n", l.Addr())

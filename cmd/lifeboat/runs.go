@@ -69,26 +69,3 @@ func (a *app) runsCommand() *cli.Command {
 		},
 	})
 }
-
-func (a *app) verifyCommand() *cli.Command {
-	return a.command(&cli.Command{
-		Name:  "verify",
-		Usage: "compare both regions: records by digest, groups, schemas; measure what was lost",
-		Description: `Reads both regions and changes nothing. After an unplanned failover, when the old primary is back, it measures
-what did not arrive, by partition and offsets.`,
-		Flags: a.flags(&cli.StringFlag{Name: "link", Usage: "`NAME` of the link; default: the one from the primary"}),
-	}, 0, func(c *cli.Context) error {
-		return a.world(c, func(ctx context.Context, w *dr.World) error {
-			ctx, stop := a.untilInterrupted(ctx)
-			defer stop()
-			rep, err := dr.Verify(ctx, w, c.String("link"))
-			if err != nil {
-				return err
-			}
-			if err := a.emit(c, rep); err != nil {
-				return err
-			}
-			return outcome(rep)
-		})
-	})
-}

@@ -319,7 +319,7 @@ func (s *stage) statements(args []string) error {
 		return err
 	}
 	b := rest.NewClient("http://"+s.engines[args[0]], "lifeboat", args[0], "", "", http.DefaultClient)
-	for _, st := range declared.Statements {
+	for _, st := range declared.In(args[0]).Statements {
 		created, err := b.Create(s.ctx, engine.Spec{Name: st.Name, SQL: st.SQL})
 		if errors.Is(err, engine.ErrExists) {
 			created, err = b.Get(s.ctx, st.Name)

@@ -25,7 +25,7 @@ import (
 //
 //	regions [USER:PASSWORD …]            two embedded regions; sets $EAST, $WEST, $EAST_REGISTRY, $EAST_ENGINE … With users, SASL is
 //	                                     required and all of them are super users
-//	topology                             writes lifeboat.yaml and its SQL, as in testdata/shop, with those addresses
+//	topology [DIR]                       writes lifeboat.yaml and its SQL, as in testdata/shop or another one, with those addresses
 //	edit FILE OLD NEW                    replaces a text in a file; OLD must be there
 //	engine REGION …                      serves a region's engine at $REGION_ENGINE
 //	crash REGION · revive REGION         the broker dies, as by SIGKILL; it comes back with its data
@@ -126,8 +126,12 @@ func (s *stage) spoil(args []string) error {
 	return os.WriteFile(s.ts.MkAbs(args[0]), []byte(text.String()), 0o644)
 }
 
-func (s *stage) topology([]string) error {
-	if err := os.CopyFS(s.ts.MkAbs("."), os.DirFS("testdata/shop")); err != nil {
+func (s *stage) topology(args []string) error {
+	dir := "shop"
+	if len(args) > 0 {
+		dir = args[0]
+	}
+	if err := os.CopyFS(s.ts.MkAbs("."), os.DirFS("testdata/"+dir)); err != nil {
 		return err
 	}
 	text := os.Expand(s.ts.ReadFile("lifeboat.yaml"), s.ts.Getenv)

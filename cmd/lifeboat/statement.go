@@ -1,11 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -31,8 +34,51 @@ this name in the topology.
    lifeboat statement explain delays-by-hour`,
 				Flags: []cli.Flag{a.topologyFlag(), dialectFlag(), formatFlag(), reportFlag()},
 			}, 1, a.explainStatement),
+			a.command(&cli.Command{
+				Name:      "print",
+				Usage:     "the declared statements as they run in a region; no region is asked",
+				ArgsUsage: "[NAME…]",
+				Description: `Writes SQL, with every ${REGION:TOPIC} as that topic is called in the region.
+
+   lifeboat statement print --region west
+   lifeboat statement print --region west delays-by-hour`,
+				Flags: []cli.Flag{a.topologyFlag(), &cli.StringFlag{Name: "region", Usage: "`REGION` in which they run", Required: true}},
+			}, manyTopics, a.printStatements),
 		},
 	})
+}
+
+// printStatements writes what somebody hands to a region's engine.
+func (a *app) printStatements(c *cli.Context) error {
+	d, found, err := plans.Load(os.ReadFile, c.String("file"), time.Now())
+	if err != nil {
+		return err
+	}
+	region, wanted := c.String("region"), c.Args().Slice()
+	for _, f := range found {
+		if f.Severity == report.Block {
+			return withHint{fmt.Errorf("%s:%d: %s", f.Place.File, f.Place.Line, f.Message), "lifeboat check --offline"}
+		}
+	}
+	if d.Topology.Regions[region] == nil {
+		regions := slices.Sorted(maps.Keys(d.Topology.Regions))
+		return usageError{withHint{fmt.Errorf("%s declares no region %q", d.Path, region), "lifeboat statement print --region " + cmp.Or(plans.Nearest(region, regions), strings.Join(regions, "|"))}}
+	}
+	var names []string
+	for _, s := range d.Statements {
+		names = append(names, s.Name)
+	}
+	for _, name := range wanted {
+		if !slices.Contains(names, name) {
+			return withHint{fmt.Errorf("%s has no statement %q", d.Path, name), strings.TrimSpace("lifeboat statement print --region " + region + " " + plans.Nearest(name, names))}
+		}
+	}
+	for _, s := range d.In(region).Statements {
+		if len(wanted) == 0 || slices.Contains(wanted, s.Name) {
+			fmt.Fprintf(a.stdout, "-- %s (%s)\n%s;\n\n", s.Name, s.File, strings.TrimRight(strings.TrimSpace(s.SQL), ";"))
+		}
+	}
+	return nil
 }
 
 func (a *app) explainStatement(c *cli.Context) error {
