@@ -13,6 +13,7 @@ type analysis struct {
 	parsed   map[string]*statements.Parsed // by statement name; a statement that does not parse is absent
 	tables   statements.Tables             // declared by CREATE TABLE, or inferred from topics
 	unread   map[string]string             // by table: why the topic that it is tells no columns
+	models   map[string]*statements.CreateModel
 	graph    *statements.Graph
 	findings []report.Finding
 	dialect  statements.Dialect
@@ -21,12 +22,14 @@ type analysis struct {
 }
 
 // catalog is the tables with the defaults of their dialect.
-func (a *analysis) catalog() statements.Catalog { return statements.InDialect(a.tables, a.dialect) }
+func (a *analysis) catalog() statements.Catalog {
+	return statements.InDialect(a.tables, a.dialect, a.models)
+}
 
 // analyze relates the declared statements, with what the regions tell of the topics that no statement declares. Those that Load did not parse are parsed here, where they stand, so that findings have their
 // place in the file.
 func analyze(d *Declared, o *Observed) *analysis {
-	a := &analysis{parsed: map[string]*statements.Parsed{}, tables: statements.Tables{}, unread: map[string]string{}, dialect: d.Topology.Dialect}
+	a := &analysis{parsed: map[string]*statements.Parsed{}, tables: statements.Tables{}, unread: map[string]string{}, models: map[string]*statements.CreateModel{}, dialect: d.Topology.Dialect}
 	var nodes []statements.Named
 	views, functions := map[string]*statements.CreateView{}, map[string]bool{}
 	for _, s := range d.Statements {
@@ -49,6 +52,8 @@ func analyze(d *Declared, o *Observed) *analysis {
 			views[n.Name.Last()] = n
 		case *statements.CreateFunction:
 			functions[strings.ToUpper(n.Name.Last())] = true
+		case *statements.CreateModel:
+			a.models[n.Name.Last()] = n
 		case *statements.CreateTable:
 			if n.Like == nil && n.Query == nil {
 				a.declare(s.Name, u)
@@ -89,7 +94,7 @@ func analyze(d *Declared, o *Observed) *analysis {
 
 // declare adds the table that a statement creates.
 func (a *analysis) declare(name string, u *statements.Parsed) {
-	t, found := statements.TableIn(u, a.tables)
+	t, found := statements.TableIn(u, a.catalog())
 	a.find(name, notAt(a.findings, found))
 	if t != nil {
 		a.tables[t.Name] = t

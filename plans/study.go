@@ -57,7 +57,7 @@ func StudyOf(d *Declared, o *Observed) *Study {
 			mirrored[topic] = links(topic)
 		}
 	}
-	facts := statements.Facts{Pattern: statements.Pattern(d.Topology.Pattern), Tables: a.tables, Writers: a.graph.Writers(), Mirrored: mirrored,
+	facts := statements.Facts{Pattern: statements.Pattern(d.Topology.Pattern), Tables: a.catalog(), Writers: a.graph.Writers(), Mirrored: mirrored,
 		Dialect: d.Topology.Dialect, Functions: d.functionFacts(o.regions())}
 	horizons := a.graph.Horizons(a.catalog(), links, d.stateTTL(a))
 	declared := map[string]Statement{}
@@ -77,7 +77,7 @@ func StudyOf(d *Declared, o *Observed) *Study {
 			mistakes, understood := a.namesOf(u, len(unknown) == 0)
 			unknown, s.Resolved = append(unknown, mistakes...), understood
 			if len(mistakes) == 0 {
-				unknown = append(unknown, statements.Unplannable(u, a.tables)...)
+				unknown = append(unknown, statements.Unplannable(u, a.catalog())...)
 			}
 		}
 		unknown = notAt(a.findings, unknown)
@@ -128,7 +128,7 @@ func (a *analysis) namesOf(u *statements.Parsed, declared bool) (found []report.
 		}
 		found = slices.DeleteFunc(mistakes, func(f report.Finding) bool { return f.Rule != statements.RuleName && f.Rule != statements.RuleType })
 	}
-	_, more := statements.Relate(u, statements.Opened(a.tables))
+	_, more := statements.Relate(u, statements.Opened(a.catalog()))
 	for _, f := range notAt(found, more) {
 		if f.Rule != statements.RuleUnsupported || !slices.ContainsFunc(a.unsupported, func(t report.Finding) bool { return t.Place == f.Place }) {
 			found = append(found, f)

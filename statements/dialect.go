@@ -52,12 +52,20 @@ func (d Dialect) MostDelay() (delay time.Duration, why string) {
 	}
 }
 
-// InDialect is a catalog whose tables are of a dialect, also those that it does not know.
-func InDialect(ts Tables, d Dialect) Catalog { return dialectTables{ts, d} }
+// InDialect is a catalog whose tables are of a dialect, also those that it does not know, with the models that statements create.
+func InDialect(ts Tables, d Dialect, models map[string]*CreateModel) Models {
+	return dialectTables{ts, d, models}
+}
 
 type dialectTables struct {
 	Tables
 	dialect Dialect
+	models  map[string]*CreateModel
+}
+
+func (t dialectTables) Model(name string) (*CreateModel, bool) {
+	m, ok := t.models[name]
+	return m, ok
 }
 
 func (t dialectTables) Table(name string) (*Table, bool) {

@@ -30,7 +30,7 @@ func TestHorizonByDialect(t *testing.T) {
 			}
 			var got []string
 			for _, d := range []Dialect{"", CCloud2025, Flink2} {
-				h := HorizonOf(p.Statement, InDialect(tables, d), 0)[tt.table]
+				h := HorizonOf(p.Statement, InDialect(tables, d, nil), 0)[tt.table]
 				if h.Unknown != "" {
 					got = append(got, "")
 					continue

@@ -263,7 +263,7 @@ func SinkOf(w *Write) Sink { return newAnalysis().sink(w) }
 
 func (a *analysis) sink(w *Write) Sink {
 	s := Sink{Kinds: a.kinds(w.In)}
-	if w.Mode == Append && !w.Table.Open && !s.Kinds.InsertOnly() {
+	if w.Mode == Append && !w.Table.Open && !s.Kinds.InsertOnly() && !opaque(w.In) {
 		s.Refused, s.RefusedAt = w.Table.Name+" takes inserts, and the query gives "+s.Kinds.words(), w.Pos
 	}
 	a.refusal(w.In, &s)
@@ -295,7 +295,7 @@ func (a *analysis) sink(w *Write) Sink {
 func (a *analysis) refusal(r Rel, s *Sink) {
 	for _, in := range Inputs(r) {
 		a.refusal(in, s)
-		if s.Refused == "" && insertOnlyInput(r) && !a.kinds(in).InsertOnly() {
+		if s.Refused == "" && insertOnlyInput(r) && !a.kinds(in).InsertOnly() && !opaque(in) {
 			s.Refused, s.RefusedAt = OperatorName(r)+" takes inserts, and its input gives "+a.kinds(in).words(), r.At()
 		}
 	}

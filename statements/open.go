@@ -38,6 +38,14 @@ func (o opened) View(name string) (*CreateView, bool) {
 	return nil, false
 }
 
+// Model implements Models.
+func (o opened) Model(name string) (*CreateModel, bool) {
+	if models, ok := o.Catalog.(Models); ok {
+		return models.Model(name)
+	}
+	return nil, false
+}
+
 // table is a table of the catalog; the row of an open one has the names that the statement writes.
 func (r *relater) table(n Name) *Table {
 	t := r.resolver.table(n)

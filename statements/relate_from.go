@@ -30,7 +30,10 @@ func (r *relater) from(t TableExpr, outer *relScope) (Rel, *relScope) {
 		return r.join(n, outer)
 	case *TableFunction:
 		rel := r.tableFunction(n, nil, &relScope{})
-		return rel, aliased(rel, "", nil)
+		if n.Alias == nil {
+			return rel, aliased(rel, "", nil)
+		}
+		return rel, aliased(rel, n.Alias.Name.Name, nil)
 	case *Unnest:
 		rel := r.unnest(n, nil, &relScope{})
 		return rel, aliased(rel, "", nil)
@@ -280,35 +283,6 @@ func (r *relater) lateral(n *Join, left Rel, s *relScope) (Rel, *relScope, bool)
 		rel = &Filter{Pos: n.On.At(), In: c, Cond: r.bind(n.On, both)}
 	}
 	return rel, both, true
-}
-
-func (r *relater) tableFunction(n *TableFunction, in Rel, s *relScope) *Calling {
-	c := &Calling{Pos: n.Pos, In: in, Func: n.Func.Last()}
-	if in != nil {
-		c.Row = slices.Clone(in.Columns())
-	}
-	for _, a := range n.Args {
-		switch x := unnamed(a).(type) {
-		case *TableArg:
-			if x.Table == nil {
-				c.In = r.query(x.Query, nil)
-			} else {
-				c.In, _ = r.tableRef(x.Table, nil)
-			}
-			c.Row = append(slices.Clone(c.In.Columns()), c.Row...)
-		case *Descriptor, *ModelArg, *DefaultArg, *UnitName:
-		default:
-			c.Args = append(c.Args, r.bind(x, s))
-		}
-	}
-	if n.Alias != nil && len(n.Alias.Columns) > 0 {
-		for _, id := range n.Alias.Columns {
-			c.Row = append(c.Row, Column{Name: id.Name})
-		}
-	} else {
-		c.Row = append(c.Row, Column{Name: "EXPR$0"})
-	}
-	return c
 }
 
 func (r *relater) unnest(n *Unnest, in Rel, s *relScope) *Calling {

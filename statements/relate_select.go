@@ -301,7 +301,7 @@ func (r *relater) overs(n *Select, in Rel, s *relScope) (Rel, *relScope) {
 			a := r.aggregateOf(e, s)
 			o.offset(a)
 			above.made[e] = len(o.Row)
-			c := Column{Type: a.Of}
+			c := Column{Type: a.Of, Hidden: true} // * is the columns of FROM
 			o.Calls, o.Row = append(o.Calls, a), append(o.Row, c)
 			above.columns = append(above.columns, scopeColumn{Column: c})
 		}

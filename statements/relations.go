@@ -130,6 +130,9 @@ type Calling struct {
 	Outer bool // a row without results is kept
 	Args  []Scalar
 	Row   []Column
+
+	Table  bool  // the function reads whole tables: In, or those that it reads besides
+	Others []Rel // tables that it reads besides In
 }
 
 // Matching is MATCH_RECOGNIZE.
@@ -184,6 +187,10 @@ func Inputs(r Rel) []Rel {
 		return []Rel{n.Left, n.Right}
 	case *Combining:
 		return []Rel{n.Left, n.Right}
+	case *Calling:
+		if n.In != nil {
+			return append([]Rel{n.In}, n.Others...)
+		}
 	}
 	if in := r.Input(); in != nil {
 		return []Rel{in}
