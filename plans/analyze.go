@@ -1,6 +1,7 @@
 package plans
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -14,6 +15,7 @@ type analysis struct {
 	tables   statements.Tables             // declared by CREATE TABLE, or inferred from topics
 	unread   map[string]string             // by table: why the topic that it is tells no columns
 	models   map[string]*statements.CreateModel
+	before   map[string]statements.Tables // by statement: the tables as they are before an ALTER behind it in its file
 	graph    *statements.Graph
 	findings []report.Finding
 	dialect  statements.Dialect
@@ -29,7 +31,7 @@ func (a *analysis) catalog() statements.Catalog {
 // analyze relates the declared statements, with what the regions tell of the topics that no statement declares. Those that Load did not parse are parsed here, where they stand, so that findings have their
 // place in the file.
 func analyze(d *Declared, o *Observed) *analysis {
-	a := &analysis{parsed: map[string]*statements.Parsed{}, tables: statements.Tables{}, unread: map[string]string{}, models: map[string]*statements.CreateModel{}, dialect: d.Topology.Dialect}
+	a := &analysis{parsed: map[string]*statements.Parsed{}, tables: statements.Tables{}, unread: map[string]string{}, models: map[string]*statements.CreateModel{}, before: map[string]statements.Tables{}, dialect: d.Topology.Dialect}
 	var nodes []statements.Named
 	views, functions := map[string]*statements.CreateView{}, map[string]bool{}
 	for _, s := range d.Statements {
@@ -82,6 +84,9 @@ func analyze(d *Declared, o *Observed) *analysis {
 				continue
 			}
 		case *statements.CreateMaterialized:
+		case *statements.Alter:
+			a.alter(d, name, u)
+			continue
 		default:
 			continue
 		}
@@ -90,6 +95,56 @@ func analyze(d *Declared, o *Observed) *analysis {
 		}
 	}
 	return a
+}
+
+// alter applies an ALTER TABLE. Statements before it in its file see the table as it was.
+func (a *analysis) alter(d *Declared, name string, u *statements.Parsed) {
+	n, ok := statements.Alters(u.Statement)
+	old := a.tables[n.Last()]
+	if !ok || old == nil {
+		return
+	}
+	t, found := statements.Altered(old, u)
+	a.find(name, notAt(a.findings, found))
+	if t == nil {
+		return
+	}
+	delete(a.tables, old.Name)
+	a.tables[t.Name] = t
+	var own Statement
+	for _, s := range d.Statements {
+		if s.Name == name {
+			own = s
+		}
+	}
+	for _, s := range d.Statements {
+		p := a.parsed[s.Name]
+		if s.File != own.File || s.Line >= own.Line || p == nil || !slices.Contains(statements.NamedTables(p), old.Name) {
+			continue
+		}
+		if a.before[s.Name] == nil {
+			a.before[s.Name] = statements.Tables{}
+		}
+		if a.before[s.Name][old.Name] == nil {
+			a.before[s.Name][old.Name] = old
+		}
+	}
+}
+
+// tablesOf are the tables as a statement sees them.
+func (a *analysis) tablesOf(name string) statements.Tables {
+	before := a.before[name]
+	if len(before) == 0 {
+		return a.tables
+	}
+	out := maps.Clone(a.tables)
+	maps.Copy(out, before)
+	return out
+}
+
+// catalogOf is catalog as a statement sees it.
+func (a *analysis) catalogOf(name string) statements.Catalog {
+	return statements.InDialect(a.tablesOf(name), a.dialect, a.models)
 }
 
 // declare adds the table that a statement creates.

@@ -36,7 +36,7 @@ func (c *computation) statements() {
 	for _, t := range c.plan.Topics {
 		mirrored[t.Name] = true
 	}
-	horizons := a.graph.Horizons(a.catalog(), func(topic string) bool { return mirrored[topic] }, c.decl.stateTTL(a))
+	horizons := a.graph.Horizons(a.catalogOf, func(topic string) bool { return mirrored[topic] }, c.decl.stateTTL(a))
 	facts := statements.Facts{Pattern: statements.Pattern(c.decl.Topology.Pattern), Tables: a.catalog(), Writers: writers, Mirrored: mirrored,
 		HasData: map[string]bool{}, Existing: c.existing(), Functions: c.decl.functionFacts(map[string]*RegionState{c.link.From: c.from, c.link.To: c.to}), Dialect: c.decl.Topology.Dialect, Topics: c.topicFacts()}
 	regions := c.regionFacts()
@@ -66,7 +66,7 @@ func (c *computation) statements() {
 		p := c.pipeline(s.Pipeline)
 		sp.Properties = propertiesOf(c.decl, a, s.Name)
 		own := horizons[s.Name]
-		facts.History, facts.Horizons = nil, own
+		facts.History, facts.Horizons, facts.Tables = nil, own, a.catalogOf(s.Name)
 		if !c.kept(s.Name) && !(c.hot() && c.runsAlready(s.Name)) {
 			facts.History = c.retention(&sp, own, p)
 		}
@@ -226,7 +226,7 @@ func (c *computation) auto(sp *StatementPlan, stateful bool) {
 // stateful reports whether a statement by itself keeps anything between rows.
 func (c *computation) stateful(name string) bool {
 	ttl := c.decl.stateTTL(c.analysis)(name)
-	for _, h := range statements.HorizonOf(c.analysis.parsed[name].Statement, c.analysis.catalog(), ttl) {
+	for _, h := range statements.HorizonOf(c.analysis.parsed[name].Statement, c.analysis.catalogOf(name), ttl) {
 		if len(h.Terms)+len(h.Windows) > 0 || h.Unbounded || h.Unknown != "" {
 			return true
 		}

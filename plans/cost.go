@@ -67,7 +67,7 @@ func CostOf(d *Declared, o *Observed, link *Link) *Cost {
 	}
 	var within []string
 	for _, name := range a.graph.Order() {
-		writes, bad := statements.Relate(a.parsed[name], a.catalog())
+		writes, bad := statements.Relate(a.parsed[name], a.catalogOf(name))
 		if len(bad) > 0 {
 			c.Unknown = append(c.Unknown, name)
 			continue

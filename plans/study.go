@@ -59,7 +59,7 @@ func StudyOf(d *Declared, o *Observed) *Study {
 	}
 	facts := statements.Facts{Pattern: statements.Pattern(d.Topology.Pattern), Tables: a.catalog(), Writers: a.graph.Writers(), Mirrored: mirrored,
 		Dialect: d.Topology.Dialect, Functions: d.functionFacts(o.regions())}
-	horizons := a.graph.Horizons(a.catalog(), links, d.stateTTL(a))
+	horizons := a.graph.Horizons(a.catalogOf, links, d.stateTTL(a))
 	declared := map[string]Statement{}
 	for _, s := range d.Statements {
 		declared[s.Name] = s
@@ -70,14 +70,14 @@ func StudyOf(d *Declared, o *Observed) *Study {
 		u := a.parsed[name]
 		s := Studied{Name: name, File: declared[name].File, Line: declared[name].Line, Kind: u.Statement.Kind(),
 			Reads: statements.Reads(u.Statement), Writes: statements.Writes(u.Statement), Horizons: map[string]statements.Horizon{}}
-		unknown := statements.Undeclared(u, a.tables, a.unread)
+		unknown := statements.Undeclared(u, a.tablesOf(name), a.unread)
 		if !slices.ContainsFunc(a.findings, func(f report.Finding) bool {
 			return f.Subject == name && f.Severity == report.Block && f.Rule != statements.RuleUnsupported && f.Rule != statements.RuleDialect
 		}) {
-			mistakes, understood := a.namesOf(u, len(unknown) == 0)
+			mistakes, understood := a.namesOf(name, u, len(unknown) == 0)
 			unknown, s.Resolved = append(unknown, mistakes...), understood
 			if len(mistakes) == 0 {
-				unknown = append(unknown, statements.Unplannable(u, a.catalog())...)
+				unknown = append(unknown, statements.Unplannable(u, a.catalogOf(name))...)
 			}
 		}
 		unknown = notAt(a.findings, unknown)
@@ -89,6 +89,7 @@ func StudyOf(d *Declared, o *Observed) *Study {
 		for i := range unknown {
 			unknown[i].Subject = name
 		}
+		facts.Tables = a.catalogOf(name)
 		facts.Properties, facts.Horizons = propertiesOf(d, a, name), horizons[name]
 		found, judgement := statements.Judge(name, u, facts)
 		st.Findings = append(append(st.Findings, unknown...), found...)
@@ -118,17 +119,17 @@ func StudyOf(d *Declared, o *Observed) *Study {
 
 // namesOf checks the names and types of a statement, as far as its tables are known; ok is false where something of it is not understood. Those that
 // nothing declares have any column.
-func (a *analysis) namesOf(u *statements.Parsed, declared bool) (found []report.Finding, ok bool) {
-	declared = declared && statements.Typed(u, a.tables)
+func (a *analysis) namesOf(name string, u *statements.Parsed, declared bool) (found []report.Finding, ok bool) {
+	declared = declared && statements.Typed(u, a.tablesOf(name))
 	if declared {
 		// The bundled engine's own resolution finds more in what it runs, and ends at the first mistake.
-		resolved, mistakes := statements.Resolve(u, a.tables)
+		resolved, mistakes := statements.Resolve(u, a.tablesOf(name))
 		if resolved != nil {
 			return nil, true
 		}
 		found = slices.DeleteFunc(mistakes, func(f report.Finding) bool { return f.Rule != statements.RuleName && f.Rule != statements.RuleType })
 	}
-	_, more := statements.Relate(u, statements.Opened(a.catalog()))
+	_, more := statements.Relate(u, statements.Opened(a.catalogOf(name)))
 	for _, f := range notAt(found, more) {
 		if f.Rule != statements.RuleUnsupported || !slices.ContainsFunc(a.unsupported, func(t report.Finding) bool { return t.Place == f.Place }) {
 			found = append(found, f)
@@ -143,7 +144,7 @@ func (st *Study) Writes(name string) ([]*statements.Write, time.Duration) {
 	if u == nil {
 		return nil, 0
 	}
-	writes, _ := statements.Relate(u, statements.Opened(st.analysis.catalog()))
+	writes, _ := statements.Relate(u, statements.Opened(st.analysis.catalogOf(name)))
 	return writes, st.ttl(name)
 }
 

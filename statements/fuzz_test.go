@@ -78,6 +78,6 @@ func FuzzParse(f *testing.F) {
 			Judge("n", p, Facts{Tables: cat})
 		}
 		g, _ := NewGraph(nodes)
-		g.Horizons(cat, func(string) bool { return false }, nil)
+		g.Horizons(func(string) Catalog { return cat }, func(string) bool { return false }, nil)
 	})
 }

@@ -8,9 +8,9 @@ import (
 
 // Horizons says how far back each root topic must reach for each statement: along a chain of statements the horizons add up,
 // over several paths the longest counts. A topic is a root where root says so, which means that the region has its history
-// (it is mirrored), and where no statement writes it. ttl is the time to live of a statement's state, by its name; nil: none has one. The result
+// (it is mirrored), and where no statement writes it. cat has the tables as a statement sees them. ttl is the time to live of a statement's state, by its name; nil: none has one. The result
 // is by statement, then by root topic.
-func (g *Graph) Horizons(cat Catalog, root func(topic string) bool, ttl func(statement string) time.Duration) map[string]map[string]Horizon {
+func (g *Graph) Horizons(cat func(statement string) Catalog, root func(topic string) bool, ttl func(statement string) time.Duration) map[string]map[string]Horizon {
 	if ttl == nil {
 		ttl = func(string) time.Duration { return 0 }
 	}
@@ -24,7 +24,7 @@ func (g *Graph) Horizons(cat Catalog, root func(topic string) bool, ttl func(sta
 
 type chain struct {
 	g     *Graph
-	cat   Catalog
+	cat   func(string) Catalog
 	root  func(string) bool
 	ttl   func(string) time.Duration
 	known map[output]map[string]Horizon
@@ -46,7 +46,7 @@ func (c *chain) of(o output) map[string]Horizon {
 	defer delete(c.open, o)
 	out := map[string]Horizon{}
 	n := c.g.nodes[o.node]
-	for topic, own := range horizonOf(n.Parsed.Statement, o.table, c.cat, c.ttl(n.Name)) {
+	for topic, own := range horizonOf(n.Parsed.Statement, o.table, c.cat(n.Name), c.ttl(n.Name)) {
 		writers := c.g.writes[topic]
 		if c.root(topic) || len(writers) == 0 {
 			out[topic] = longer(out, topic, own)

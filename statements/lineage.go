@@ -65,13 +65,14 @@ type Graph struct {
 	index   map[string]int
 	creates map[string][]int // table → statements that create it
 	writes  map[string][]int // table → statements that write it
+	alters  map[string][]int // table → statements that alter it
 	order   []string
 }
 
 // NewGraph relates the statements. It finds cycles and tables that two statements write or create; where there is a cycle, the
 // order is that of the list for the statements on it.
 func NewGraph(nodes []Named) (*Graph, []report.Finding) {
-	g := &Graph{index: map[string]int{}, creates: map[string][]int{}, writes: map[string][]int{}}
+	g := &Graph{index: map[string]int{}, creates: map[string][]int{}, writes: map[string][]int{}, alters: map[string][]int{}}
 	var findings []report.Finding
 	for _, n := range nodes {
 		if n.Parsed == nil || n.Parsed.Statement == nil {
@@ -85,6 +86,9 @@ func NewGraph(nodes []Named) (*Graph, []report.Finding) {
 		}
 		for _, t := range Writes(n.Parsed.Statement) {
 			g.writes[t] = append(g.writes[t], i)
+		}
+		if name, ok := Alters(n.Parsed.Statement); ok {
+			g.alters[name.Last()] = append(g.alters[name.Last()], i)
 		}
 	}
 	findings = append(findings, g.twice()...)
@@ -154,7 +158,8 @@ func like(s Statement) (Name, bool) {
 	return Name{}, false
 }
 
-// needs are the statements that must be there before node i, by index, sorted: what creates its tables and what writes its inputs.
+// needs are the statements that must be there before node i, by index, sorted: what creates its tables, what alters them, unless it stands behind i in
+// its file, and what writes its inputs.
 func (g *Graph) needs(i int) []int {
 	s := g.nodes[i].Parsed.Statement
 	var out []int
@@ -173,6 +178,17 @@ func (g *Graph) needs(i int) []int {
 	}
 	if base, ok := like(s); ok {
 		out = append(out, g.creates[base.Last()]...)
+	}
+	name, alters := Alters(s)
+	if alters {
+		out = append(out, g.creates[name.Last()]...)
+	}
+	for _, t := range NamedTables(g.nodes[i].Parsed) {
+		for _, a := range g.alters[t] {
+			if a < i || !alters && g.nodes[a].Parsed.src.file != g.nodes[i].Parsed.src.file {
+				out = append(out, a)
+			}
+		}
 	}
 	slices.Sort(out)
 	return slices.Compact(out)

@@ -176,11 +176,11 @@ func TestHorizonsAlongAChain(t *testing.T) {
 		"s2 events": "1h (TUMBLE of s1) + 180ms (default watermark of s1) + 1m (TUMBLE of s0) + 180ms (default watermark of s0) = 1h1m0.36s",
 		"s3 events": "unbounded: an aggregation without a window counts from the first row",
 		"s4 events": "unbounded: an aggregation without a window counts from the first row (in s3)",
-	}, show(g.Horizons(cat, func(topic string) bool { return topic == "events" }, nil))); diff != "" {
+	}, show(g.Horizons(func(string) Catalog { return cat }, func(topic string) bool { return topic == "events" }, nil))); diff != "" {
 		t.Errorf("from the input alone: -want +got\n%s", diff)
 	}
 	// Where the intermediate topic is mirrored as well, the way is shorter.
-	got := show(g.Horizons(cat, func(topic string) bool { return topic != "hours" && topic != "clean" }, nil))
+	got := show(g.Horizons(func(string) Catalog { return cat }, func(topic string) bool { return topic != "hours" && topic != "clean" }, nil))
 	if diff := cmp.Diff("1h (TUMBLE) + 180ms (default watermark) = 1h0m0.18s", got["s1 minutes"]); diff != "" {
 		t.Errorf("from the intermediate topic: -want +got\n%s", diff)
 	}
@@ -290,7 +290,7 @@ func TestHorizonsUnderATTL(t *testing.T) {
 	}
 	got := map[string]string{}
 	ttl := StateTTL(map[string]string{"sql.state-ttl": "6 h"})
-	for name, inputs := range g.Horizons(cat, func(string) bool { return true }, func(string) time.Duration { return ttl }) {
+	for name, inputs := range g.Horizons(func(string) Catalog { return cat }, func(string) bool { return true }, func(string) time.Duration { return ttl }) {
 		got[name] = inputs["a"].String()
 	}
 	if diff := cmp.Diff(map[string]string{"joined": "6h (TTL of a join)", "counted": "unbounded: an aggregation without a window counts from the first row"}, got); diff != "" {

@@ -56,14 +56,20 @@ func Undeclared(p *Parsed, cat Catalog, unread map[string]string) []report.Findi
 	if base, ok := like(p.Statement); ok {
 		look(base)
 	}
+	if name, ok := Alters(p.Statement); ok {
+		look(name)
+	}
 	return found
 }
 
-// NamedTables are the tables that a statement names: those that it reads, writes, or makes another like.
+// NamedTables are the tables that a statement names: those that it reads, writes, alters, or makes another like.
 func NamedTables(p *Parsed) []string {
 	out := slices.Concat(Reads(p.Statement), Writes(p.Statement))
 	if base, ok := like(p.Statement); ok {
 		out = append(out, base.Last())
+	}
+	if name, ok := Alters(p.Statement); ok {
+		out = append(out, name.Last())
 	}
 	return out
 }
