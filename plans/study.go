@@ -157,7 +157,8 @@ func (st *Study) Unbacked(name string, r *RegionState) []report.Finding {
 	var found []report.Finding
 	for _, s := range st.Statements {
 		unbacked := statements.Unbacked(st.analysis.parsed[s.Name], name, func(table string) bool {
-			return r.Topics[table] != nil || len(writers[table]) > 0
+			t, declared := st.analysis.tables.Table(table)
+			return r.Topics[table] != nil || len(writers[table]) > 0 || declared && !t.Topic()
 		})
 		for i := range unbacked {
 			unbacked[i].Subject = s.Name

@@ -8,7 +8,7 @@ import (
 // tableOptions are the options of a table, with the values that are allowed; nil where any value is. Reference: the dialect's
 // CREATE TABLE page.
 var tableOptions = map[string][]string{
-	"connector": {"confluent"}, "changelog.mode": {"append", "upsert", "retract"}, "error-handling.mode": {"fail", "ignore", "log"},
+	"connector": nil, "changelog.mode": {"append", "upsert", "retract"}, "error-handling.mode": {"fail", "ignore", "log"},
 	"error-handling.log.target": nil, "kafka.cleanup-policy": {"delete", "compact", "delete-compact"}, "kafka.compaction.time": nil,
 	"kafka.consumer.isolation-level": {"read-committed", "read-uncommitted"}, "kafka.max-message-size": nil,
 	"kafka.message-timestamp-type": {"createtime", "logappendtime"}, "kafka.producer.compression.type": {"none", "gzip", "snappy", "lz4", "zstd"},
@@ -22,8 +22,11 @@ var tableOptions = map[string][]string{
 	"scan.bounded.timestamp-millis": nil, "scan.bounded.specific-offsets": nil, "late-handling.mode": {"pass-through", "filter"},
 }
 
-// checkOption refuses what would be ignored or refused by the dialect itself.
+// checkOption refuses what would be ignored or refused by the dialect itself. The options of another connector are that one's.
 func checkOption(t *Table, o Option) {
+	if t.Connector() != ownConnector {
+		return
+	}
 	values, ok := tableOptions[o.Key]
 	if !ok {
 		for _, side := range []string{"key.", "value."} {
@@ -44,9 +47,6 @@ func checkOption(t *Table, o Option) {
 	}
 	if values == nil || slices.Contains(values, strings.ToLower(strings.TrimSpace(o.Value))) {
 		return
-	}
-	if o.Key == "connector" {
-		panic(unsupported(o.Pos, "the connector "+quoteString(clip(o.Value)), "lifeboat's tables are Kafka topics: leave the option out"))
 	}
 	remedy := "it can be " + strings.Join(values, ", ")
 	if meant := nearest(o.Value, values); meant != "" {

@@ -56,6 +56,11 @@ func understood(s Statement) {
 		case n.Distribution != nil && n.Distribution.Partitioned:
 			panic(unsupported(n.Distribution.Pos, "PARTITIONED BY", "write DISTRIBUTED BY (columns) INTO n BUCKETS"))
 		}
+		for _, o := range n.Options {
+			if o.Key == "connector" && !strings.EqualFold(o.Value, ownConnector) {
+				panic(unsupported(o.Pos, "the connector "+quoteString(clip(o.Value)), "lifeboat's tables are Kafka topics: leave the option out"))
+			}
+		}
 	case *Insert:
 		switch {
 		case n.Overwrite:

@@ -50,17 +50,21 @@ func addColumn(t *Table, c *ColumnDef) {
 		col.Comment = c.Comment.Value
 	}
 	if c.Kind == Metadata {
-		col.MetadataKey = metadataKey(c)
+		col.MetadataKey = metadataKey(t, c)
 	}
 	t.Columns = append(t.Columns, col)
 }
 
-func metadataKey(c *ColumnDef) string {
+// metadataKey is the key of a metadata column. Other connectors than the dialect's own have other ones.
+func metadataKey(t *Table, c *ColumnDef) string {
 	key, at := c.Name.Name, c.Name.Pos
 	if c.MetadataKey != nil {
 		key, at = c.MetadataKey.Value, c.MetadataKey.Pos
 	}
 	writable, ok := metadataKeys[key]
+	if !ok && t.Connector() != ownConnector {
+		return key
+	}
 	if !ok {
 		var known []string
 		for k := range metadataKeys {

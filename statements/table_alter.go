@@ -41,7 +41,7 @@ func alter(t *Table, n *Alter) {
 	case *ModifyElements:
 		for _, c := range a.Columns {
 			i := columnOf(t, c.Name)
-			fresh := &Table{}
+			fresh := &Table{Options: t.Options}
 			addColumn(fresh, c)
 			t.Columns[i] = fresh.Columns[0]
 		}

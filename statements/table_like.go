@@ -124,6 +124,16 @@ func (l *likeness) declare(n *CreateTable, query []Column) *Table {
 	if n.Comment != nil {
 		t.Comment = n.Comment.Value
 	}
+	for _, o := range n.Options {
+		if _, ok := t.Options[o.Key]; ok && l.options == including {
+			l.clash(n.Pos, "the option "+quoteString(clip(o.Key)), "OPTIONS")
+		}
+	}
+	for _, o := range n.Options {
+		if o.Key == "connector" {
+			t.Options[o.Key] = o.Value // other options, and metadata, are those of the connector
+		}
+	}
 	l.columns(t, n)
 	queried(t, n, query)
 	if n.PrimaryKey != nil {
@@ -147,11 +157,6 @@ func (l *likeness) declare(n *CreateTable, query []Column) *Table {
 			if len(t.PrimaryKey) > 0 && !slices.Contains(t.PrimaryKey, c.Name) {
 				nameProblem(c.Pos, "distribute by columns of the primary key", "%s chooses the bucket but is not in the primary key", quoteName(clip(c.Name)))
 			}
-		}
-	}
-	for _, o := range n.Options {
-		if _, ok := t.Options[o.Key]; ok && l.options == including {
-			l.clash(n.Pos, "the option "+quoteString(clip(o.Key)), "OPTIONS")
 		}
 	}
 	for _, o := range n.Options {
@@ -194,7 +199,7 @@ func (l *likeness) columns(t *Table, n *CreateTable) {
 		case merge == including:
 			l.clash(c.Pos, "a column "+quoteName(clip(c.Name.Name)), option)
 		}
-		fresh := &Table{}
+		fresh := &Table{Options: t.Options}
 		addColumn(fresh, c)
 		t.Columns[i] = fresh.Columns[0]
 	}
