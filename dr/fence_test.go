@@ -174,3 +174,41 @@ func TestManualFenceAsks(t *testing.T) {
 		}
 	}
 }
+
+// TestFenceThatWentMissingIsRaisedAgain takes the denial away between two processes of a run, and writes: a fence is a fact of the moment, which the
+// process that resumes the run sees to itself, and what came through meanwhile is drained with the rest.
+func TestFenceThatWentMissingIsRaisedAgain(t *testing.T) {
+	users := []testenv.User{{Name: "admin", Password: "admin-secret", Super: true}, {Name: "app", Password: "app-secret"}}
+	p := newPipeline(t, each.Embedded(t, each.With(testenv.Options{Users: users})), 200, users[0])
+	p.declare("    fence: {by: acl, principals: [\"User:app\"]}", users[0])
+	p.mirror()
+	admin := kadm.NewClient(each.Client(t, p.env.East))
+	granted, err := admin.CreateACLs(t.Context(), kadm.NewACLs().Allow("User:app").AllowHosts("*").Topics(p.orders).
+		ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpWrite, kadm.OpDescribe))
+	must(t, err)
+	for _, g := range granted {
+		must(t, g.Err)
+	}
+	app := each.Client(t, p.env.East, kgo.SASL(plain.Auth{User: "app", Pass: "app-secret"}.AsMechanism()), kgo.DisableIdempotentWrite())
+	write := func() error { return app.ProduceSync(t.Context(), p.order(200, time.Now())).FirstErr() }
+	rep := p.stoppedBehind("drain")
+	if err := write(); !errors.Is(err, kerr.TopicAuthorizationFailed) {
+		t.Fatalf("behind the fence: %v", err)
+	}
+	deleted, err := admin.DeleteACLs(t.Context(), kadm.NewACLs().Deny("User:app").DenyHosts("*").Topics(p.orders).
+		ResourcePatternType(kadm.ACLPatternLiteral).Operations(kadm.OpWrite))
+	must(t, err)
+	for _, d := range deleted {
+		must(t, d.Err)
+	}
+	must(t, write())
+	w := p.open()
+	defer w.Close()
+	must(t, errorOf(dr.Resume(t.Context(), w, rep.Run)))
+	if err := write(); !errors.Is(err, kerr.TopicAuthorizationFailed) {
+		t.Errorf("resumed: %v, want the fence raised again", err)
+	}
+	if s := p.state(); s.Orders != 201 {
+		t.Errorf("%d orders in the west, want the 200 and the one that came through", s.Orders)
+	}
+}

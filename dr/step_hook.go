@@ -63,24 +63,31 @@ func hookApply(ctx context.Context, r *run, s plans.Step) error {
 	if h == nil {
 		return fmt.Errorf("%s declares no hook %q any more", r.world.Declared.Path, s.Subject)
 	}
-	call := HookCall{Hook: h.Name, Topology: r.plan.Topology, Run: r.id, Operation: string(r.plan.Operation), Planned: r.plan.Planned, Phase: s.Phase, From: r.plan.From, To: r.plan.To,
+	over, err := r.call(ctx, h, s.Phase)
+	if err != nil {
+		return err
+	}
+	return r.learn(ctx, hookFact(h.Name), over)
+}
+
+// call calls a hook, within its time. The failure of one that may fail is a result.
+func (r *run) call(ctx context.Context, h *plans.Hook, phase string) (over hookResult, err error) {
+	call := HookCall{Hook: h.Name, Topology: r.plan.Topology, Run: r.id, Operation: string(r.plan.Operation), Planned: r.plan.Planned, Phase: phase, From: r.plan.From, To: r.plan.To,
 		At: r.world.now().UTC()}
 	within, cancel := context.WithTimeoutCause(ctx, h.Within(), fmt.Errorf("it had not ended after %s", h.Within()))
 	defer cancel()
-	said, err := "", error(nil)
 	if len(h.Command) > 0 {
-		said, err = runHook(within, h, call)
+		over.Said, err = runHook(within, h, call)
 	} else {
-		said, err = r.callHook(within, h, call)
+		over.Said, err = r.callHook(within, h, call)
 	}
-	over := hookResult{Said: said}
 	switch {
 	case err != nil && (!h.MayFail || ctx.Err() != nil):
-		return fmt.Errorf("hook %s: %w", h.Name, err)
+		return over, fmt.Errorf("hook %s: %w", h.Name, err)
 	case err != nil:
 		over.Failed = err.Error()
 	}
-	return r.learn(ctx, hookFact(h.Name), over)
+	return over, nil
 }
 
 // runHook runs a hook's command and returns the last line that it wrote.
