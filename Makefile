@@ -30,8 +30,8 @@ fuzz:             ## every fuzz target for FUZZTIME (default 20s) each
 corpus:           ## how much of Flink's own test programs and functions the SQL front end understands; needs ../shared
 	LIFEBOAT_REQUIRE=shared $(GO) test -count=1 -run '^TestCorpus' -v ./statements
 
-crashes:          ## every run ended at every call that it makes, before it and after it, and resumed
-	LIFEBOAT_CRASHES=all $(GO) test -count=1 -timeout 60m -run '^Test(RunsGoOnAfterEveryCall|LostJournalIsWrittenAgain|JournalLostWhileTheRunGoesOn)$$' ./dr
+crashes:          ## every run killed at every call that it makes, before it and after it, and resumed
+	LIFEBOAT_CRASHES=all $(GO) test -count=1 -timeout 120m -run '^Test(RunsGoOnAfterEveryCall|LostJournalIsWrittenAgain|JournalLostWhileTheRunGoesOn|PlannedFailoverGoesOnWithoutItsPrimary|RunsGoOnAfterDeathsOnKafka)$$' ./dr
 
 storm:            ## link processes and brokers of Apache Kafka are killed, stopped and woken up at random for STORM (default 5m)
 	LIFEBOAT_REQUIRE=kafka LIFEBOAT_STORM=$(or $(STORM),5m) $(GO) test -count=1 -timeout 2h -run '^TestStorm$$' -v ./linking

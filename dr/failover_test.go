@@ -4,12 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -18,6 +22,7 @@ import (
 
 	"github.com/lifeboat-dr/lifeboat/dr"
 	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/engine/rest"
 	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/plans"
 	"github.com/lifeboat-dr/lifeboat/testenv"
@@ -25,8 +30,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if dir := os.Getenv("LIFEBOAT_TEST_FAILOVER"); dir != "" {
-		os.Exit(failoverThenDie(dir))
+	if spec := os.Getenv("LIFEBOAT_TEST_CHILD"); spec != "" {
+		os.Exit(doThenDie(spec))
 	}
 	each.Main(m)
 }
@@ -161,14 +166,14 @@ func TestResumeAfterKillBetweenSteps(t *testing.T) {
 	}
 	for _, kind := range []string{"planned", "unplanned"} {
 		t.Run(kind, func(t *testing.T) {
-			want, events := brokenFailover(t, kind, -1)
+			want, events := brokenFailover(t, each.Embedded(t), kind, -1)
 			if events < 8 {
 				t.Fatalf("an unbroken %s failover told of %d events", kind, events)
 			}
 			for at := range events {
 				t.Run(strconv.Itoa(at), func(t *testing.T) {
 					t.Parallel()
-					got, _ := brokenFailover(t, kind, at)
+					got, _ := brokenFailover(t, each.Embedded(t), kind, at)
 					if diff := cmp.Diff(want, got); diff != "" {
 						t.Errorf("killed at event %d and resumed, the end state differs (-unbroken +resumed):\n%s", at, diff)
 					}
@@ -180,13 +185,13 @@ func TestResumeAfterKillBetweenSteps(t *testing.T) {
 
 // brokenFailover runs a failover in a child that kills itself at the given event (-1: never), resumes it, and returns the end state and
 // the number of events that an unbroken run tells of.
-func brokenFailover(t *testing.T, kind string, at int) (state, int) {
-	p := newPipeline(t, each.Embedded(t), 400)
+func brokenFailover(t *testing.T, env *testenv.Env, kind string, at int) (state, int) {
+	p := newPipeline(t, env, 400)
 	p.mirror()
-	spec, err := json.Marshal(childSpec{Dir: p.dir, Planned: kind == "planned", KillAt: at})
+	spec, err := json.Marshal(childSpec{Dir: p.dir, Do: kind, KillAt: at})
 	must(t, err)
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
-	cmd.Env = append(os.Environ(), "LIFEBOAT_TEST_FAILOVER="+string(spec))
+	cmd.Env = append(os.Environ(), "LIFEBOAT_TEST_CHILD="+string(spec))
 	out, err := cmd.CombinedOutput()
 	events := strings.Count(string(out), "event ")
 	if at < 0 {
@@ -221,13 +226,104 @@ func (p *pipeline) normal() state {
 	return s
 }
 
+// TestRunsGoOnAfterDeathsOnKafka is a sample of the same on Apache Kafka: lifeboat dies by SIGKILL, or the destination's broker does under it, and is
+// there again.
+func TestRunsGoOnAfterDeathsOnKafka(t *testing.T) {
+	env := each.Kafka(t, each.Private())
+	var want state
+	canaries := int64(0)
+	equal := func(t *testing.T, got state) { // in a topic that all of them write to
+		got.Canaries, canaries = got.Canaries-canaries, got.Canaries
+		if want == (state{}) {
+			want = got
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("the end state differs (-unbroken +resumed):\n%s", diff)
+		}
+		forgetStatements(t, env.West)
+	}
+	for _, at := range []int{-1, 3 + rand.IntN(4), 8 + rand.IntN(5), 14 + rand.IntN(5), 20 + rand.IntN(5)} {
+		t.Run(fmt.Sprintf("lifeboat at event %d", at), func(t *testing.T) {
+			got, _ := brokenFailover(t, env, "planned", at)
+			equal(t, got)
+		})
+	}
+	kinds := []plans.StepKind{plans.StepPromote, plans.StepStart}
+	if os.Getenv("LIFEBOAT_CRASHES") != "all" {
+		i := rand.IntN(len(kinds))
+		kinds = kinds[i : i+1]
+	}
+	for _, kind := range kinds {
+		t.Run("broker at "+string(kind), func(t *testing.T) { equal(t, dyingDestination(t, env, kind)) })
+	}
+}
+
+// TestRunGoesOnWhenItsDestinationDies has the destination's broker die as a step begins and come back.
+func TestRunGoesOnWhenItsDestinationDies(t *testing.T) {
+	want, _ := brokenFailover(t, each.Embedded(t), "planned", -1)
+	for _, kind := range []plans.StepKind{plans.StepPromote, plans.StepCanary, plans.StepStart} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			if diff := cmp.Diff(want, dyingDestination(t, each.Embedded(t), kind)); diff != "" {
+				t.Errorf("the end state differs (-unbroken +resumed):\n%s", diff)
+			}
+		})
+	}
+}
+
+// dyingDestination fails over, the destination's broker dying on the way, resumes the run if that has stopped it, and returns the end state.
+func dyingDestination(t *testing.T, env *testenv.Env, kind plans.StepKind) state {
+	t.Helper()
+	p := newPipeline(t, env, 400)
+	p.mirror()
+	var once sync.Once
+	w := p.with(func(o *dr.Options) {
+		o.Events = func(e dr.Event) {
+			if e.Step.Kind == kind && e.State == dr.EntryBegin {
+				once.Do(func() {
+					if err := errors.Join(env.West.Broker.Kill(), env.West.Broker.Start(t.Context())); err != nil {
+						t.Errorf("the destination's broker: %v", err)
+					}
+				})
+			}
+		}
+	})
+	rep, err := p.planned(w)
+	for begun := time.Now(); err != nil && time.Since(begun) < time.Minute; time.Sleep(200 * time.Millisecond) { // the engine may need a moment longer
+		t.Logf("stopped: %v", err)
+		again := p.open()
+		rep, err = dr.Resume(t.Context(), again, "")
+		again.Close()
+	}
+	if err != nil || rep.Outcome != report.Done {
+		t.Fatalf("%v: %+v", err, rep)
+	}
+	return p.normal()
+}
+
+// forgetStatements has the next pipeline find none of this one's.
+func forgetStatements(t *testing.T, in *testenv.Region) {
+	t.Helper()
+	b := rest.NewClient(serveEngine(t, in), "lifeboat", in.Name, "", "", http.DefaultClient)
+	list, err := b.List(t.Context())
+	must(t, err)
+	for _, s := range list {
+		must(t, b.Delete(t.Context(), s.Name))
+	}
+	for len(list) > 0 {
+		list, err = b.List(t.Context())
+		must(t, err)
+		time.Sleep(20 * time.Millisecond)
+	}
+}
+
+// childSpec is what a process of its own is to do (see carryOut), and at which event it kills itself; -1: at none.
 type childSpec struct {
-	Dir     string
-	Planned bool
+	Dir, Do string
 	KillAt  int
 }
 
-func failoverThenDie(text string) int {
+func doThenDie(text string) int {
 	var spec childSpec
 	fail := func(err error) int {
 		os.Stderr.WriteString(err.Error() + "\n")
@@ -259,11 +355,7 @@ func failoverThenDie(text string) int {
 		return fail(err)
 	}
 	defer w.Close()
-	plan, err := dr.Plan(context.Background(), w, plans.OpFailover, plans.Options{Planned: spec.Planned})
-	if err != nil {
-		return fail(err)
-	}
-	if _, err := dr.Execute(context.Background(), w, plan); err != nil {
+	if _, err := carryOut(context.Background(), w, spec.Do, spec.Dir); err != nil {
 		return fail(err)
 	}
 	return 0

@@ -72,6 +72,7 @@ type Journal struct {
 	now     func() time.Time
 
 	cl    *kgo.Client
+	half  bool     // a transaction is open that could not be ended: the broker was away
 	local *os.File // nil: there is none
 	log   *slog.Logger
 
@@ -92,6 +93,17 @@ type line struct {
 
 // ErrLeaseLost is returned by a journal write after another process has taken the lease over.
 var ErrLeaseLost = errors.New("another process has taken over this run's lease")
+
+// JournalError is an entry that could not be written: its broker did not answer for a while. The run stops, and can be resumed.
+type JournalError struct {
+	Region, Run string
+	Err         error
+}
+
+func (e *JournalError) Error() string {
+	return fmt.Sprintf("%s: journal of run %s: %v", e.Region, e.Run, e.Err)
+}
+func (e *JournalError) Unwrap() error { return e.Err }
 
 // openJournal ensures the topic, fences whoever held the region's lease before, and returns the journal of run, positioned to
 // write. The caller has decided from ReadJournal that nobody alive holds the lease, and reads it again afterwards.
@@ -204,7 +216,13 @@ func (j *Journal) commit(ctx context.Context, lines []*line) error {
 			}
 			return lost
 		}
-		return fmt.Errorf("%s: journal of run %s: %w", j.region, j.Run, err)
+		return &JournalError{j.region, j.Run, err}
+	}
+	if j.half {
+		if err := j.cl.EndTransaction(ctx, kgo.TryAbort); err != nil {
+			return fail(err)
+		}
+		j.half = false
 	}
 	if err := j.cl.BeginTransaction(); err != nil {
 		return fail(err)
@@ -218,10 +236,11 @@ func (j *Journal) commit(ctx context.Context, lines []*line) error {
 		}
 	}
 	if err := j.cl.ProduceSync(ctx, records...).FirstErr(); err != nil {
-		_ = j.cl.EndTransaction(ctx, kgo.TryAbort) // the produce error is the one to tell
+		j.half = j.cl.EndTransaction(ctx, kgo.TryAbort) != nil // the produce error is the one to tell
 		return fail(err)
 	}
 	if err := j.cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		j.half = true
 		return fail(err)
 	}
 	j.keep(local)

@@ -16,10 +16,16 @@ import (
 // TestPlannedFailoverGoesOnWithoutItsPrimary kills the old primary in front of each step that needs it, and has the run go on as an unplanned
 // failover: under its own id, with what has arrived, and with what is lost in its report.
 func TestPlannedFailoverGoesOnWithoutItsPrimary(t *testing.T) {
-	for _, at := range []plans.StepKind{plans.StepVerifyFence, plans.StepDrain} {
-		t.Run(string(at), func(t *testing.T) {
+	for _, c := range []struct {
+		at  plans.StepKind
+		run func(*testing.T, func(*testing.T, *testenv.Env)) // on which regions
+	}{
+		{plans.StepVerifyFence, onEach}, {plans.StepStopSource, onEach}, {plans.StepOffsets, onEach},
+		{plans.StepDrain, func(t *testing.T, suite func(*testing.T, *testenv.Env)) { each.Run(t, suite, each.Private()) }},
+	} {
+		t.Run(string(c.at), func(t *testing.T) {
 			t.Parallel()
-			each.Run(t, func(t *testing.T, env *testenv.Env) { dyingPrimary(t, env, at) }, each.Private())
+			c.run(t, func(t *testing.T, env *testenv.Env) { dyingPrimary(t, env, c.at) })
 		})
 	}
 }
@@ -39,6 +45,13 @@ func dyingPrimary(t *testing.T, env *testenv.Env, at plans.StepKind) {
 	w, err := dr.Open(t.Context(), p.declared, o)
 	must(t, err)
 	defer w.Close()
+	arrived := int64(500)
+	switch at {
+	case plans.StepStopSource:
+		p.startInEast(w) // so that there is something to stop
+	case plans.StepOffsets:
+		arrived = 540
+	}
 	rep, err := p.planned(w)
 	var step *dr.StepError
 	if !errors.As(err, &step) {
@@ -60,8 +73,8 @@ func dyingPrimary(t *testing.T, env *testenv.Env, at plans.StepKind) {
 	if end.Outcome != report.Done || end.Run != rep.Run || end.Start.After(rep.Start) {
 		t.Errorf("run %s, begun %s: %s %s", end.Run, end.Start, end.Outcome, end.Summary)
 	}
-	if s := p.state(); s.Orders != 500 || s.Canaries < 2 {
-		t.Errorf("in the west: %+v, want the 500 orders that had arrived", s)
+	if s := p.state(); s.Orders != arrived || s.Canaries < 2 {
+		t.Errorf("in the west: %+v, want the %d orders that had arrived", s, arrived)
 	}
 	var ended *dr.NotSwitchableError
 	if _, _, err := dr.Switch(t.Context(), again, run); err == nil || errors.As(err, &ended) || !strings.Contains(err.Error(), "has ended") {

@@ -94,6 +94,7 @@ func explain(err error) (code int, hint string) {
 		refused     *plans.TransitionError
 		held        *dr.LeaseHeldError
 		interrupted *dr.InterruptedError
+		journal     *dr.JournalError
 		lost        *dr.JournalLostError
 		step        *dr.StepError
 		drill       *dr.DrillError
@@ -138,6 +139,8 @@ func explain(err error) (code int, hint string) {
 		return exitLeaseHeld, or("lifeboat runs list")
 	case errors.As(err, &interrupted):
 		return exitPartWay, or(fmt.Sprintf("lifeboat resume %s; or give it up: lifeboat runs abandon %s --reason WHY", interrupted.Run, interrupted.Run))
+	case errors.As(err, &journal):
+		return exitPartWay, or(fmt.Sprintf("lifeboat resume %s when %s answers", journal.Run, journal.Region))
 	case errors.As(err, &lost):
 		return exitPartWay, or("lifeboat resume " + lost.Run + ", on this machine: it has the copy")
 	case errors.As(err, &stale):

@@ -6,11 +6,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lifeboat-dr/lifeboat/dr"
 	"github.com/lifeboat-dr/lifeboat/linking"
 )
 
-// A connection that can not be made says what to do next.
-func TestConnectionErrorsHaveHints(t *testing.T) {
+// What stops a command says what to do next.
+func TestErrorsHaveHints(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		err  error
@@ -22,6 +23,9 @@ func TestConnectionErrorsHaveHints(t *testing.T) {
 		{"expired token", fmt.Errorf("east: %w", linking.ErrTokenExpired), "put a new token", exitError},
 		{"no token", fmt.Errorf("east: %w", &linking.TokenError{URL: "https://idp"}), "tokenURL", exitError},
 		{"no registry", fmt.Errorf("subjects: %w", &linking.RegistryUnreachableError{Which: "source", Err: context.DeadlineExceeded}), "registry.url", exitUnreachable},
+		{"second signal", &dr.StepError{Run: "r1", Err: fmt.Errorf("%w: %w", errSignal, context.Canceled)}, "lifeboat resume r1", exitInterrupted},
+		{"no journal for a while", &dr.JournalError{Region: "west", Run: "r1", Err: context.DeadlineExceeded}, "lifeboat resume r1 when west answers", exitPartWay},
+		{"journal deleted", &dr.StepError{Run: "r1", Err: &dr.JournalLostError{Region: "west", Run: "r1", Copy: "r1.jsonl"}}, "on this machine", exitPartWay},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if code, hint := explain(c.err); code != c.code || !strings.Contains(hint, c.hint) {
