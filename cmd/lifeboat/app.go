@@ -31,6 +31,7 @@ type app struct {
 	signal         os.Signal // the one that closed interrupted
 	timing         timing
 	metrics        *linking.Metrics // nil: nobody asked for them
+	questions      questions
 }
 
 // timing is how long a lease and a fence take; zero is package dr's own. Tests are quicker.

@@ -136,7 +136,7 @@ func (a *app) carryOut(c *cli.Context, p *plans.Plan, run func() (*report.Report
 		a.live.expect(p.Steps)
 	}
 	if !c.Bool("yes") {
-		ok, err := a.confirm("Carry it out?")
+		ok, err := a.confirm(c.Context, "Carry it out?")
 		if err != nil {
 			return err
 		}

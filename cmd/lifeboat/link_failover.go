@@ -52,7 +52,7 @@ func (a *app) agreed(c *cli.Context, question, not string) error {
 	if c.Bool("yes") {
 		return nil
 	}
-	ok, err := a.confirm(question)
+	ok, err := a.confirm(c.Context, question)
 	if err == nil && !ok {
 		err = withHint{errors.New(not + ": nobody said yes"), a.with(c, "--yes")}
 	}

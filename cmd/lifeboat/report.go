@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"syscall"
 
 	"github.com/urfave/cli/v2"
@@ -119,21 +118,4 @@ func outcome(rep *report.Report) error {
 		return status(exitCheckFailed)
 	}
 	return nil
-}
-
-// confirm asks on the terminal; anything but "yes" or "y" is no. Without a terminal there is nobody to ask.
-func (a *app) confirm(question string) (bool, error) {
-	if !a.terminal {
-		return false, nil
-	}
-	fmt.Fprintf(a.stderr, "%s [yes/no] ", question)
-	line, err := bufio.NewReader(a.stdin).ReadString('\n')
-	if a.live != nil {
-		a.live.asked()
-	}
-	if err != nil {
-		return false, fmt.Errorf("reading the answer: %w", err)
-	}
-	answer := strings.ToLower(strings.TrimSpace(line))
-	return answer == "yes" || answer == "y", nil
 }

@@ -73,16 +73,16 @@ func (a *app) world(c *cli.Context, run func(ctx context.Context, w *dr.World) e
 func (a *app) options(c *cli.Context) dr.Options {
 	var gate func(context.Context, string) (bool, error)
 	if c.Bool("manual") {
-		gate = func(_ context.Context, question string) (bool, error) { return a.confirm(question) }
+		gate = a.confirmInRun
 	}
 	return dr.Options{Until: c.String("until"), Gate: gate,
 		Log: a.logger(c), Timeout: c.Duration("timeout"), StateDir: c.String("state-dir"), Interrupted: a.interrupted, Events: a.events(c),
 		Hooks: a.hooks, LeaseTTL: a.timing.leaseTTL, Renewal: a.timing.renewal, Still: a.timing.still,
-		Confirm: func(_ context.Context, question string) (bool, error) {
+		Confirm: func(ctx context.Context, question string) (bool, error) {
 			if c.Bool("fenced") {
 				return true, nil
 			}
-			return a.confirm(question)
+			return a.confirmInRun(ctx, question)
 		},
 	}
 }
