@@ -5,50 +5,71 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
-// checkup is what a check looks at: the declared topology, both regions as observed, and the unplanned failover that would be
-// carried out now.
+// checkup is what a check looks at: the declared topology, both regions as observed, and the failovers that could be carried out now.
 type checkup struct {
 	world *World
 	seen  *plans.Observed
 	decl  *plans.Link
-	plan  *plans.Plan // nil where none can be computed
+	plan  *plans.Plan // the unplanned failover; nil where none can be computed
 	err   error       // why not
 
-	cost *plans.Cost // of the statements
+	cost     *plans.Cost        // of the statements
+	planned  *plans.Plan        // the planned failover of now; nil where none can be computed
+	journals map[string]journal // of the regions that answer, by region
 
 	offline bool // the regions were looked at earlier and can not be asked now
 }
 
-// check is one pre-flight question. It may answer with several lines, one per topic or statement, or with none where it does not apply.
+// journal is what a region remembers of runs.
+type journal struct {
+	entries []Entry
+	err     error // it could not be read
+}
+
+// check is one pre-flight question. It may answer with several lines, one per topic or statement, or with none where it does not apply. Questions
+// are asked at the same time and share the checkup, which they only read. One ends when its context does.
 type check struct {
 	id   string
 	run  func(context.Context, *checkup) []report.Check
 	live bool // it asks the regions themselves
 }
 
-// checks are asked in this order; each is in a file of its own.
+// checksAtOnce bounds how many questions are asked at the same time.
+const checksAtOnce = 8
+
+// checks are answered in this order; each is in a file of its own.
 var checks = []check{
 	{"region-reachable", checkRegions, true},
+	{"runs", checkRuns, true},
 	{"link-topics", checkTopics, false},
 	{"link-mirrors", checkMirrors, false},
+	{"link-overtaken", checkOvertaken, false},
 	{"link-configs", checkConfigs, true},
 	{"transactions", checkTransactions, true},
 	{"group-idle", checkGroups, false},
+	{"group-positions", checkPositions, true},
 	{"grants", checkGrants, true},
 	{"access", checkAccess, true},
+	{"rights", checkRights, true},
+	{"clocks", checkClocks, true},
 	{"registry", checkRegistry, false},
 	{"registration", checkRegistration, false},
 	{"engine", checkEngine, false},
 	{"retention", checkRetention, false},
 	{"determinism", checkDeterminism, false},
+	{"engine-capacity", checkCapacity, true},
 	{"objectives", checkObjectives, false},
 	{"cost", checkCost, false},
+	{"forecast", checkForecast, true},
 	{"drills", checkDrills, true},
 }
 
@@ -69,6 +90,7 @@ func CheckObserved(ctx context.Context, w *World, seen *plans.Observed, link str
 		return nil, err
 	}
 	rep.End = w.now()
+	rep.Figures = append(rep.Figures, readinessFigure(rep))
 	conclude(rep)
 	return rep, nil
 }
@@ -78,14 +100,9 @@ func (c *checkup) ask(ctx context.Context, rep *report.Report, link string) (err
 	if c.decl, err = c.world.Link(link); err != nil {
 		return err
 	}
-	if c.world.Errs[c.decl.To] != nil {
-		c.err = c.world.Errs[c.decl.To]
-	} else {
-		op := plans.OpFailover
-		if c.decl.Renames() && c.world.Declared.Topology.OtherWay(c.decl) == nil { // no pipeline fails over along it
-			op = plans.OpLink
-		}
-		c.plan, c.err = plans.Compute(op, plans.Options{Link: c.decl.Name}, c.world.Declared, c.seen)
+	c.compute()
+	if !c.offline {
+		c.readJournals(ctx)
 	}
 	in, where := c.world.Declared, c.decl.From
 	if there := in.In(c.decl.To); there != in { // each region has names of its own
@@ -94,27 +111,13 @@ func (c *checkup) ask(ctx context.Context, rep *report.Report, link string) (err
 	st := plans.StudyOf(in, c.seen)
 	st.Findings = append(st.Findings, st.Unbacked(where, c.seen.Regions[where])...)
 	c.cost = plans.CostOf(in, c.seen, c.decl)
-	var skipped []string
-	for _, k := range checks {
-		if k.live && c.offline {
-			skipped = append(skipped, k.id)
-			continue
-		}
-		for _, answer := range k.run(ctx, c) {
-			if answer.ID == "" {
-				answer.ID = k.id
-			}
-			rep.Checks = append(rep.Checks, answer)
-		}
-	}
-	if len(skipped) > 0 {
-		rep.Checks = append(rep.Checks, report.Check{ID: "live", Name: "what only the regions themselves can tell", Outcome: report.Skipped, Detail: strings.Join(skipped, ", ") + " were not asked"})
+	rep.Checks = append(rep.Checks, c.answers(ctx, checks)...)
+	if ctx.Err() != nil {
+		return context.Cause(ctx) // they are no answers
 	}
 	rep.Checks = append(rep.Checks, studyChecks(st, rep.Fails, studySyntax, studyDialect, studyEngine, studyNames, studyChangelog, studyLineage, studyHorizon)...)
 	if c.plan != nil {
-		rep.Findings = slices.DeleteFunc(slices.Clone(c.plan.Findings), func(f report.Finding) bool {
-			return f.Rule == "failover/unfenced" || f.Rule == "failover/done" // nobody fails over now
-		})
+		rep.Findings = c.found()
 		for _, sp := range c.plan.Statements {
 			rep.Statements = append(rep.Statements, statementLine(c.plan, sp))
 		}
@@ -126,19 +129,70 @@ func (c *checkup) ask(ctx context.Context, rep *report.Report, link string) (err
 	return nil
 }
 
-// merged adds what the statements' texts tell to what the plan found. The plan judges determinism with more knowledge, where there is one.
-func merged(plan, study []report.Finding, planned bool) []report.Finding {
-	told := map[string]bool{}
-	key := func(f report.Finding) string { return fmt.Sprint(f.Rule, f.Place, f.Message) }
-	for _, f := range plan {
-		told[key(f)] = true
+// answers asks questions, and returns what they are answered in their order.
+func (c *checkup) answers(ctx context.Context, questions []check) []report.Check {
+	answers := make([][]report.Check, len(questions))
+	var skipped []string
+	var g errgroup.Group
+	g.SetLimit(checksAtOnce)
+	for i, k := range questions {
+		if k.live && c.offline {
+			skipped = append(skipped, k.id)
+			continue
+		}
+		g.Go(func() error {
+			answers[i] = c.answer(ctx, k)
+			return nil
+		})
 	}
-	for _, f := range study {
-		if !told[key(f)] && !(planned && (strings.HasPrefix(f.Rule, "D") || f.Rule == plans.RuleUnusedWaiver)) {
-			plan = append(plan, f)
+	_ = g.Wait() // what goes wrong is an answer
+	if len(skipped) > 0 {
+		answers = append(answers, []report.Check{{ID: "live", Name: "what only the regions themselves can tell", Outcome: report.Skipped, Detail: strings.Join(skipped, ", ") + " were not asked"}})
+	}
+	return slices.Concat(answers...)
+}
+
+// answer asks one question. What it could not find out because a region took too long is said as such.
+func (c *checkup) answer(ctx context.Context, k check) []report.Check {
+	late := fmt.Errorf("no answer within %s", c.world.opts.Timeout)
+	within, cancel := context.WithTimeoutCause(ctx, c.world.opts.Timeout, late)
+	defer cancel()
+	lines := k.run(within, c)
+	timedOut := context.Cause(within) == late
+	for i := range lines {
+		if lines[i].ID == "" {
+			lines[i].ID = k.id
+		}
+		if timedOut && lines[i].Outcome == report.Unknown {
+			lines[i].Detail = late.Error()
 		}
 	}
-	return plan
+	if timedOut && len(lines) == 0 {
+		lines = []report.Check{{ID: k.id, Name: k.id + " is known", Outcome: report.Unknown, Detail: late.Error()}}
+	}
+	return lines
+}
+
+// readJournals reads what the regions that answer remember of runs.
+func (c *checkup) readJournals(ctx context.Context) {
+	ctx, cancel := context.WithTimeoutCause(ctx, c.world.opts.Timeout, fmt.Errorf("no answer within %s", c.world.opts.Timeout))
+	defer cancel()
+	c.journals = map[string]journal{}
+	var mu sync.Mutex
+	var g errgroup.Group
+	for name := range c.world.Regions {
+		g.Go(func() error {
+			entries, err := c.world.entriesOf(ctx, name)
+			if err != nil && ctx.Err() != nil {
+				err = fmt.Errorf("%s: reading the journal: %w", name, context.Cause(ctx))
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			c.journals[name] = journal{entries, err}
+			return nil
+		})
+	}
+	_ = g.Wait() // each journal has its own error
 }
 
 // CheckOffline reports what the files alone tell: the findings of loading and the analysis of the statements without a region.

@@ -17,35 +17,61 @@ import (
 // last longer (transaction.max.timeout.ms, 15 min by default), and those that do were lost by their coordinator (KIP-664).
 const hangingAfter = 15 * time.Minute
 
-// checkTransactions names the open transactions in the source: what stands behind the first record of one is read by nobody who reads
-// committed data, a link included, until it ends.
+// checkTransactions names the open transactions in both regions: what stands behind the first record of one is read by nobody who reads
+// committed data, until it ends: not by a link in the source, and in the destination not by what goes on there after a failover.
 func checkTransactions(ctx context.Context, c *checkup) []report.Check {
-	name := "no transaction holds link " + c.decl.Name + " back"
-	from := c.seen.Regions[c.decl.From]
-	if !from.Reachable {
-		return []report.Check{{Name: name, Outcome: report.Unknown, Detail: c.decl.From + " does not answer"}}
+	source := heldBack{region: c.decl.From, name: "no transaction holds link " + c.decl.Name + " back", of: c.decl.Selects,
+		why: "records behind it are not mirrored, and would be lost with " + c.decl.From}
+	moved := map[string]bool{}
+	if c.plan != nil {
+		for _, t := range c.plan.Topics {
+			moved[t.Name] = true
+		}
+		for _, s := range c.plan.Statements {
+			for _, topic := range slices.Concat(s.Reads, s.Writes) {
+				moved[topic] = true
+			}
+		}
+	}
+	destination := heldBack{region: c.decl.To, name: "no transaction holds readers in " + c.decl.To + " back", of: func(topic string) bool { return moved[topic] },
+		why: "statements and consumers that go on there would stand still in front of it"}
+	return []report.Check{source.look(ctx, c), destination.look(ctx, c)}
+}
+
+// heldBack asks it of some topics of one region.
+type heldBack struct {
+	region, name, why string
+	of                func(topic string) bool
+}
+
+func (o heldBack) look(ctx context.Context, c *checkup) report.Check {
+	line := report.Check{Name: o.name, Outcome: report.Passed, Detail: "none is open", Why: o.why}
+	state := c.seen.Regions[o.region]
+	if !state.Reachable {
+		line.Outcome, line.Detail = report.Unknown, o.region+" does not answer"
+		return line
 	}
 	held := kadm.TopicsSet{}
 	partitions, behind := 0, int64(0)
-	for topic, t := range from.Topics {
-		for p, state := range t.Partitions {
-			if c.decl.Selects(topic) && state.Stable >= 0 && state.Stable < state.End {
+	for topic, t := range state.Topics {
+		for p, part := range t.Partitions {
+			if o.of(topic) && part.Stable >= 0 && part.Stable < part.End {
 				held.Add(topic, int32(p))
 				partitions++
-				behind += int64(state.End - state.Stable)
+				behind += int64(part.End - part.Stable)
 			}
 		}
 	}
 	if partitions == 0 {
-		return []report.Check{{Name: name, Outcome: report.Passed, Detail: "none is open"}}
+		line.Why = ""
+		return line
 	}
-	line := report.Check{Name: name, Outcome: report.Passed, Why: "records behind it are not mirrored, and would be lost with " + c.decl.From}
-	described, err := c.world.Regions[c.decl.From].Admin.DescribeProducers(ctx, held)
+	described, err := c.world.Regions[o.region].Admin.DescribeProducers(ctx, held)
 	described.EachPartition(func(p kadm.DescribedProducersPartition) { err = cmp.Or(err, p.Err) })
 	if err != nil {
 		line.Outcome, line.Detail = report.Unknown, fmt.Sprintf("%s held back in %s; whose transactions: %v", counted(int(behind), "record"), counted(partitions, "partition"), err)
 		line.Remedy = "grant READ on the topics, which DescribeProducers needs"
-		return []report.Check{line}
+		return line
 	}
 	var open, hanging []string
 	for _, p := range described.SortedProducers() {
@@ -64,9 +90,25 @@ func checkTransactions(ctx context.Context, c *checkup) []report.Check {
 	case len(open) > 0:
 		line.Detail = "open: " + few(open)
 	default:
-		line.Outcome, line.Detail = report.Unknown, fmt.Sprintf("%s held back in %s, and the brokers do not tell by whom", counted(int(behind), "record"), counted(partitions, "partition"))
+		stable, err := stableEnds(ctx, c.world.Regions[o.region], sortedKeys(held))
+		still := 0
+		for topic, parts := range held {
+			for p := range parts {
+				if stable[topic][p] <= state.Topics[topic].Partitions[p].Stable {
+					still++
+				}
+			}
+		}
+		switch {
+		case err != nil:
+			line.Outcome, line.Detail = report.Unknown, err.Error()
+		case still > 0:
+			line.Outcome, line.Detail = report.Unknown, fmt.Sprintf("%s held back in %s, and the brokers do not tell by whom", counted(int(behind), "record"), counted(still, "partition"))
+		default:
+			line.Detail, line.Why = "what was open has ended", ""
+		}
 	}
-	return []report.Check{line}
+	return line
 }
 
 // few lists the first of many.

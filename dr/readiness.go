@@ -1,6 +1,11 @@
 package dr
 
-import "github.com/lifeboat-dr/lifeboat/dr/report"
+import (
+	"fmt"
+	"math"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
 
 // Readiness says how ready everything is by a report of Check, from 0 to 100: the share of checks that hold, where a warning counts half and what
 // could not be made counts nothing. The reasons are what keeps it from 100, the worst first. A report without checks is not ready.
@@ -28,4 +33,14 @@ func Readiness(rep *report.Report) (percent float64, reasons []string) {
 		return 0, reasons
 	}
 	return 100 * had / all, reasons
+}
+
+// readinessFigure is Readiness as a number of the report. It is never rounded up to 100.
+func readinessFigure(rep *report.Report) report.Figure {
+	percent, reasons := Readiness(rep)
+	f := report.Figure{Name: "readiness", Value: math.Floor(percent), Unit: "%", Note: "every check holds"}
+	if len(reasons) > 0 {
+		f.Note = fmt.Sprintf("kept from 100 by %s: %s", counted(len(reasons), "check"), few(reasons))
+	}
+	return f
 }

@@ -47,7 +47,7 @@ func watermarkDone(ctx context.Context, r *run, s plans.Step) (bool, string, err
 		return false, "", err
 	}
 	mark := watermarkText(p.Watermark)
-	r.noteStatement(ctx, sp, mark, p.RowsOut)
+	r.noteStatement(ctx, sp, mark, p.RowsIn, p.RowsOut)
 	return true, fmt.Sprintf("positions past the %s, watermark %s, %d rows read, %d written", r.pointName(), mark, p.RowsIn, p.RowsOut), nil
 }
 
@@ -137,9 +137,9 @@ func (r *run) markDerived(ctx context.Context, sp plans.StatementPlan) error {
 }
 
 // noteStatement puts a statement's part into the report.
-func (r *run) noteStatement(ctx context.Context, sp plans.StatementPlan, watermark string, rows int64) {
+func (r *run) noteStatement(ctx context.Context, sp plans.StatementPlan, watermark string, read, rows int64) {
 	line := statementLine(r.plan, sp)
-	line.Watermark, line.Rows = watermark, rows
+	line.Watermark, line.Read, line.Rows = watermark, read, rows
 	if st, err := r.engine().Get(ctx, sp.Name); err == nil {
 		line.Phase, line.Detail = string(st.Phase), st.Detail
 	}

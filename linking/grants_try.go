@@ -45,22 +45,41 @@ func (l *Link) TryGrants(ctx context.Context) (*GrantTrial, error) {
 				grants = append(grants, g)
 			}
 		}
-		may, err := l.askRights(ctx, r, r.called(names), grants)
+		may, err := askRights(ctx, r, r.called(names), grants, r == l.to)
+		if err == nil {
+			err = l.groupRights(ctx, r, may)
+		}
 		if err != nil {
 			return nil, err
 		}
-		for _, g := range grants {
-			switch may.judge(g) {
-			case rightMissing:
-				trial.Missing, trial.Tried = append(trial.Missing, g), trial.Tried+1
-			case rightThere:
-				trial.Tried++
-			default:
-				trial.Untried++
-			}
-		}
+		trial.add(may, grants)
 	}
 	return trial, nil
+}
+
+// TryGrants asks a region's brokers for rights that are no link's: on topics, whether they are there or would be created, on transactional ids, and on
+// the cluster.
+func (r *Region) TryGrants(ctx context.Context, grants []Grant) (*GrantTrial, error) {
+	may, err := askRights(ctx, r, nil, grants, true)
+	if err != nil {
+		return nil, err
+	}
+	trial := new(GrantTrial)
+	trial.add(may, grants)
+	return trial, nil
+}
+
+func (t *GrantTrial) add(may *rights, grants []Grant) {
+	for _, g := range grants {
+		switch may.judge(g) {
+		case rightMissing:
+			t.Missing, t.Tried = append(t.Missing, g), t.Tried+1
+		case rightThere:
+			t.Tried++
+		default:
+			t.Untried++
+		}
+	}
 }
 
 const (
@@ -104,8 +123,9 @@ func (r *rights) judge(g Grant) int {
 	return verdict
 }
 
-// askRights asks about topics of the link, the groups that it selects, its transactional ids and the cluster.
-func (l *Link) askRights(ctx context.Context, r *Region, topics []string, grants []Grant) (*rights, error) {
+// askRights asks about these topics, and the topics, transactional ids and cluster that grants name. What is not there yet is asked for where the region is
+// one to be written to.
+func askRights(ctx context.Context, r *Region, topics []string, grants []Grant, writes bool) (*rights, error) {
 	may := &rights{map[kmsg.ACLResourceType]map[string]int32{}, map[kmsg.ACLResourceType]map[string]bool{}}
 	for _, kind := range []kmsg.ACLResourceType{kmsg.ACLResourceTypeTopic, kmsg.ACLResourceTypeGroup, kmsg.ACLResourceTypeTransactionalId, kmsg.ACLResourceTypeCluster} {
 		may.of[kind], may.refused[kind] = map[string]int32{}, map[string]bool{}
@@ -119,14 +139,14 @@ func (l *Link) askRights(ctx context.Context, r *Region, topics []string, grants
 			topics = append(topics, g.ACL.Name)
 		}
 	}
-	err := errors.Join(l.topicRights(ctx, r, topics, may), l.groupRights(ctx, r, may), clusterRights(ctx, r, may))
-	if r == l.to {
+	err := errors.Join(topicRights(ctx, r, topics, writes, may), clusterRights(ctx, r, may))
+	if writes && len(ids) > 0 {
 		err = errors.Join(err, transactionRights(ctx, r, ids, may))
 	}
 	return may, err
 }
 
-func (l *Link) topicRights(ctx context.Context, r *Region, topics []string, may *rights) error {
+func topicRights(ctx context.Context, r *Region, topics []string, creates bool, may *rights) error {
 	if len(topics) == 0 {
 		return nil
 	}
@@ -149,7 +169,7 @@ func (l *Link) topicRights(ctx context.Context, r *Region, topics []string, may 
 			may.note(kmsg.ACLResourceTypeTopic, *t.Topic, t.AuthorizedOperations)
 		case errors.Is(err, kerr.TopicAuthorizationFailed):
 			may.refused[kmsg.ACLResourceTypeTopic][*t.Topic] = true
-		case errors.Is(err, kerr.UnknownTopicOrPartition) && r == l.to:
+		case errors.Is(err, kerr.UnknownTopicOrPartition) && creates:
 			rt := kmsg.NewCreateTopicsRequestTopic()
 			rt.Topic, rt.NumPartitions, rt.ReplicationFactor = *t.Topic, 1, -1
 			create.Topics = append(create.Topics, rt)
@@ -197,8 +217,18 @@ func (l *Link) groupRights(ctx context.Context, r *Region, may *rights) error {
 // transactionRights has coordinators describe the link's transactional ids: brokers tell no rights on them, but who may write may describe.
 func transactionRights(ctx context.Context, r *Region, ids []string, may *rights) error {
 	described, err := r.Admin.DescribeTransactions(ctx, ids...)
-	if _, parts := errors.AsType[*kadm.ShardErrors](err); err != nil && !parts { // a cluster that has had no transaction yet has no coordinator
+	parts, partly := errors.AsType[*kadm.ShardErrors](err)
+	if err != nil && !partly { // a cluster that has had no transaction yet has no coordinator
 		return fmt.Errorf("%s: asking for rights on transactional ids: %w", r.Name, err)
+	}
+	if partly {
+		for _, part := range parts.Errs {
+			if req, ok := part.Req.(*kmsg.DescribeTransactionsRequest); ok && errors.Is(part.Err, kerr.TransactionalIDAuthorizationFailed) { // by who tells which broker coordinates it
+				for _, id := range req.TransactionalIDs {
+					may.refused[kmsg.ACLResourceTypeTransactionalId][id] = true
+				}
+			}
+		}
 	}
 	for id, d := range described {
 		switch {

@@ -85,7 +85,7 @@ func Compute(op Operation, opts Options, d *Declared, o *Observed) (*Plan, error
 		return nil, err
 	}
 	c.waive()
-	sortFindings(c.plan.Findings)
+	SortFindings(c.plan.Findings)
 	c.plan.Parts = parts(c.plan, d, o)
 	c.plan.Declared, c.plan.Structure = digestsOf(c.plan.Parts)
 	return c.plan, nil
@@ -188,8 +188,8 @@ func (c *computation) waive() {
 	c.plan.Findings = append(c.plan.Findings, applyWaivers(c.plan.Findings, c.decl, judged, c.seen.At.UTC().Format(time.DateOnly), true)...)
 }
 
-// sortFindings orders the worst first, then by what they are about.
-func sortFindings(fs []report.Finding) {
+// SortFindings orders the worst first, then by what they are about.
+func SortFindings(fs []report.Finding) {
 	slices.SortStableFunc(fs, func(a, b report.Finding) int {
 		switch {
 		case a.Severity.Worse(b.Severity):

@@ -36,6 +36,7 @@ func (c *computation) start(sp *StatementPlan, p *Pipeline, horizons map[string]
 		rate, whose = defaultRate, "assumed"
 	}
 	estimate := float64(backlog) / rate
+	sp.Backlog, sp.RebuildSeconds = backlog, estimate
 	rows := counted(backlog, "row")
 	if bytes > 0 {
 		rows += fmt.Sprintf(" of %s on disk", size(float64(bytes)))

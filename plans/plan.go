@@ -160,6 +160,8 @@ type StatementPlan struct {
 	Verdict         string             `json:"verdict,omitempty"`
 	VerdictWhy      string             `json:"verdictWhy,omitempty"`
 	Rebuild         string             `json:"rebuild,omitempty"` // "27,004 rows ÷ 50,000 rows/s = 0.5 s of RTO 5m0s"
+	Backlog         int64              `json:"backlog,omitempty"` // rows of its mirrored inputs
+	RebuildSeconds  float64            `json:"rebuildSeconds,omitempty"`
 }
 
 // RetentionVerdict says whether a region's topic holds enough history.

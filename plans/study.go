@@ -112,7 +112,7 @@ func StudyOf(d *Declared, o *Observed) *Study {
 		today = d.AsOf.UTC().Format(time.DateOnly)
 	}
 	st.Findings = append(st.Findings, applyWaivers(st.Findings, d, a.parsed, today, false)...)
-	sortFindings(st.Findings)
+	SortFindings(st.Findings)
 	st.Graph = graphOf(st, a)
 	return st
 }

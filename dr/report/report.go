@@ -185,9 +185,10 @@ type Statement struct {
 	Watermark string     `json:"watermark,omitempty"`
 	Digest    string     `json:"digest,omitempty"` // of its output, where it was compared
 	Plan      []Operator `json:"plan,omitempty"`   // in the order in which it is drawn
-	Rows      int64      `json:"rows,omitempty"`
-	State     string     `json:"state,omitempty"` // about how large what it keeps is, at most
-	Cost      string     `json:"cost,omitempty"`  // estimated, in CFUs
+	Rows      int64      `json:"rows,omitempty"`   // put out
+	Read      int64      `json:"read,omitempty"`   // rows
+	State     string     `json:"state,omitempty"`  // about how large what it keeps is, at most
+	Cost      string     `json:"cost,omitempty"`   // estimated, in CFUs
 	// Paths are the ways from inputs to outputs, Columns what the outputs' columns come from.
 	Paths   []Path         `json:"paths,omitempty"`
 	Columns []ColumnOrigin `json:"columns,omitempty"`
