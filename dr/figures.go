@@ -211,11 +211,51 @@ func (r *run) writersNext() (next []string) {
 	return append(next, "lifeboat runs report "+r.id+" --report report.html")
 }
 
+// switchClients says what whoever runs the clients has to know: where they go now, and what their groups read again there.
+func (r *run) switchClients() []string {
+	to := r.world.Declared.Topology.Regions[r.plan.To]
+	where := fmt.Sprintf("point producers and consumers at %s: bootstrap.servers=%s", r.plan.To, strings.Join(to.Kafka.Bootstrap, ","))
+	if to.Registry != nil {
+		where += ", schema.registry.url=" + to.Registry.URL
+	}
+	if names := r.topicNames(); len(names) > 0 {
+		where += fmt.Sprintf(" (for %s)", shortList(names))
+	}
+	hints := []string{where}
+	var again []string
+	on := map[string]bool{}
+	for _, g := range r.rep.Groups {
+		switch {
+		case g.ReReads < 0:
+			again = append(again, fmt.Sprintf("how much group %s reads of %s again is not known", g.Name, g.Topic))
+		case g.ReReads > 0:
+			again = append(again, fmt.Sprintf("group %s reads %s of %s again", g.Name, counted(int(g.ReReads), "record"), g.Topic))
+		default:
+			on[g.Name] = true
+		}
+	}
+	for _, g := range r.rep.Groups {
+		if g.ReReads != 0 {
+			delete(on, g.Name)
+		}
+	}
+	if len(on) > 0 {
+		again = append(again, fmt.Sprintf("%s goes on where it was", shortList(sortedKeys(on))))
+		if len(on) > 1 {
+			again[len(again)-1] = shortList(sortedKeys(on)) + " go on where they were"
+		}
+	}
+	if len(again) > 0 {
+		hints = append(hints, few(again))
+	}
+	return hints
+}
+
 func (r *run) next() []string {
 	if r.plan.Writers {
 		return r.writersNext()
 	}
-	next := []string{fmt.Sprintf("point producers and consumers at %s", r.plan.To)}
+	next := r.switchClients()
 	if r.plan.Planned {
 		switch f := r.fence(r.plan.From); f.By {
 		case "acl":

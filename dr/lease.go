@@ -32,13 +32,17 @@ type InterruptedError struct {
 	Region, Run, Who string
 	Operation        string
 	Since            time.Time
-	Lost             bool // the region's journal has lost it: only this machine knows of it
+	Where            string // "5 of 11 steps done, at step promote: …"
+	Lost             bool   // the region's journal has lost it: only this machine knows of it
 }
 
 func (e *InterruptedError) Error() string {
 	text := fmt.Sprintf("%s: run %s (%s) by %s, begun %s, stopped part-way", e.Region, e.Run, e.Operation, e.Who, e.Since.Format(time.RFC3339))
 	if e.Lost {
 		text += "; its journal there is lost, and this machine has a copy of it"
+	}
+	if e.Where != "" {
+		text += ": " + e.Where
 	}
 	return text
 }

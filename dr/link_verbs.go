@@ -62,15 +62,25 @@ func LinkPromote(ctx context.Context, w *World, decl *plans.Link, topics []strin
 		return nil, err
 	}
 	rep := &report.Report{Command: "link promote", Title: "link " + decl.Name, Outcome: report.Done, Start: w.now()}
-	promoted, err := l.Promote(ctx, linking.PromoteOptions{Topics: topics, Brief: true})
+	promoted, err := l.Promote(ctx, linking.PromoteOptions{Topics: topics, By: w.Who(), Brief: true})
 	if err != nil {
 		return nil, err
 	}
+	found := 0
 	for _, p := range promoted {
-		rep.Steps = append(rep.Steps, report.Step{ID: "promote:" + p.Topic, Kind: "promote", Goal: p.Topic + " is writable", Outcome: report.Done, Detail: p.State})
+		step := report.Step{ID: "promote:" + p.Topic, Kind: "promote", Goal: p.Topic + " is writable", Outcome: report.Done, Detail: p.State}
+		if p.Found {
+			step.Detail = promotedBefore(p)
+			found++
+		}
+		rep.Steps = append(rep.Steps, step)
 	}
 	rep.End = w.now()
 	rep.Summary = fmt.Sprintf("%s STOPPED: writable in %s, no longer mirrored", counted(len(promoted), "topic"), decl.To)
+	if found == len(promoted) {
+		rep.Summary = fmt.Sprintf("nothing was left to promote: %s STOPPED already, writable in %s and no longer mirrored", counted(found, "topic"), decl.To)
+		rep.Next = []string{"lifeboat link reverse mirrors them the other way", "lifeboat runs list shows whether a run did it"}
+	}
 	return rep, nil
 }
 
@@ -99,7 +109,7 @@ func LinkFailover(ctx context.Context, w *World, decl *plans.Link, topics []stri
 			Why:     "groups go on in " + decl.To + " from where the link had written them before", Remedy: "compare them with what the applications know"})
 	}
 	rep.Groups = groupReport(synced)
-	promoted, err := l.Promote(ctx, linking.PromoteOptions{Topics: topics, Force: true, Brief: true})
+	promoted, err := l.Promote(ctx, linking.PromoteOptions{Topics: topics, By: w.Who(), Force: true, Brief: true})
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +120,7 @@ func LinkFailover(ctx context.Context, w *World, decl *plans.Link, topics []stri
 		was := before[max(i, 0)]
 		step := report.Step{ID: "failover:" + p.Topic, Kind: "failover", Goal: p.Topic + " is writable", Outcome: report.Done, Detail: was.State + " → " + p.State}
 		if was.State == p.State {
-			step.Detail = p.State + " already"
+			step.Detail = promotedBefore(p)
 			delete(point, p.Topic)
 		}
 		rep.Steps = append(rep.Steps, step)
@@ -131,6 +141,15 @@ func LinkFailover(ctx context.Context, w *World, decl *plans.Link, topics []stri
 	rep.End = w.now()
 	rep.Summary = fmt.Sprintf("%s in %s %s STOPPED: writable, no longer mirrored; %s", counted(len(promoted), "topic"), decl.To, are(len(promoted)), lostText(rep.Topics, decl.From))
 	return rep, nil
+}
+
+// promotedBefore says of a topic that was promoted already when, and by whom where that is known.
+func promotedBefore(p linking.Promoted) string {
+	text := fmt.Sprintf("%s already: it was promoted on %s", p.State, p.At.UTC().Format("2006-01-02 15:04:05Z"))
+	if p.By != "" {
+		text += " by " + p.By
+	}
+	return text
 }
 
 func are(n int) string {

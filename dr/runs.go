@@ -74,7 +74,7 @@ func (r *pastRun) held(region string) error {
 }
 
 func (r *pastRun) interrupted(region string) error {
-	return &InterruptedError{Region: region, Run: r.id, Who: r.who, Operation: r.operation(), Since: r.began, Lost: r.copied}
+	return &InterruptedError{Region: region, Run: r.id, Who: r.who, Operation: r.operation(), Since: r.began, Where: r.where(), Lost: r.copied}
 }
 
 func (r *pastRun) outcome() report.Outcome {

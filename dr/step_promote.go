@@ -33,7 +33,7 @@ func promoteDone(ctx context.Context, r *run, s plans.Step) (bool, string, error
 }
 
 func promoteApply(ctx context.Context, r *run, s plans.Step) error {
-	promoted, err := r.link.Promote(ctx, linking.PromoteOptions{Topics: r.topicNames(), Force: !r.plan.Planned})
+	promoted, err := r.link.Promote(ctx, linking.PromoteOptions{Topics: r.topicNames(), By: r.world.opts.Who + " in run " + r.id, Force: !r.plan.Planned})
 	if err != nil {
 		return err
 	}

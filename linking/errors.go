@@ -3,6 +3,8 @@ package linking
 import (
 	"errors"
 	"fmt"
+
+	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
 // Codes of MirrorError: Cluster Linking's names where it has one, and ours.
@@ -54,3 +56,16 @@ func (e *MirrorError) Unwrap() error { return e.Err }
 
 // ErrTakenOver ends a link's run when another process has taken the link over, as a failover does.
 var ErrTakenOver = errors.New("another process has taken this link over")
+
+// NotMirroredError is a verb for what the link does not mirror: a topic, or, with Topic "", anything at all.
+type NotMirroredError struct {
+	Link, Topic string
+	Verb        plans.MirrorVerb
+}
+
+func (e *NotMirroredError) Error() string {
+	if e.Topic == "" {
+		return fmt.Sprintf("link %s: it has no mirrors yet: nothing to %s", e.Link, e.Verb)
+	}
+	return fmt.Sprintf("link %s: topic %q is not a mirror: nothing to %s", e.Link, e.Topic, e.Verb)
+}

@@ -80,6 +80,7 @@ type topicRecord struct {
 	Codes      map[int32]string       `json:"codes,omitempty"`    // codes of the errors, of the topic as a whole under wholeTopic
 	Before     map[int32]plans.Offset `json:"before,omitempty"`   // promotion: log ends before the fence
 	Ends       map[int32]plans.Offset `json:"ends,omitempty"`     // promotion: where mirrored data ends
+	Promoter   string                 `json:"promoter,omitempty"` // promotion: on whose behalf, as user@host
 	At         time.Time              `json:"at"`
 
 	Restored map[string]restoredConfig `json:"restored,omitempty"` // configs that somebody else had changed, by name

@@ -16,6 +16,7 @@ import (
 type PromoteOptions struct {
 	Topics []string // none: every mirror of the link
 	Force  bool     // now, lag or not: Cluster Linking's failover. Otherwise lag zero comes first
+	By     string   // on whose behalf, for those who ask later
 	Brief  bool     // whoever served the link goes on with what is left of it, as after a verb; otherwise it ends with ErrTakenOver
 }
 
@@ -23,6 +24,9 @@ type PromoteOptions struct {
 type Promoted struct {
 	Topic string
 	State string                 // STOPPED
+	Found bool                   // it was STOPPED before
+	At    time.Time              // when it was recorded as STOPPED
+	By    string                 // on whose behalf, "" where that is not known
 	Ends  map[int32]plans.Offset // by partition, where mirrored data ends
 	Come  map[int32]plans.Offset // the same in the source's offsets: equal where offsets are
 }
@@ -57,19 +61,25 @@ func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error
 	if len(names) == 0 {
 		names = sorted(s.memory.topics)
 	}
+	if len(names) == 0 {
+		return nil, &NotMirroredError{l.decl.Name, "", verb}
+	}
 	var todo []*topicRecord
+	found := map[string]bool{}
 	for _, name := range names {
 		rec := s.memory.topics[name]
 		if rec == nil {
-			return nil, fmt.Errorf("link %s: topic %q is not a mirror: nothing to promote", l.decl.Name, name)
+			return nil, &NotMirroredError{l.decl.Name, name, verb}
 		}
 		if _, err := verb.From(name, rec.State); err != nil {
 			return nil, fmt.Errorf("link %s: %w", l.decl.Name, err)
 		}
 		if rec.State != Stopped {
 			next := *rec
+			next.Promoter = o.By
 			todo = append(todo, &next)
 		}
+		found[name] = rec.State == Stopped
 	}
 	if len(todo) > 0 {
 		if err := l.stop(ctx, s, todo); err != nil {
@@ -86,7 +96,9 @@ func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error
 		if rec == nil || rec.State != Stopped {
 			return nil, fmt.Errorf("link %s: topic %q is not recorded as STOPPED after its promotion", l.decl.Name, name)
 		}
-		out = append(out, rec.promoted())
+		p := rec.promoted()
+		p.Found = found[name]
+		out = append(out, p)
 	}
 	if err := l.grantStaged(ctx, s, after); err != nil {
 		return nil, err

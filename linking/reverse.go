@@ -86,7 +86,7 @@ func (l *Link) Reverse(ctx context.Context, o ReverseOptions) ([]Reversed, error
 	if err := l.unwritten(ctx, moving, o.Still); err != nil {
 		return nil, err
 	}
-	promoted, err := l.Promote(ctx, PromoteOptions{Topics: names, Brief: true})
+	promoted, err := l.Promote(ctx, PromoteOptions{Topics: names, By: o.By, Brief: true})
 	if err != nil {
 		return nil, err
 	}

@@ -55,7 +55,7 @@ func (t *topicRecord) sourceEnd(p int32, end plans.Offset) plans.Offset {
 }
 
 func (t *topicRecord) promoted() Promoted {
-	out := Promoted{Topic: t.Topic, State: t.State, Ends: t.Ends, Come: map[int32]plans.Offset{}}
+	out := Promoted{Topic: t.Topic, State: t.State, At: t.At, By: t.Promoter, Ends: t.Ends, Come: map[int32]plans.Offset{}}
 	for p, end := range t.Ends {
 		out.Come[p] = t.sourceEnd(p, end)
 	}

@@ -103,14 +103,14 @@ func (l *Link) transitions(m *memory, verb plans.MirrorVerb, topics []string) ([
 		topics = sorted(m.topics)
 	}
 	if len(topics) == 0 {
-		return nil, fmt.Errorf("link %s: it has no mirrors yet: nothing to %s", l.decl.Name, verb)
+		return nil, &NotMirroredError{l.decl.Name, "", verb}
 	}
 	var changes []Changed
 	var errs []error
 	for _, name := range slices.Compact(slices.Sorted(slices.Values(topics))) {
 		rec := m.topics[name]
 		if rec == nil {
-			errs = append(errs, fmt.Errorf("link %s: topic %q is not a mirror: nothing to %s", l.decl.Name, name, verb))
+			errs = append(errs, &NotMirroredError{l.decl.Name, name, verb})
 			continue
 		}
 		to, err := verb.From(name, rec.State)

@@ -45,6 +45,7 @@ func (c *computation) failover() (err error) {
 	c.registryMode()
 	c.schemaIDs()
 	c.refusals()
+	c.wayBack()
 	if c.plan.Planned {
 		c.plannedSteps()
 	} else {
@@ -137,6 +138,32 @@ func (c *computation) refusals() {
 		}
 		c.find(report.Block, "engine/unreachable", c.link.To, fmt.Sprintf("the engine of %s does not answer: %s", c.link.To, reason),
 			"the pipeline would stand still after the failover", "lifeboat engine serve --region "+c.link.To)
+	}
+}
+
+// wayBack says what would keep a failback from bringing the pipeline home: it is better known before one leaves.
+func (c *computation) wayBack() {
+	find := func(subject, message, remedy string) {
+		c.find(report.High, "failover/no-way-back", subject, message, fmt.Sprintf("after the failover the pipeline would have to stay in %s, or %s be built anew", c.link.To, c.link.From), remedy)
+	}
+	back, declared, err := Back(c.link, c.decl.Topology.Links)
+	if err == nil && !declared {
+		others := *c.decl.Topology
+		others.Links = slices.DeleteFunc(slices.Clone(others.Links), func(l *Link) bool { return l.Name == c.link.Name })
+		err = CheckLink(&others, back)
+	}
+	if err != nil {
+		find(c.link.Name, fmt.Sprintf("no link could lead back from %s to %s: %v", c.link.To, c.link.From, err), "mend it while both regions are there: rename, or narrow, the link that stands in the way")
+	}
+	var other []string
+	for _, t := range c.plan.Topics {
+		if len(c.mirrors[t.Name].Translated) > 0 {
+			other = append(other, t.Name)
+		}
+	}
+	if len(other) > 0 {
+		find(c.link.Name, fmt.Sprintf("offsets of %s in %s are not those of %s, and a mirror back would have to stand where other records are", short(other, "topic"), c.link.To, c.link.From),
+			"mirror them into topics that are empty, with links[].offsets: identical; or waive this, where nobody wants to come back")
 	}
 }
 

@@ -77,6 +77,30 @@ func TestFindings(t *testing.T) {
 		{"engine of another kind", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Regions["west"].Engine.Backend = "flink" }, []string{"block engine/backend west"}},
 		{"fence not declared", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Regions["east"].Fence = nil }, []string{"medium failover/no-fence east"}},
 		{"fence by quota", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Regions["east"].Fence.By = "quota" }, []string{"block failover/fence east"}},
+		{"the link back has other names", OpFailover, func(d *Declared, _ *Observed) {
+			d.Topology.Links = append(d.Topology.Links, &Link{Name: "west-east", From: "west", To: "east", Prefix: "west.", Topics: TopicRule{Rule: Rule{Include: []string{"ref-.*"}}}})
+		}, []string{"high failover/no-way-back east-west"}},
+		{"the link back would have the name of another", OpFailover, func(d *Declared, _ *Observed) {
+			d.Topology.Links = append(d.Topology.Links, &Link{Name: "west-east", From: "east", To: "west", Topics: TopicRule{Rule: Rule{Include: []string{"ref-.*"}}}})
+		}, []string{"high failover/no-way-back east-west"}},
+		{"another link fills the topics of the region that is left", OpFailover, func(d *Declared, _ *Observed) {
+			d.Topology.Regions["north"] = &Region{}
+			d.Topology.Links = append(d.Topology.Links, &Link{Name: "north-east", From: "north", To: "east", Topics: TopicRule{Rule: Rule{Include: []string{"flights"}}}})
+		}, []string{"high failover/no-way-back east-west"}},
+		{"the link back is declared", OpFailover, func(d *Declared, _ *Observed) {
+			back, _, err := Back(d.Topology.Links[0], d.Topology.Links)
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.Topology.Links = append(d.Topology.Links, back)
+		}, nil},
+		{"translated offsets", OpFailover, func(_ *Declared, o *Observed) {
+			o.Mirrors["east-west"][0].Translated = map[int32]Translation{0: {Why: "taken", Source: 16, Dest: 16}}
+		}, []string{"high failover/no-way-back east-west", "medium link/translated airlines"}},
+		{"no way back, and that is wanted", OpFailover, func(d *Declared, o *Observed) {
+			o.Mirrors["east-west"][0].Translated = map[int32]Translation{0: {Why: "taken", Source: 16, Dest: 16}}
+			d.Topology.Waivers = append(d.Topology.Waivers, &Waiver{Rule: "failover/no-way-back", Reason: "we leave for good"})
+		}, []string{"high failover/no-way-back east-west waived", "medium link/translated airlines"}},
 		{"ACLs declared", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Links[0].ACLs.Include = []string{"User:ops"} }, nil},
 		{"active-active", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Pattern = ActiveActive }, nil},
 		{"group active", OpFailover, west(func(r *RegionState) { r.Groups["ops-board"].State = "Stable" }), []string{"high failover/group-active ops-board"}},

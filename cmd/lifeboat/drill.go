@@ -61,7 +61,7 @@ verified by: openssl pkeyutl -verify -pubin -inkey public.pem -rawin -in FILE -s
 				return err
 			}
 			var drilled *report.Report
-			err = a.carryOut(c, p, func() (rep *report.Report, err error) {
+			err = a.carryOut(ctx, c, w, p, func() (rep *report.Report, err error) {
 				drilled, err = dr.Execute(ctx, w, p)
 				return drilled, err
 			})

@@ -92,6 +92,7 @@ func explain(err error) (code int, hint string) {
 		token       *linking.TokenError
 		mirror      *linking.MirrorError
 		refused     *plans.TransitionError
+		unmirrored  *linking.NotMirroredError
 		held        *dr.LeaseHeldError
 		interrupted *dr.InterruptedError
 		journal     *dr.JournalError
@@ -161,6 +162,10 @@ func explain(err error) (code int, hint string) {
 		return exitPartWay, or(mirror.Hint)
 	case errors.As(err, &refused):
 		return exitError, or("lifeboat link status")
+	case errors.As(err, &unmirrored) && unmirrored.Topic == "":
+		return exitError, or("lifeboat link run --link " + unmirrored.Link)
+	case errors.As(err, &unmirrored):
+		return exitError, or("lifeboat link status --link " + unmirrored.Link + " lists the mirrors")
 	case errors.As(err, &auth):
 		return exitError, or("check regions." + auth.Region + ".kafka.sasl in lifeboat.yaml and the secret it names")
 	case errors.As(err, &encryption):

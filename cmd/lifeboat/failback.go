@@ -38,7 +38,7 @@ caught up, the pipeline moves there as in a planned failover, nothing is lost, a
 			if err != nil {
 				return err
 			}
-			return a.carryOut(c, p, func() (*report.Report, error) { return dr.Execute(ctx, w, p) })
+			return a.carryOut(ctx, c, w, p, func() (*report.Report, error) { return dr.Execute(ctx, w, p) })
 		})
 	})
 }

@@ -38,7 +38,7 @@ With --manual every phase waits for a yes; with --until a step and what it needs
 			if err != nil {
 				return err
 			}
-			return a.carryOut(c, p, func() (*report.Report, error) { return dr.Execute(ctx, w, p) })
+			return a.carryOut(ctx, c, w, p, func() (*report.Report, error) { return dr.Execute(ctx, w, p) })
 		})
 	})
 }
@@ -69,7 +69,7 @@ func (a *app) applyCommand() *cli.Command {
 			again = "plan again: lifeboat plan failover --planned -o " + c.Args().First()
 		}
 		return a.world(c, func(ctx context.Context, w *dr.World) error {
-			err := a.carryOut(c, p, func() (*report.Report, error) { return dr.Apply(ctx, w, p) })
+			err := a.carryOut(ctx, c, w, p, func() (*report.Report, error) { return dr.Apply(ctx, w, p) })
 			var stale *plans.StaleError
 			if errors.As(err, &stale) || errors.Is(err, dr.ErrOver) {
 				return withHint{err, again}
@@ -99,7 +99,7 @@ shown, what can not be drained any more is counted as lost, and what is done sta
 				if err != nil {
 					return err
 				}
-				return a.carryOut(c, p, func() (*report.Report, error) { return dr.ResumeAs(ctx, w, run, p) })
+				return a.agreeAndRun(c, p, func() (*report.Report, error) { return dr.ResumeAs(ctx, w, run, p) })
 			}
 			if c.Bool("dry-run") {
 				return usageError{withHint{errors.New("a run goes on along the plan that it has: --dry-run is for --unplanned"), "lifeboat runs show"}}
@@ -120,8 +120,27 @@ func (a *app) runFlags(own ...cli.Flag) []cli.Flag {
 	)
 }
 
-// carryOut shows a plan, asks, and runs it.
-func (a *app) carryOut(c *cli.Context, p *plans.Plan, run func() (*report.Report, error)) error {
+// carryOut shows a plan, asks, and runs it. Over a run that has not ended nobody is asked.
+func (a *app) carryOut(ctx context.Context, c *cli.Context, w *dr.World, p *plans.Plan, run func() (*report.Report, error)) error {
+	if err := w.Free(ctx, p); err != nil && !c.Bool("dry-run") {
+		return err
+	} else if err != nil {
+		a.notNow(err)
+	}
+	return a.agreeAndRun(c, p, run)
+}
+
+// notNow tells, beside a plan that is only shown, why it could not be carried out now.
+func (a *app) notNow(err error) {
+	_, next := explain(err)
+	fmt.Fprintf(a.stderr, "not to be carried out now: %v\n", err)
+	if next != "" {
+		fmt.Fprintf(a.stderr, "  next: %s\n", next)
+	}
+}
+
+// agreeAndRun shows a plan, asks, and runs it.
+func (a *app) agreeAndRun(c *cli.Context, p *plans.Plan, run func() (*report.Report, error)) error {
 	if c.Bool("dry-run") || report.Blocked(p.Findings) {
 		rep := dr.PlanReport(p)
 		if err := a.emit(c, rep); err != nil {

@@ -31,7 +31,7 @@ func (a *app) planCommand() *cli.Command {
 			if err != nil {
 				return err
 			}
-			return a.showPlan(c, p)
+			return a.showPlan(ctx, c, w, p)
 		})
 	}
 	return a.group(&cli.Command{
@@ -69,7 +69,7 @@ func (a *app) planCommand() *cli.Command {
 						if err != nil {
 							return err
 						}
-						return a.showPlan(c, p)
+						return a.showPlan(ctx, c, w, p)
 					})
 				}),
 			a.command(&cli.Command{Name: "link", Usage: "mirror one region into another", Flags: a.flags(own...)}, 0,
@@ -79,7 +79,12 @@ func (a *app) planCommand() *cli.Command {
 }
 
 // showPlan writes a plan to where it is wanted, and shows it.
-func (a *app) showPlan(c *cli.Context, p *plans.Plan) error {
+func (a *app) showPlan(ctx context.Context, c *cli.Context, w *dr.World, p *plans.Plan) error {
+	if p.Operation != plans.OpLink {
+		if err := w.Free(ctx, p); err != nil {
+			a.notNow(err)
+		}
+	}
 	if path := c.String("out"); path != "" {
 		if err := writePlan(path, p); err != nil {
 			return err

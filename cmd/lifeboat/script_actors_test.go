@@ -9,6 +9,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -284,7 +285,11 @@ func (s *stage) hold(args []string) error {
 	var seen sync.Once
 	r.Fake.ControlKey(int16(kmsg.CreateTopics), func(req kmsg.Request) (kmsg.Response, error, bool) {
 		r.Fake.KeepControl()
-		if c := req.(*kmsg.CreateTopicsRequest); len(c.Topics) != 1 || c.Topics[0].Topic != args[1] {
+		c := req.(*kmsg.CreateTopicsRequest)
+		if len(c.Topics) != 1 || c.ValidateOnly {
+			return nil, nil, false
+		}
+		if is, _ := path.Match(args[1], c.Topics[0].Topic); !is { // an error is a script's mistake, and shows when nothing is held
 			return nil, nil, false
 		}
 		seen.Do(func() { close(h.reached) })

@@ -43,7 +43,7 @@ import (
 //	registry REGION stop|start           takes the registry away, and gives it back
 //	statements REGION ROWS               starts those of lifeboat.yaml there, and waits until each has read so many rows
 //	holds REGION TOPIC N                 waits until a topic's log ends add up to N
-//	hold REGION TOPIC                    lets the next creation of a topic hang
+//	hold REGION TOPIC                    lets the next creation of a topic hang; * stands for the rest of its name
 //	held                                 waits until it does
 //	release                              lets it go on
 //	spoil FILE TEXT [N TEXT N …]         writes texts, each N times; \xNN, \r and \n are bytes, as in Go
