@@ -75,12 +75,17 @@ func (f *Fetcher) serve(ctx context.Context, r *reading) error {
 func (f *Fetcher) request(r *reading) *asking {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	room := min(int64(f.o.MaxBytes), f.o.MaxBuffered-f.buffered-f.reserved)
+	room := min(f.answer(), f.o.MaxBuffered-f.buffered-f.reserved)
 	// Rather wait for a release than ask for crumbs. Only partitions of which nothing is out are not made to wait: the caller may need
-	// one of them before it can release anything of the others.
-	tight := room < f.least()
+	// one of them before it can release anything of the others. Where there is a limit they are as many as it has room for, others every time.
+	tight, least := room < f.least(), int64(min(f.o.MaxPartitionBytes, minPartitionBytes))
+	most := len(f.parts)
 	if tight {
 		room = int64(f.o.MaxBytes)
+	}
+	if tight && f.o.Limit > 0 {
+		room = max(0, min(f.answer(), f.o.Limit-f.buffered-f.reserved))
+		most = int(room / least)
 	}
 	if tight && !f.tight {
 		f.changed = time.Now()
@@ -91,6 +96,9 @@ func (f *Fetcher) request(r *reading) *asking {
 	}
 	asked := map[key]*partition{}
 	for k, p := range f.parts { // the order of a map changes every time: that is the rotation
+		if len(asked) == most {
+			break
+		}
 		if !f.fetchable(p, r) || tight && p.held > 0 {
 			continue
 		}
@@ -103,7 +111,6 @@ func (f *Fetcher) request(r *reading) *asking {
 	if len(asked) == 0 {
 		return nil
 	}
-	least := int64(min(f.o.MaxPartitionBytes, minPartitionBytes))
 	each := max(least, min(int64(f.o.MaxPartitionBytes), room/int64(len(asked))))
 	if tight {
 		each = least
@@ -121,8 +128,15 @@ func (f *Fetcher) request(r *reading) *asking {
 	return a
 }
 
+// answer is how large one answer may be: so that all brokers can be asked at the same time.
+func (f *Fetcher) answer() int64 {
+	return min(int64(f.o.MaxBytes), f.o.MaxBuffered/int64(max(1, len(f.brokers))))
+}
+
 // least is the room for an answer below which it is tight.
-func (f *Fetcher) least() int64 { return min(int64(f.o.MaxBytes), f.o.MaxBuffered/4) }
+func (f *Fetcher) least() int64 {
+	return min(int64(f.o.MaxBytes), f.o.MaxBuffered/int64(max(4, 2*len(f.brokers))))
+}
 
 // fetchable says whether a broker may be asked for a partition now.
 func (f *Fetcher) fetchable(p *partition, r *reading) bool {
@@ -182,7 +196,9 @@ func (f *Fetcher) wait() time.Duration {
 func (f *Fetcher) take(r *reading, a *asking, resp *kmsg.FetchResponse, err error) (pause bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.reserved -= a.room
+	if f.reserved -= a.room; f.tight {
+		f.wakeAll() // what was reserved for this answer may be what another broker waits for
+	}
 	if a.parts == nil && ofSession(err) {
 		f.restart(r, 0)
 		return false

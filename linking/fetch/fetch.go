@@ -2,7 +2,8 @@
 // the statement engine share: no consumer group, no records decoded, no position stored.
 //
 // One long-poll request per leader covers all of its partitions (fair, because their order changes: KIP-74), the next one is sent while
-// the chunks of the last are worked on, and the bytes asked for or handed out and not yet released are bounded. Leaders are found and
+// the chunks of the last are worked on, and the bytes asked for or handed out and not yet released are bounded: softly where the caller may need
+// one partition before it can release another (a join of two topics), and with Options.Limit hard, where it needs none. Leaders are found and
 // found again, and what a retry can mend is retried; the rest ends the partition it concerns, and no other.
 //
 // Logs in message formats v0 and v1 are read as v2, so nobody behind it needs to know them.
@@ -27,6 +28,7 @@ type Options struct {
 	MaxPartitionBytes int32         // of one partition in one answer [2 MiB]
 	MaxWait           time.Duration // a broker may hold a request that has nothing to answer [500 ms]
 	MaxBuffered       int64         // bytes asked for, or handed out and not released; beyond it 64 KiB of every partition [64 MiB]
+	Limit             int64         // of those bytes with what goes beyond MaxBuffered, but for a batch that is larger than what was asked for [no limit]
 	Rate              int64         // bytes a second from all brokers together, on average over a second [no limit]
 	ReadUncommitted   bool          // read up to the high watermark instead of the last stable offset
 	Rack              string        // where this process is: leaders may name a nearer replica to read from (KIP-392) [read from leaders]
