@@ -56,8 +56,14 @@ func TestAlignmentShowsHowFarItIs(t *testing.T) {
 	}
 }
 
-// appendRaw writes one batch as it is.
+// appendRaw writes one batch as it is to a topic's first partition.
 func appendRaw(t *testing.T, r *linking.Region, topic string, body []byte) {
+	t.Helper()
+	appendTo(t, r, topic, 0, body)
+}
+
+// appendTo writes one batch as it is to one partition.
+func appendTo(t *testing.T, r *linking.Region, topic string, partition int32, body []byte) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -72,10 +78,19 @@ func appendRaw(t *testing.T, r *linking.Region, topic string, body []byte) {
 	rt := kmsg.NewProduceRequestTopic()
 	rt.Topic, rt.TopicID = topic, found.Topics[0].TopicID
 	rp := kmsg.NewProduceRequestTopicPartition()
-	rp.Records = body
+	rp.Partition, rp.Records = partition, body
 	rt.Partitions = append(rt.Partitions, rp)
 	req.Topics = append(req.Topics, rt)
-	resp, err := r.Client.Broker(int(found.Topics[0].Partitions[0].Leader)).Request(ctx, req)
+	resp, err := r.Client.Broker(int(leaderIn(found.Topics[0], partition))).Request(ctx, req)
 	must(t, err)
 	must(t, kerr.ErrorForCode(resp.(*kmsg.ProduceResponse).Topics[0].Partitions[0].ErrorCode))
+}
+
+func leaderIn(t kmsg.MetadataResponseTopic, partition int32) int32 {
+	for _, p := range t.Partitions {
+		if p.Partition == partition {
+			return p.Leader
+		}
+	}
+	return -1
 }

@@ -55,9 +55,9 @@ type RunOptions struct {
 	headed  func()          // called when the link's topics are there and recorded; nil where nobody waits for that
 	arrived <-chan struct{} // closed when the lag of the link's other tasks is zero; nil where there are none to wait for
 
-	// Memory is what the process may use, in bytes: the run holds a quarter of it in records, and as much as another eighth in a little of every
-	// partition that has come to nothing yet, however many wait; and it has as much as the quarter again on its way. Zero is DefaultMemory. A
-	// partition's largest batch has to fit.
+	// Memory is what the process may use, in bytes: the run holds a quarter of it in records, and another sixteenth in a little of partitions that
+	// have nothing there yet, however many wait; and it has as much as the quarter again on its way. Zero is DefaultMemory. A partition's largest
+	// batch has to fit.
 	Memory    int64
 	Bandwidth int64 // bytes a second read from the source, on average; zero is no limit
 }
@@ -68,7 +68,7 @@ const DefaultMemory = 256 << 20
 // fetching are the bounds of reading for a run.
 func (o *RunOptions) fetching(rack string) fetch.Options {
 	memory := cmp.Or(o.Memory, DefaultMemory)
-	return fetch.Options{MaxBuffered: memory / 4, Limit: memory / 4 * 3 / 2, MaxBytes: int32(min(16<<20, memory/16)), MaxPartitionBytes: int32(min(2<<20, memory/32)), Rate: o.Bandwidth, Rack: rack, Session: true}
+	return fetch.Options{MaxBuffered: memory / 4, Limit: memory/4 + memory/16, MaxBytes: int32(min(16<<20, memory/16)), MaxPartitionBytes: int32(min(2<<20, memory/32)), Rate: o.Bandwidth, Rack: rack, Session: true}
 }
 
 // Progress is how far a link has come.

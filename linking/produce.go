@@ -34,6 +34,7 @@ func (r *runner) schedule(ctx context.Context) {
 		r.renewIdentity(ctx)
 		return
 	}
+	r.fillNext(ctx)
 	for {
 		byLeader := map[int32][]*mirror{}
 		for m := range r.ready {
@@ -43,7 +44,7 @@ func (r *runner) schedule(ctx context.Context) {
 			leader, ok := r.leaders[m.key()]
 			if !ok {
 				r.findLeaders(ctx, now)
-			} else if l := r.lane(leader); l.inFlight < maxInFlight && m.follows(l) {
+			} else if l := r.lane(leader); r.mayCarry(l) && m.follows(l) {
 				byLeader[leader] = append(byLeader[leader], m)
 			}
 		}
@@ -65,6 +66,11 @@ func (r *runner) lane(broker int32) *lane {
 	return l
 }
 
+// mayCarry says whether another request may go to a broker: several to each, and to all of them together no more bytes than fill as many for one.
+func (r *runner) mayCarry(l *lane) bool {
+	return l.inFlight == 0 || l.inFlight < maxInFlight && r.flying < maxInFlight*r.requestBytes
+}
+
 // send packs the next batch of as many partitions as a request holds, each once: a broker drops one of two silently.
 func (r *runner) send(ctx context.Context, l *lane, ready []*mirror) {
 	sent, bufs, size := map[partitionKey]*flight{}, make([][]byte, 0, len(ready)), 0
@@ -82,6 +88,7 @@ func (r *runner) send(ctx context.Context, l *lane, ready []*mirror) {
 	}
 	l.inFlight++
 	r.requests++
+	r.flying += size
 	turn := l.place()
 	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, produceTimeout+5*time.Second)
@@ -89,6 +96,7 @@ func (r *runner) send(ctx context.Context, l *lane, ready []*mirror) {
 		req, resp, err := transmit(ctx, turn, sent, bufs)
 		return func(ctx context.Context) error {
 			l.inFlight--
+			r.flying -= size
 			return r.answered(ctx, req, sent, resp, err)
 		}
 	})

@@ -65,10 +65,13 @@ type runner struct {
 	topicIDs     map[string][16]byte
 	lanes        map[int32]*lane
 	requests     int      // produce requests in flight, on all of them
+	flying       int      // bytes that they carry
 	requestBytes int      // of one of them
 	free         [][]byte // their buffers, used again
 	freeBytes    int
-	filling      int // logs being aligned
+	filling      int // logs being aligned, or marked to be
+	fillers      int // those that filler is being written to
+	unfilled     []*mirror
 	gapping      bool
 	gapped       time.Time // when the last gap was written
 	announcing   bool      // runs of translated mirrors are being recorded

@@ -57,10 +57,14 @@ func main() {
 	}
 	scale := flag.Float64("scale", 0.3, "of 1 M records of 1 KiB and 5 M of 100 B")
 	rounds := flag.Int("rounds", 3, "of every way, behind one that does not count; the middle one is shown")
-	only := flag.String("only", "", "workloads whose name contains this; latency, groups and setup are three more")
+	only := flag.String("only", "", "workloads whose name contains this; latency, groups and setup are three more, backlog is the last row of setup alone")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
+	if *only == "backlog" { // no real broker plays a part in it
+		exit(backlog(ctx, 100))
+		return
+	}
 	exit(bench(ctx, *scale, *rounds, *only))
 }
 

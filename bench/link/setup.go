@@ -35,7 +35,10 @@ func setup(ctx context.Context, env *testenv.Env, rounds int) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(setUp(ctx, fake, 100, rounds, false), fake.Stop())
+	if err := errors.Join(setUp(ctx, fake, 100, rounds, false), fake.Stop()); err != nil {
+		return err
+	}
+	return backlog(ctx, 100)
 }
 
 // setUpResult is one start.
