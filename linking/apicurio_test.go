@@ -59,7 +59,7 @@ func TestApicurioAsTheSource(t *testing.T) {
 	t.Parallel()
 	server, source := apicurio(t)
 	p, topic := schemaPair(t)
-	p.decl.Subjects = plans.Rule{Include: []string{"orders-.*", "common-.*"}}
+	p.decl.Subjects.Include = []string{"orders-.*", "common-.*"}
 	p.east = withRegistry(t, p.env.East, server.URL)
 	register(t, source, "other-value", sr.Schema{Schema: `"string"`}) // moves the ids on
 	register(t, source, "common-address", sr.Schema{Schema: `{"type":"record","name":"Address","fields":[{"name":"city","type":"string"}]}`})

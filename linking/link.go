@@ -33,7 +33,7 @@ func New(decl *plans.Link, from, to *Region, o Options) *Link {
 		if from != nil && from.Registry != nil {
 			source = from.Registry
 		}
-		l.subjects = NewSubjects(source, to.Registry, decl.Subjects, o.Log)
+		l.subjects = NewSubjects(source, to.Registry, decl.Subjects.Rule, o.Log)
 		l.subjects.link = decl
 	}
 	return l

@@ -25,6 +25,7 @@ type mirror struct {
 	doubt   bool      // one of them was refused or not answered: nothing is sent until all have landed
 	busy    bool      // a gap of it is being written, or its logs are looked at
 	held    bool      // nothing more is to be sent: its topic is to be paused
+	aside   bool      // it waits for a schema, and nothing of it is read meanwhile
 	aborted batch.Aborted
 
 	stable    int64 // source's last stable offset, -1 = not known

@@ -322,7 +322,7 @@ func TestPrefixedReverseThereAndBack(t *testing.T) {
 func TestSubjectsFollowTheNamesOfTopics(t *testing.T) {
 	env := each.Embedded(t)
 	p := newPrefixed(t, env, "orders")
-	p.decl.Subjects = plans.Rule{Include: []string{".*"}}
+	p.decl.Subjects.Include = []string{".*"}
 	p.decl = p.decl.Knowing([]*plans.Link{{From: "west", To: "east", Prefix: "west."}})
 	east, west := p.east.Registry, p.west.Registry
 	own := register(t, west, "orders-value", sr.Schema{Schema: `"int"`})
@@ -368,7 +368,7 @@ func TestSubjectsFollowTheNamesOfTopics(t *testing.T) {
 func TestRecordsOfAPrefixedMirrorWaitForTheirSchema(t *testing.T) {
 	topic := each.Name(t, "t")
 	p := newPrefixed(t, each.Embedded(t), topic)
-	p.decl.Subjects = plans.Rule{Include: []string{topic + "-.*"}}
+	p.decl.Subjects.Include = []string{topic + "-.*"}
 	each.Topic(t, p.env.East, topic, 1)
 	register(t, p.east.Registry, "elsewhere", sr.Schema{Schema: `"string"`}) // moves the ids on
 	ss := register(t, p.east.Registry, topic+"-value", sr.Schema{Schema: `"long"`})

@@ -40,7 +40,7 @@ func write(t *testing.T, r *linking.Region, records ...*kgo.Record) {
 func schemaPair(t *testing.T) (*pair, string) {
 	topic := each.Name(t, "t")
 	p := newPair(t, each.Embedded(t), topic)
-	p.decl.Subjects = plans.Rule{Include: []string{`(:\.dr:)?orders-.*`}}
+	p.decl.Subjects.Include = []string{`(:\.dr:)?orders-.*`}
 	each.Topic(t, p.env.East, topic, 1)
 	return p, topic
 }

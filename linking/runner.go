@@ -118,7 +118,7 @@ func (r *runner) run(ctx context.Context) error {
 	r.id = *id
 	var gctx context.Context
 	r.group, gctx = errgroup.WithContext(ctx)
-	chunks := make(chan []fetch.Chunk)
+	chunks := make(chan []arrival)
 	if r.l.subjects != nil {
 		r.lost.last = r.memory.lost
 		r.l.subjects.recall(r.memory.lost)
@@ -132,7 +132,7 @@ func (r *runner) run(ctx context.Context) error {
 				return err
 			}
 			select {
-			case chunks <- c:
+			case chunks <- r.schemas.look(c):
 			case <-gctx.Done():
 				return gctx.Err()
 			}
@@ -175,7 +175,7 @@ func (r *runner) reconsider() {
 	}
 }
 
-func (r *runner) loop(ctx context.Context, chunks <-chan []fetch.Chunk) error {
+func (r *runner) loop(ctx context.Context, chunks <-chan []arrival) error {
 	record, look, tick := time.NewTicker(recordEvery), time.NewTicker(lookEvery), time.NewTicker(tickEvery)
 	defer close(r.ended)
 	defer record.Stop()
@@ -376,18 +376,18 @@ func (r *runner) adopt(ctx context.Context, changed []*topicRecord, fresh []part
 }
 
 // take queues a chunk. One that does not go on where the last one ended is of a position that was left since.
-func (r *runner) take(ctx context.Context, c *fetch.Chunk) {
+func (r *runner) take(ctx context.Context, c *arrival) {
 	m := r.mirrors[partitionKey{c.Topic, c.Partition}]
 	if m == nil || m.failed != nil || m.ending != nil || m.held || c.Offset != m.asked {
 		c.Release()
 		return
 	}
 	if c.Err != nil {
-		r.sourceRefused(ctx, m, c)
+		r.sourceRefused(ctx, m, &c.Chunk)
 		return
 	}
 	queued := len(m.queue)
-	if err := m.take(c); err != nil {
+	if err := m.take(&c.Chunk); err != nil {
 		c.Release()
 		r.end(m, &MirrorError{Code: CodeCorrupt, First: m.read, End: c.Next, Detail: "the source's bytes can not be mirrored", Err: err,
 			Hint: "check the source's log with kafka-dump-log; the mirror holds everything in front of it"})
@@ -395,7 +395,7 @@ func (r *runner) take(ctx context.Context, c *fetch.Chunk) {
 	if len(m.queue) > queued {
 		r.ready[m] = struct{}{}
 	}
-	r.schemas.scan(m, m.queue[min(queued, len(m.queue)):])
+	r.schemas.note(m, c.names, m.queue[min(queued, len(m.queue)):])
 }
 
 // trim follows the source's log start, where the topology does not keep more in the destination.

@@ -103,7 +103,7 @@ type SubjectReport struct {
 
 // NewSubjects returns the mirror of the subjects that rule selects. A subject of a context goes by its full name, ":.context:subject".
 func NewSubjects(from, to *sr.Client, rule plans.Rule, log *slog.Logger) *Subjects {
-	return &Subjects{from: from, to: to, link: &plans.Link{Subjects: rule}, log: log, passing: semaphore.NewWeighted(1), seen: map[string]latest{}}
+	return &Subjects{from: from, to: to, link: &plans.Link{Subjects: plans.SubjectRule{Rule: rule}}, log: log, passing: semaphore.NewWeighted(1), seen: map[string]latest{}}
 }
 
 // inTurn runs f while nobody else writes to a destination subject.

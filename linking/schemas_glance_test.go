@@ -57,7 +57,7 @@ func TestChangesAreSeenAtAGlance(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPair(t, each.Embedded(t))
-			p.decl.Subjects = plans.Rule{Include: []string{"orders-.*"}}
+			p.decl.Subjects.Include = []string{"orders-.*"}
 			var subjects []string
 			for i := range c.subjects {
 				subjects = append(subjects, fmt.Sprintf("orders-%03d", i))
@@ -104,7 +104,7 @@ func record(subject, version int) string {
 // TestVersionImportedOutOfOrderIsMirrored imports a version below the newest one at the source.
 func TestVersionImportedOutOfOrderIsMirrored(t *testing.T) {
 	p := newPair(t, each.Embedded(t))
-	p.decl.Subjects = plans.Rule{Include: []string{"orders-.*"}}
+	p.decl.Subjects.Include = []string{"orders-.*"}
 	ctx := t.Context()
 	for _, r := range p.east.Registry.SetMode(sr.WithParams(ctx, sr.Force), sr.ModeImport, "orders-value") {
 		must(t, r.Err)
@@ -135,7 +135,7 @@ func TestPromotedSubjectIsTakenBack(t *testing.T) {
 	}{{"nothing of its own", false}, {"a version of its own", true}} {
 		t.Run(c.name, func(t *testing.T) {
 			p, topic := schemaPair(t)
-			p.decl.Subjects = plans.Rule{Include: []string{"orders-value"}}
+			p.decl.Subjects.Include = []string{"orders-value"}
 			ctx := t.Context()
 			register(t, p.east.Registry, "orders-value", sr.Schema{Schema: record(1, 0)})
 			write(t, p.east, framed(topic, 1, "a"))
@@ -199,7 +199,7 @@ func subjectModeOf(t *testing.T, r *testenv.Region, subject string) string {
 // TestLostMetadataIsToldOnce mirrors a schema with metadata into a registry that drops it: one process tells of it, the next ones know.
 func TestLostMetadataIsToldOnce(t *testing.T) {
 	p, _ := schemaPair(t)
-	p.decl.Subjects = plans.Rule{Include: []string{"orders-value"}}
+	p.decl.Subjects.Include = []string{"orders-value"}
 	_, err := p.east.Registry.RegisterSchema(t.Context(), "orders-value", sr.Schema{Schema: record(1, 0),
 		SchemaMetadata: &sr.SchemaMetadata{Properties: map[string]string{"owner": "shop"}}}, -1, -1)
 	must(t, err)

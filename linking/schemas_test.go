@@ -9,7 +9,6 @@ import (
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/lifeboat-dr/lifeboat/linking"
-	"github.com/lifeboat-dr/lifeboat/plans"
 	"github.com/lifeboat-dr/lifeboat/testenv/each"
 )
 
@@ -23,7 +22,7 @@ func register(t *testing.T, cl *sr.Client, subject string, s sr.Schema) sr.Subje
 func TestSubjectsKeepIdsVersionsAndReferences(t *testing.T) {
 	env := each.Embedded(t)
 	p := newPair(t, env)
-	p.decl.Subjects = plans.Rule{Include: []string{"orders-.*", "common-.*"}}
+	p.decl.Subjects.Include = []string{"orders-.*", "common-.*"}
 	east, west := p.east.Registry, p.west.Registry
 	register(t, east, "other-value", sr.Schema{Schema: `"string"`}) // moves the ids on
 	register(t, east, "common-address", sr.Schema{Schema: `{"type":"record","name":"Address","fields":[{"name":"city","type":"string"}]}`})
@@ -65,7 +64,7 @@ func TestSubjectsKeepIdsVersionsAndReferences(t *testing.T) {
 func TestSchemaIdTakenByAnotherSchema(t *testing.T) {
 	env := each.Embedded(t)
 	p := newPair(t, env)
-	p.decl.Subjects = plans.Rule{Include: []string{"orders-.*"}}
+	p.decl.Subjects.Include = []string{"orders-.*"}
 	register(t, p.east.Registry, "orders-value", sr.Schema{Schema: `"string"`})
 	register(t, p.west.Registry, "theirs-value", sr.Schema{Schema: `"long"`}) // id 1 as well
 	_, err := p.link().Subjects().Sync(t.Context())
@@ -78,7 +77,7 @@ func TestSchemaIdTakenByAnotherSchema(t *testing.T) {
 func TestRegistryThatRefusesWritesIsNamed(t *testing.T) {
 	env := each.Embedded(t)
 	p := newPair(t, env)
-	p.decl.Subjects = plans.Rule{Include: []string{"orders-.*"}}
+	p.decl.Subjects.Include = []string{"orders-.*"}
 	register(t, p.east.Registry, "orders-value", sr.Schema{Schema: `"string"`})
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodPut, env.West.Registry+"/mode", strings.NewReader(`{"mode":"READONLY_OVERRIDE"}`))
 	must(t, err)

@@ -45,6 +45,10 @@ func (c *computation) mirroring() error {
 		}
 		ready = append(ready, c.step(StepCreateTopic, phaseMirror, t.Name, goal, reason, false))
 	}
+	if c.link.OnlySubjects() {
+		c.step(StepMirror, phaseMirror, "", fmt.Sprintf("every schema of %s is in %s with its id", short(c.plan.Subjects, "subject"), c.link.To),
+			fmt.Sprintf("link %s mirrors schemas alone, those that no record names too", c.link.Name), false)
+	}
 	if len(c.plan.Topics) == 0 {
 		return nil // a finding says so
 	}

@@ -52,7 +52,7 @@ func (c *computation) topics() {
 	}
 	c.plan.Groups = selected(c.link.Groups.Match, groups)
 	c.plan.Subjects = selected(c.link.MirrorsSubject, subjects)
-	if len(c.plan.Topics) == 0 {
+	if len(c.plan.Topics) == 0 && !(c.plan.Operation == OpLink && c.link.OnlySubjects()) {
 		c.find(report.Block, "link/no-topics", c.link.Name, fmt.Sprintf("no topic of %s matches link %s", c.link.From, c.link.Name),
 			"there is nothing to move", "check links[].topics in lifeboat.yaml")
 	}

@@ -47,7 +47,7 @@ func TestNamesOfMirrors(t *testing.T) {
 }
 
 func TestNamesOfSubjects(t *testing.T) {
-	subjects := Rule{Include: []string{".*"}}
+	subjects := SubjectRule{Rule: Rule{Include: []string{".*"}}}
 	there := (&Link{From: "east", To: "west", Topics: topicsOf("orders", "ref-.*"), Subjects: subjects, Prefix: "east."}).Knowing([]*Link{{From: "west", To: "east", Prefix: "west."}})
 	back := &Link{From: "west", To: "east", Topics: topicsOf("orders", "ref-.*"), Subjects: subjects, StripPrefix: "east."}
 	for _, c := range []struct {
@@ -88,7 +88,7 @@ func TestNamesLeadBack(t *testing.T) {
 	name := rapid.StringMatching(`(:\.[ab]:)?((a|b|a\.|b\.)(-|\.)?){1,4}(-value)?`)
 	rapid.Check(t, func(t *rapid.T) {
 		prefix := rapid.SampledFrom([]string{"", "a", "a.", "b.-"}).Draw(t, "prefix")
-		l := &Link{Topics: topicsOf("a.*", ".*b"), Subjects: Rule{Include: []string{".*"}}}
+		l := &Link{Topics: topicsOf("a.*", ".*b"), Subjects: SubjectRule{Rule: Rule{Include: []string{".*"}}}}
 		if rapid.Bool().Draw(t, "strips") {
 			l.StripPrefix = prefix
 		} else {
@@ -170,7 +170,7 @@ links:
 
 // TestViewIsByMirrorNames wants what was seen of a source under the names that it has in the destination, and what came from there left out.
 func TestViewIsByMirrorNames(t *testing.T) {
-	l := (&Link{From: "east", To: "west", Topics: topicsOf(".*"), Subjects: Rule{Include: []string{".*"}}, Prefix: "east."}).Knowing([]*Link{{From: "west", To: "east", Prefix: "west."}})
+	l := (&Link{From: "east", To: "west", Topics: topicsOf(".*"), Subjects: SubjectRule{Rule: Rule{Include: []string{".*"}}}, Prefix: "east."}).Knowing([]*Link{{From: "west", To: "east", Prefix: "west."}})
 	orders := &TopicState{ID: "1"}
 	seen := l.View(&RegionState{Reachable: true, Topics: map[string]*TopicState{"orders": orders},
 		Groups:   map[string]*GroupState{"g": {Positions: Positions{"orders": {0: 3}}}},

@@ -37,6 +37,7 @@ func Schema() []byte {
 	choose(defs["ACLRule"], "writes", knownWrites)
 	choose(defs["Link"], "gaps", knownGaps)
 	choose(defs["TopicRule"], "drift", knownDrifts)
+	choose(defs["TopicRule"], "deletions", knownDeletions)
 	choose(defs["Link"], "offsets", knownOffsets)
 	on, _ := defs["Notify"].Properties.Get("on")
 	for _, v := range knownEvents {
@@ -164,6 +165,8 @@ var schemaComments = map[string]string{
 	"Rule.Exclude":           "RE2 patterns of whole names, none of which may match",
 	"TopicRule.Configs":      "topic configs that are otherwise in the destination, such as retention.ms",
 	"TopicRule.Drift":        "what is done about configs of mirror topics that somebody else changes in the destination: restore (default) puts back what the link has set; report only tells",
+	"TopicRule.Deletions":    "what becomes of the mirror of a topic that is deleted at the source: keep (default) leaves it as it is, FAILED; promote makes it a topic of its own; delete deletes it too, when the source has been without the topic for a minute",
+	"SubjectRule.Wait":       "for how long a partition waits for a schema that its records name before its mirror is FAILED, 10 minutes where not given; it goes on by itself when the schema is there",
 	"ACLRule.Writes":         "staged (default): grants that allow writing are given at promotion; copied: they hold at once",
 	"Pipeline.Name":          "a name for the pipeline",
 	"Pipeline.Statements":    "SQL files: globs, relative to this file",

@@ -110,23 +110,26 @@ type Fence struct {
 
 // Link mirrors one region into another.
 type Link struct {
-	Name     string    `yaml:"name" json:"name"`
-	From     string    `yaml:"from" json:"from"`
-	To       string    `yaml:"to" json:"to"`
-	Topics   TopicRule `yaml:"topics" json:"topics"`
-	Groups   Rule      `yaml:"groups,omitempty" json:"groups,omitempty"`
-	Subjects Rule      `yaml:"subjects,omitempty" json:"subjects,omitempty"`
-	ACLs     ACLRule   `yaml:"acls,omitempty" json:"acls,omitempty"`
-	Gaps     string    `yaml:"gaps,omitempty" json:"gaps,omitempty"`         // auto (default) | fenced: forbids bulk markers | markers: forbids filler | filler: allows it to be seen
-	Tasks    int       `yaml:"tasks,omitempty" json:"tasks,omitempty"`       // that link run processes can share: at most so many of them mirror at a time; 1 by default
-	Offsets  string    `yaml:"offsets,omitempty" json:"offsets,omitempty"`   // identical (default): the source's, or refused | translated | auto: translated where it must be
-	AlignMax int64     `yaml:"alignMax,omitempty" json:"alignMax,omitempty"` // offsets in front of a log's start that may be filled; 0: any number
+	Name     string      `yaml:"name" json:"name"`
+	From     string      `yaml:"from" json:"from"`
+	To       string      `yaml:"to" json:"to"`
+	Topics   TopicRule   `yaml:"topics,omitempty" json:"topics,omitempty"`
+	Groups   Rule        `yaml:"groups,omitempty" json:"groups,omitempty"`
+	Subjects SubjectRule `yaml:"subjects,omitempty" json:"subjects,omitempty"`
+	ACLs     ACLRule     `yaml:"acls,omitempty" json:"acls,omitempty"`
+	Gaps     string      `yaml:"gaps,omitempty" json:"gaps,omitempty"`         // auto (default) | fenced: forbids bulk markers | markers: forbids filler | filler: allows it to be seen
+	Tasks    int         `yaml:"tasks,omitempty" json:"tasks,omitempty"`       // that link run processes can share: at most so many of them mirror at a time; 1 by default
+	Offsets  string      `yaml:"offsets,omitempty" json:"offsets,omitempty"`   // identical (default): the source's, or refused | translated | auto: translated where it must be
+	AlignMax int64       `yaml:"alignMax,omitempty" json:"alignMax,omitempty"` // offsets in front of a log's start that may be filled; 0: any number
 
 	Prefix      string `yaml:"prefix,omitempty" json:"prefix,omitempty"`           // in front of the source's topic names in the destination
 	StripPrefix string `yaml:"stripPrefix,omitempty" json:"stripPrefix,omitempty"` // of the source's topic names, without which their mirrors are named
 
 	Returns []string `yaml:"-" json:"-"` // prefixes of links the other way (Knowing): the source's topics that begin with one came from the destination
 }
+
+// OnlySubjects says that the link mirrors schemas and no topics.
+func (l *Link) OnlySubjects() bool { return len(l.Topics.Include) == 0 && len(l.Subjects.Include) > 0 }
 
 // GapsFiller is the value of Link.Gaps that allows tombstones of one key in large holes of compacted topics, until the destination compacts.
 const GapsFiller = "filler"
@@ -142,13 +145,28 @@ type TopicRule struct {
 	Rule    `yaml:",inline"`
 	Configs map[string]string `yaml:"configs,omitempty" json:"configs,omitempty"`
 	Drift   string            `yaml:"drift,omitempty" json:"drift,omitempty"` // of configs that somebody else changes in the destination: DriftRestore (default) or DriftReport
+
+	Deletions string `yaml:"deletions,omitempty" json:"deletions,omitempty"` // what becomes of mirrors of topics that are deleted at the source: DeletionsKeep (default) …
 }
+
+// What becomes of the mirror of a topic that was deleted at the source. One that was deleted and made again is no deletion.
+const (
+	DeletionsKeep    = "keep"    // it is FAILED, and keeps what it has
+	DeletionsPromote = "promote" // it becomes a topic of its own
+	DeletionsDelete  = "delete"  // it is deleted as well
+)
 
 // What is done about configs of a mirror topic that somebody else has changed.
 const (
 	DriftRestore = "restore"
 	DriftReport  = "report"
 )
+
+// SubjectRule selects subjects, whose schemas follow.
+type SubjectRule struct {
+	Rule `yaml:",inline"`
+	Wait Duration `yaml:"wait,omitempty" json:"wait,omitempty"` // for how long a partition waits for a schema that its records name, before its mirror is FAILED; 0: 10 minutes
+}
 
 // ACLRule selects principals, whose grants follow. Writes is staged (default) or copied: staged grants that allow writing are given when the
 // mirrors they are about are promoted.

@@ -22,6 +22,7 @@ var (
 	knownSemantics  = []string{"at-least-once", "exactly-once"}
 	knownWrites     = []string{"copied", "staged"}
 	knownDrifts     = []string{DriftReport, DriftRestore}
+	knownDeletions  = []string{DeletionsDelete, DeletionsKeep, DeletionsPromote}
 	knownOffsets    = []string{OffsetsAuto, OffsetsIdentical, OffsetsTranslated}
 	knownGaps       = []string{"auto", "fenced", "markers", GapsFiller}
 )

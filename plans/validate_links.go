@@ -28,13 +28,17 @@ func (d *decoder) links(t *Topology) {
 		if l.From != "" && l.From == l.To {
 			d.add("link-loop", path+".to", fmt.Sprintf("link %q runs from %s to itself", l.Name, l.From), "name the other region")
 		}
-		if len(l.Topics.Include) == 0 && !d.reported(path+".topics") && !d.reported(path+".topics.include") && !d.reported(path) {
+		if len(l.Topics.Include) == 0 && !l.OnlySubjects() && !d.reported(path+".topics") && !d.reported(path+".topics.include") && !d.reported(path) {
 			d.add("missing-key", path+".topics.include", fmt.Sprintf("link %q names no topics", l.Name), `write topics: {include: ["name", "prefix-.*"]}`)
+		}
+		if l.OnlySubjects() && len(l.Groups.Include) > 0 {
+			d.add("missing-key", path+".groups", fmt.Sprintf("link %q selects groups and no topics", l.Name), "positions are in topics: name those too, or leave the groups out")
 		}
 		d.rule(path+".topics", l.Topics.Rule)
 		d.oneOf(path+".topics.drift", l.Topics.Drift, knownDrifts)
+		d.oneOf(path+".topics.deletions", l.Topics.Deletions, knownDeletions)
 		d.rule(path+".groups", l.Groups)
-		d.rule(path+".subjects", l.Subjects)
+		d.rule(path+".subjects", l.Subjects.Rule)
 		d.rule(path+".acls", l.ACLs.Rule)
 		d.oneOf(path+".acls.writes", l.ACLs.Writes, knownWrites)
 		d.oneOf(path+".gaps", l.Gaps, knownGaps)
