@@ -78,12 +78,12 @@ func (l *Link) cutOnce(ctx context.Context, owner string) error {
 	return s.write(ctx, records)
 }
 
-// together runs every task of a link in this process until their lag is zero. The head begins, because it makes the topics, and ends last,
-// because positions go no further than what has arrived.
+// together runs every task of a link in this process until their lag is zero, as many at a time as memory has room for. The head begins, because it
+// makes the topics, and ends last, because positions go no further than what has arrived.
 func (l *Link) together(ctx context.Context, o RunOptions, of int) error {
 	headed, arrived := make(chan struct{}), make(chan struct{})
 	o.headed, o.arrived = sync.OnceFunc(func() { close(headed) }), arrived
-	o.Memory, o.Bandwidth = o.perTask(of)
+	atOnce := o.atOnce(of)
 	sum := tally{tell: o.Progress, by: map[int]Progress{}}
 	failed := make([][]error, of)
 	g, ctx := errgroup.WithContext(ctx)
@@ -101,6 +101,7 @@ func (l *Link) together(ctx context.Context, o RunOptions, of int) error {
 			return context.Cause(ctx)
 		}
 		var others errgroup.Group
+		others.SetLimit(atOnce - 1)
 		for n := 1; n < of; n++ {
 			others.Go(func() error { return one(ctx, n) })
 		}
@@ -112,6 +113,15 @@ func (l *Link) together(ctx context.Context, o RunOptions, of int) error {
 	})
 	err := g.Wait()
 	return errors.Join(append([]error{err}, distinct(slices.Concat(failed...))...)...)
+}
+
+// atOnce is how many tasks of a link run at a time in a process that has to run them all: as many as memory has room for, the head and another at
+// least. What the process may use is divided among them.
+func (o *RunOptions) atOnce(of int) int {
+	memory := cmp.Or(o.Memory, DefaultMemory)
+	n := min(int64(of), max(2, memory/memoryPerTask))
+	o.Memory, o.Bandwidth = memory/n, (o.Bandwidth+n-1)/n
+	return int(n)
 }
 
 // perTask are one task's memory and bandwidth.
