@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync"
 
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 	"github.com/lifeboat-dr/lifeboat/plans"
@@ -19,6 +20,7 @@ type Link struct {
 	subjects *Subjects
 	created  bool // not declared in the topology's file
 	returns  *returning
+	left     *sync.Map // of topic names: those deleted at the source whose mirrors could not be gone after
 }
 
 // New returns a declared link between two opened regions. from may be nil: what needs no source works then.
@@ -27,7 +29,7 @@ func New(decl *plans.Link, from, to *Region, o Options) *Link {
 	if from != nil {
 		from = from.calling(decl.Names())
 	}
-	l := &Link{decl: decl, from: from, to: to, o: o, returns: &returning{}}
+	l := &Link{decl: decl, from: from, to: to, o: o, returns: &returning{}, left: new(sync.Map)}
 	if to.Registry != nil && len(decl.Subjects.Include) > 0 {
 		source := to.Registry
 		if from != nil && from.Registry != nil {
@@ -127,7 +129,7 @@ func (l *Link) run(ctx context.Context, o RunOptions) error {
 		}
 	}
 	for {
-		failed, err := l.serve(ctx, o, task{0, 1})
+		failed, err := l.serveOn(ctx, o, task{0, 1})
 		if !errors.Is(err, ErrTakenOver) || o.Once {
 			return errors.Join(append([]error{err}, failed...)...)
 		}
@@ -161,7 +163,7 @@ func (l *Link) serve(ctx context.Context, o RunOptions, t task) (failed []error,
 	defer gaps.close()
 	if t.of > 1 {
 		own := New(l.decl, l.from, l.to, l.o)
-		own.created = l.created
+		own.created, own.left = l.created, l.left
 		l = own // the tasks of a process share no schemas: what may be done about them is asked of each
 	}
 	r := newRunner(l, o, s, gaps)

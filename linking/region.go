@@ -50,6 +50,8 @@ type Options struct {
 	ReadFile func(string) ([]byte, error)
 	Hooks    func(region string) []kgo.Hook // of every client of a region
 	Fence    *plans.Fence                   // of a link's source: what it denies is not copied
+
+	DeletedAfter time.Duration // a topic must be gone from the source before its deletion is followed; default a minute
 }
 
 func (o *Options) fill() {

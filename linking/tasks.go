@@ -282,7 +282,7 @@ func (s *sharing) serve(ctx context.Context, t task) error {
 	o := s.o
 	o.Progress = s.sum.of(t.n)
 	for {
-		failed, err := s.l.serve(ctx, o, t)
+		failed, err := s.l.serveOn(ctx, o, t)
 		s.failures.Lock()
 		s.failures.of[t.n] = failed
 		s.failures.Unlock()

@@ -59,6 +59,9 @@ func (c *computation) mirroring() error {
 	if len(c.plan.Groups)+len(c.plan.Subjects) > 0 {
 		reason += fmt.Sprintf("; with the positions of %s and the schemas of %s", counted(int64(len(c.plan.Groups)), "group"), counted(int64(len(c.plan.Subjects)), "subject"))
 	}
+	if d := c.link.Topics.Deletions; d == DeletionsPromote || d == DeletionsDelete {
+		reason += fmt.Sprintf("; mirrors of topics that are deleted in %s are %sd after a minute", c.link.From, d)
+	}
 	where := "at its offset"
 	if slices.ContainsFunc(c.plan.Topics, func(t TopicPlan) bool {
 		return slices.ContainsFunc(t.Offsets, func(o PartitionOffsets) bool { return o.Mode == OffsetsTranslated })

@@ -1,0 +1,151 @@
+package linking
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
+
+	"github.com/lifeboat-dr/lifeboat/plans"
+)
+
+// A topic that is deleted at the source fails its mirror, and that is all where the topology says nothing. With links: topics: deletions a link that
+// runs on goes after it: the mirror is promoted with what it has, or deleted. What can not be taken back needs more than a listing without the
+// topic, which a lost right, a broker that lags or other brokers under the old address give as well: the topic has been gone for a while, the
+// source says by its name that there is none, and the source is known by the topic itself, seen by this run, or by another one with the id that is
+// remembered. A topic that was made again is another one, and never touched.
+
+// deletedAfter is for how long a topic has to be gone.
+const deletedAfter = time.Minute
+
+// deletedError ends a run that has found topics deleted that the topology has it go after; the run that follows comes behind that.
+type deletedError struct{ topics []string }
+
+func (e *deletedError) Error() string {
+	return "topics were deleted at the source: " + strings.Join(e.topics, ", ")
+}
+
+// follows says whether a deletion is gone after in this run: by its head, which alone makes and changes topics.
+func (r *runner) follows() bool {
+	d := r.l.decl.Topics.Deletions
+	return r.task.head() && !r.o.Once && (d == plans.DeletionsPromote || d == plans.DeletionsDelete)
+}
+
+// deleted notes which topics a look has not found at the source, and returns those to be gone after.
+func (r *runner) deleted(found []*topicFound) []string {
+	if !r.follows() {
+		return nil
+	}
+	same := false // another topic of the link is the one that it was
+	for _, t := range found {
+		old := r.memory.topics[t.name]
+		if t.err == nil && old != nil && old.SourceID == t.rec.SourceID {
+			same, r.atSource[t.name] = true, true
+			delete(r.gone, t.name)
+		}
+	}
+	var due []string
+	for _, t := range found {
+		old := r.memory.topics[t.name]
+		if t.err == nil || t.err.Code != CodeSourceDeleted || old == nil || old.released() || old.SourceID == "" {
+			continue
+		}
+		if _, left := r.l.left.Load(t.name); left {
+			continue
+		}
+		if r.gone[t.name].IsZero() {
+			r.gone[t.name] = time.Now()
+		}
+		if (same || r.atSource[t.name]) && time.Since(r.gone[t.name]) >= cmp.Or(r.l.o.DeletedAfter, deletedAfter) {
+			due = append(due, t.name)
+		}
+	}
+	return due
+}
+
+// serveOn is serve, and what follows deletions in between. What fails there is told and left, so that the other mirrors go on.
+func (l *Link) serveOn(ctx context.Context, o RunOptions, t task) (failed []error, err error) {
+	for {
+		failed, err := l.serve(ctx, o, t)
+		gone, ok := errors.AsType[*deletedError](err)
+		if !ok {
+			return failed, err
+		}
+		for _, topic := range gone.topics {
+			if err := l.goAfter(ctx, topic); err != nil && ctx.Err() == nil {
+				l.o.Log.Warn("following a topic's deletion", "link", l.decl.Name, "topic", topic, "error", err)
+				l.left.Store(topic, nil)
+			}
+		}
+	}
+}
+
+// goAfter does with the mirror of a deleted topic what the topology says.
+func (l *Link) goAfter(ctx context.Context, topic string) error {
+	if err := l.confirmDeleted(ctx, topic); err != nil {
+		return err
+	}
+	if l.decl.Topics.Deletions == plans.DeletionsPromote {
+		_, err := l.Promote(ctx, PromoteOptions{Topics: []string{topic}, Force: true, Brief: true})
+		return err
+	}
+	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: "deletion of " + topic, Brief: true})
+	if err != nil {
+		return err
+	}
+	defer s.leave(ctx)
+	g, err := openGaps(ctx, s, l.decl) // no older process writes another marker, nor finds its topic gone
+	if err != nil {
+		return err
+	}
+	defer g.close()
+	rec := s.memory.topics[topic]
+	if rec == nil || rec.released() {
+		return nil // done, or promoted meanwhile
+	}
+	if now, err := l.to.Admin.ListTopics(ctx, topic); err != nil {
+		return fmt.Errorf("%s: topic %q: %w", l.to.Name, topic, err)
+	} else if now.Has(topic) && now[topic].ID.String() != rec.DestID {
+		return fmt.Errorf("%s: topic %q is not the mirror any more that link %s has made", l.to.Name, topic, l.decl.Name)
+	}
+	if err := l.removeTopic(ctx, topic); err != nil {
+		return err
+	}
+	records := map[string]any{}
+	for n := range s.memory.pieces[topic] {
+		records[linkKey(l.decl.Name, "topic", task{n: n}.piece(topic))] = nil
+	}
+	l.o.Log.Info("deleted the mirror of a topic that was deleted at the source", "link", l.decl.Name, "topic", topic)
+	return s.write(ctx, records)
+}
+
+// confirmDeleted has the source say that there is no topic of the name. Brokers do not hide that behind a missing right.
+func (l *Link) confirmDeleted(ctx context.Context, topic string) error {
+	ctx, cancel := context.WithTimeout(ctx, l.o.Timeout)
+	defer cancel()
+	name := cmp.Or(l.sourceName(topic), topic)
+	req := kmsg.NewPtrMetadataRequest()
+	t := kmsg.NewMetadataRequestTopic()
+	t.Topic = kmsg.StringPtr(name)
+	req.Topics = append(req.Topics, t)
+	resp, err := req.RequestWith(ctx, l.from.Client)
+	if err != nil {
+		return fmt.Errorf("%s: topic %q: asking whether it is deleted: %w", l.from.Name, name, err)
+	}
+	for _, t := range resp.Topics {
+		switch err := kerr.ErrorForCode(t.ErrorCode); {
+		case errors.Is(err, kerr.UnknownTopicOrPartition):
+			return nil
+		case err != nil:
+			return fmt.Errorf("%s: topic %q: asking whether it is deleted: %w", l.from.Name, name, err)
+		}
+		return fmt.Errorf("%s: topic %q is there, with id %v", l.from.Name, name, kadm.TopicID(t.TopicID))
+	}
+	return fmt.Errorf("%s: topic %q: the answer does not name it", l.from.Name, name)
+}
