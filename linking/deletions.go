@@ -138,14 +138,14 @@ func (l *Link) confirmDeleted(ctx context.Context, topic string) error {
 	if err != nil {
 		return fmt.Errorf("%s: topic %q: asking whether it is deleted: %w", l.from.Name, name, err)
 	}
-	for _, t := range resp.Topics {
-		switch err := kerr.ErrorForCode(t.ErrorCode); {
-		case errors.Is(err, kerr.UnknownTopicOrPartition):
-			return nil
-		case err != nil:
-			return fmt.Errorf("%s: topic %q: asking whether it is deleted: %w", l.from.Name, name, err)
-		}
-		return fmt.Errorf("%s: topic %q is there, with id %v", l.from.Name, name, kadm.TopicID(t.TopicID))
+	if len(resp.Topics) != 1 {
+		return fmt.Errorf("%s: topic %q: asking whether it is deleted: the answer names %d topics", l.from.Name, name, len(resp.Topics))
 	}
-	return fmt.Errorf("%s: topic %q: the answer does not name it", l.from.Name, name)
+	switch err := kerr.ErrorForCode(resp.Topics[0].ErrorCode); {
+	case errors.Is(err, kerr.UnknownTopicOrPartition):
+		return nil
+	case err != nil:
+		return fmt.Errorf("%s: topic %q: asking whether it is deleted: %w", l.from.Name, name, err)
+	}
+	return fmt.Errorf("%s: topic %q is there, with id %v", l.from.Name, name, kadm.TopicID(resp.Topics[0].TopicID))
 }

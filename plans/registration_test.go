@@ -9,7 +9,9 @@ import (
 func TestRegistrations(t *testing.T) {
 	const sql = "CREATE TABLE totals (item STRING, n BIGINT, PRIMARY KEY (item) NOT ENFORCED) WITH ('key.format' = 'raw')"
 	d := &Declared{Topology: &Topology{}, Statements: []Statement{{Name: "totals", SQL: sql}}}
-	link := func(patterns ...string) *Link { return &Link{To: "west", Subjects: SubjectRule{Rule: Rule{Include: patterns}}} }
+	link := func(patterns ...string) *Link {
+		return &Link{To: "west", Subjects: SubjectRule{Rule: Rule{Include: patterns}}}
+	}
 	subject := func(mode string, versions ...int) map[string]*SubjectState {
 		return map[string]*SubjectState{"totals-value": {Mode: mode, Versions: versions, IDs: versions}}
 	}
