@@ -133,7 +133,7 @@ func (r *runner) written(m *mirror) {
 	f := m.flights[0]
 	m.flights = m.flights[1:]
 	m.sent -= len(f.parts)
-	m.rejected, m.condition = 0, nil
+	m.rejected, m.condition, m.lone = 0, nil, false
 	r.pop(m, len(f.parts))
 }
 
@@ -161,8 +161,12 @@ func (r *runner) refused(ctx context.Context, f *flight) {
 	switch err := f.err; {
 	case f.unfit:
 		fail(CodeCorrupt, "the source's bytes can not be mirrored", "")
-	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.InvalidRecord), errors.Is(err, kerr.InvalidTimestamp):
-		fail(CodeRefused, r.l.to.Name+" refuses the batch", "compare the topic's max.message.bytes and message.timestamp configs in both regions")
+	case errors.Is(err, kerr.MessageTooLarge) && slices.ContainsFunc(m.flights, func(f *flight) bool { return f.err == nil }):
+		r.unsure(ctx, m, err) // one behind it was taken in its place
+	case errors.Is(err, kerr.MessageTooLarge), errors.Is(err, kerr.RecordListTooLarge):
+		r.tooLarge(m, f)
+	case errors.Is(err, kerr.InvalidRecord), errors.Is(err, kerr.InvalidTimestamp):
+		fail(CodeRefused, r.l.to.Name+" refuses the batch", "compare the topic's configs in both regions, those of timestamps above all")
 	case errors.Is(err, kerr.UnsupportedForMessageFormat):
 		fail(CodeFormat, r.l.to.Name+" keeps the topic in message format v0 or v1, which knows no headers and no duplicates",
 			"raise the topic's message.format.version, or the broker's, to 0.11 or later in "+r.l.to.Name)

@@ -3,6 +3,7 @@ package linking
 import (
 	"context"
 	"sync"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -20,6 +21,9 @@ type lane struct {
 	cl        *kgo.Client
 	broker    int32
 	inFlight  int           // the runner's loop counts
+	cuts      int           // of its connection, one after the other, by requests larger than any that was answered
+	cutAt     time.Time     // the last of them
+	answered  int           // bytes of the largest request that was answered
 	resolving bool          // the logs of some of its mirrors are being looked at
 	last      chan struct{} // closed when the newest request has its place on the connection; nil before the first
 }

@@ -14,6 +14,7 @@ type mirror struct {
 	topic     string
 	partition int32
 	limit     int // bytes that a merged batch may have
+	fits      int // bytes that a batch may have by what the destination has refused; 0: as many as it has
 
 	written int64 // up to where the source's offsets are in the destination, as acknowledged: its log end, but for a translated mirror
 	read    int64 // behind the last source offset that is queued
@@ -26,6 +27,7 @@ type mirror struct {
 	busy    bool      // a gap of it is being written, or its logs are looked at
 	held    bool      // nothing more is to be sent: its topic is to be paused
 	aside   bool      // it waits for a schema, and nothing of it is read meanwhile
+	lone    bool      // the destination has no state of the link's for it yet
 	aborted batch.Aborted
 
 	stable    int64 // source's last stable offset, -1 = not known
@@ -62,9 +64,18 @@ func (m *mirror) idle(now time.Time) bool {
 	return !m.busy && !m.held && len(m.flights) == 0 && m.failed == nil && len(m.queue) > 0 && !now.Before(m.notBefore)
 }
 
+// atOnce is how many batches may be on their way. A broker that knows no sequence of the link's in a partition takes any for the first: were the first
+// batch refused for a moment, the second would stand in its place. So one goes ahead.
+func (m *mirror) atOnce() int {
+	if m.lone {
+		return 1
+	}
+	return maxInFlight
+}
+
 // sendable says that its next item is a batch that may be sent now, be it behind others that are on their way.
 func (m *mirror) sendable(now time.Time) bool {
-	return !m.busy && !m.held && !m.doubt && m.failed == nil && len(m.flights) < maxInFlight && len(m.queue) > m.sent && m.queue[m.sent].data != nil &&
+	return !m.busy && !m.held && !m.doubt && m.failed == nil && len(m.flights) < m.atOnce() && len(m.queue) > m.sent && m.queue[m.sent].data != nil &&
 		!now.Before(m.notBefore) && m.announced(m.queue[m.sent])
 }
 

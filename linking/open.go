@@ -132,8 +132,8 @@ func (r *runner) opened(ctx context.Context, o *opening) error {
 			translate, why[k] = append(translate, k), reason
 			continue
 		}
-		m := &mirror{topic: k.topic, partition: k.partition, limit: r.l.mergeLimit(rec), written: to.end, read: to.end, asked: to.end,
-			stable: -1, start: from.start, hidden: to.start, newest: rec.Newest[k.partition]}
+		m := &mirror{topic: k.topic, partition: k.partition, limit: min(r.l.mergeLimit(rec), r.requestBytes), written: to.end, read: to.end, asked: to.end,
+			stable: -1, start: from.start, hidden: to.start, lone: !to.listed, newest: rec.Newest[k.partition]}
 		r.mirrors[k] = m
 		delete(r.leaders, k)
 		_, seen := rec.Source[k.partition]

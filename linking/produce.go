@@ -89,7 +89,7 @@ func (r *runner) send(ctx context.Context, l *lane, ready []*mirror) {
 	l.inFlight++
 	r.requests++
 	r.flying += size
-	turn := l.place()
+	turn, begun := l.place(), time.Now()
 	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
 		ctx, cancel := context.WithTimeout(ctx, produceTimeout+5*time.Second)
 		defer cancel()
@@ -97,7 +97,7 @@ func (r *runner) send(ctx context.Context, l *lane, ready []*mirror) {
 		return func(ctx context.Context) error {
 			l.inFlight--
 			r.flying -= size
-			return r.answered(ctx, req, sent, resp, err)
+			return r.answered(ctx, req, sent, resp, r.sized(l, sent, size, begun, err))
 		}
 	})
 }

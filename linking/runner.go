@@ -401,7 +401,12 @@ func (r *runner) take(ctx context.Context, c *arrival) {
 	if len(m.queue) > queued {
 		r.ready[m] = struct{}{}
 	}
-	r.schemas.note(m, c.names, m.queue[min(queued, len(m.queue)):])
+	queued = min(queued, len(m.queue))
+	if err := m.cut(queued); err != nil {
+		r.end(m, &MirrorError{Code: CodeCorrupt, First: m.queue[queued].base, End: c.Next, Detail: "the source's bytes can not be mirrored", Err: err,
+			Hint: "check the source's log with kafka-dump-log"})
+	}
+	r.schemas.note(m, c.names, m.queue[queued:])
 }
 
 // trim follows the source's log start, where the topology does not keep more in the destination.

@@ -80,7 +80,7 @@ func (r *runner) openedTranslated(k partitionKey, rec *topicRecord, o *opening) 
 	om := f.offsets
 	om = om.drop(to.start)
 	at, begun := om.source, len(om.runs) > 0
-	m := &mirror{topic: k.topic, partition: k.partition, limit: r.l.mergeLimit(rec), written: at, read: at, asked: at, stable: -1, start: from.start,
+	m := &mirror{topic: k.topic, partition: k.partition, limit: min(r.l.mergeLimit(rec), r.requestBytes), written: at, read: at, asked: at, stable: -1, start: from.start,
 		hidden: to.start, newest: rec.Newest[k.partition], trans: &translated{id: f.id, offsets: om, stored: f.stored, held: f.held, before: f.before,
 			next: f.at + 1, follows: int64(rec.Translated[k.partition].First) <= to.start}}
 	r.mirrors[k] = m
