@@ -196,7 +196,7 @@ func (f *Fetcher) wait() time.Duration {
 func (f *Fetcher) take(r *reading, a *asking, resp *kmsg.FetchResponse, err error) (pause bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.reserved -= a.room; f.tight {
+	if f.reserved -= a.room; f.o.Limit > 0 {
 		f.wakeAll() // what was reserved for this answer may be what another broker waits for
 	}
 	if a.parts == nil && ofSession(err) {

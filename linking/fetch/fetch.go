@@ -208,6 +208,9 @@ func (f *Fetcher) drop(topic string, number int32) {
 		}
 		kept = append(kept, c)
 	}
+	if len(kept) < len(f.ready) {
+		f.wakeAll()
+	}
 	f.ready = kept
 }
 
