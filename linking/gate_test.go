@@ -175,9 +175,7 @@ func TestLinkOfSubjectsAlone(t *testing.T) {
 		t.Errorf("version 2 in the west: %+v, %v", got, err)
 	}
 	level := func() sr.CompatibilityLevel { return west.Compatibility(t.Context(), "orders-value")[0].Level }
-	if level() != sr.CompatNone {
-		t.Errorf("its level in the west is %v", level())
-	}
+	p.eventually("its level follows", func() bool { return level() == sr.CompatNone })
 	east.SetCompatibility(t.Context(), sr.SetCompatibility{Level: sr.CompatFull}, "orders-value")
 	must(t, east.DeleteSchema(t.Context(), "orders-value", 1, sr.SoftDelete))
 	p.eventually("a deletion follows", versions(2))

@@ -142,7 +142,8 @@ func TestFlightsAreSettledInTheirOrder(t *testing.T) {
 		{"out of order", []answer{{2, 4, nil}, {1, 2, nil}}, 0, false, ""},
 		{"the first at last", []answer{{2, 4, nil}, {1, 2, nil}, {0, 0, nil}}, 6, false, ""},
 		{"one refused in between waits for those behind it", []answer{{0, 0, nil}, {1, -1, kerr.NotLeaderForPartition}}, 2, true, ""},
-		{"too large", []answer{{2, -1, kerr.OutOfOrderSequenceNumber}, {1, -1, kerr.MessageTooLarge}, {0, 0, nil}}, 2, false, CodeRefused},
+		{"invalid", []answer{{2, -1, kerr.OutOfOrderSequenceNumber}, {1, -1, kerr.InvalidRecord}, {0, 0, nil}}, 2, false, CodeRefused},
+		{"too large, which is cut", []answer{{2, -1, kerr.OutOfOrderSequenceNumber}, {1, -1, kerr.MessageTooLarge}, {0, 0, nil}}, 2, false, ""},
 		{"somebody else wrote", []answer{{0, 0, nil}, {2, 5, nil}, {1, 3, nil}}, 2, false, CodeForeignWriter},
 	} {
 		t.Run(c.name, func(t *testing.T) {
