@@ -23,10 +23,10 @@ import (
 // through is a region behind a network that fails on command.
 func through(t *testing.T, r *linking.Region, p *proxy.Proxy) *linking.Region {
 	t.Helper()
-	cl, err := kgo.NewClient(append(r.Client.Opts(), kgo.Dialer(p.DialContext))...)
+	far, err := behind(r, p.DialContext)
 	must(t, err)
-	t.Cleanup(cl.Close)
-	return &linking.Region{Name: r.Name, Addresses: r.Addresses, Client: cl, Admin: kadm.NewClient(cl), Registry: r.Registry}
+	t.Cleanup(far.Close)
+	return far
 }
 
 func TestNetworkFaultsLoseAndDoubleNothing(t *testing.T) {
@@ -155,7 +155,7 @@ func TestOnceGivesUpOnADeadRegion(t *testing.T) {
 
 func TestGapsOfEverySize(t *testing.T) {
 	t.Parallel()
-	for _, gaps := range []string{"auto", "fenced"} {
+	for _, gaps := range []string{"auto", "fenced", "markers"} {
 		t.Run(gaps, func(t *testing.T) {
 			each.Run(t, func(t *testing.T, env *testenv.Env) {
 				topic := each.Name(t, "t")
@@ -165,7 +165,7 @@ func TestGapsOfEverySize(t *testing.T) {
 				cl, err := kgo.NewClient(append(p.east.Client.Opts(), kgo.TransactionalID(each.Name(t, "txn")), kgo.RecordPartitioner(kgo.ManualPartitioner()))...)
 				must(t, err)
 				defer cl.Close()
-				for _, n := range []int{1, 5, 40, 300} {
+				for _, n := range []int{1, 5, 40, 600} { // the last of them is filled where bulk markers are not to be had
 					must(t, cl.BeginTransaction())
 					for i := range n {
 						cl.Produce(t.Context(), &kgo.Record{Topic: topic, Value: fmt.Append(nil, "aborted ", i)}, nil)

@@ -70,8 +70,14 @@ type log struct {
 	Starts  map[int32]int64
 }
 
-// consume reads a topic as a read_committed consumer does, up to the last stable offset.
+// consume reads a topic as a read_committed consumer does.
 func consume(t *testing.T, r *linking.Region, topic string) log {
+	t.Helper()
+	return consumeAs(t, r, topic, kgo.ReadCommitted())
+}
+
+// consumeAs reads a topic up to the last stable offset.
+func consumeAs(t *testing.T, r *linking.Region, topic string, isolation kgo.IsolationLevel) log {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -96,7 +102,7 @@ func consume(t *testing.T, r *linking.Region, topic string) log {
 		return l
 	}
 	cl, err := kgo.NewClient(append(slices.Clone(r.Client.Opts()), kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
-		kgo.FetchIsolationLevel(kgo.ReadCommitted()), kgo.KeepControlRecords(), kgo.FetchMaxWait(100*time.Millisecond))...)
+		kgo.FetchIsolationLevel(isolation), kgo.KeepControlRecords(), kgo.FetchMaxWait(100*time.Millisecond))...)
 	must(t, err)
 	defer cl.Close()
 	for left > 0 {
@@ -125,13 +131,15 @@ func (p *pair) mirror(topic string) string {
 	return name
 }
 
-// identical wants both regions to have the same topic: record by record, and the partitions' ends.
+// identical wants both regions to have the same topic: record by record, and the partitions' ends. A consumer that reads uncommitted records too sees
+// those that are committed, and nothing else but empty ones where the source has aborted ones.
 func (p *pair) identical(topic string) {
 	p.t.Helper()
 	mirror := p.mirror(topic)
 	east, west := consume(p.t, p.east, topic), consume(p.t, p.west, mirror)
 	diff := cmp.Diff(east, west)
 	if diff == "" {
+		p.uncommitted(topic, east)
 		return
 	}
 	p.t.Errorf("topic %s differs (-east +west):\n%s", topic, diff)
@@ -140,16 +148,72 @@ func (p *pair) identical(topic string) {
 			if i < len(west.Records[k]) && west.Records[k][i] == text {
 				continue
 			}
-			var at int64
-			if _, err := fmt.Sscanf(text, "@%d ", &at); err != nil {
-				p.t.Fatal(err)
-			}
+			at := offsetOf(p.t, text)
 			for r, name := range map[*linking.Region]string{p.east: topic, p.west: mirror} {
 				p.t.Logf("batches around %s-%d@%d in %s:\n%s", name, k, at, r.Name, batchesAround(p.t, r, name, k, at))
 			}
 			break
 		}
 	}
+}
+
+// uncommitted compares what a read_uncommitted consumer sees of a mirror with what is committed in the source.
+func (p *pair) uncommitted(topic string, committed log) {
+	p.t.Helper()
+	west := consumeAs(p.t, p.west, p.mirror(topic), kgo.ReadUncommitted())
+	var aborted map[int32]map[int64]bool // what the source has and no read_committed consumer sees; read where it is asked for
+	for k, list := range west.Records {
+		left := committed.Records[k]
+		for _, text := range list {
+			if len(left) > 0 && left[0] == text {
+				left = left[1:]
+				continue
+			}
+			if aborted == nil {
+				aborted = p.aborted(topic, committed)
+			}
+			if at := offsetOf(p.t, text); !strings.HasSuffix(text, emptyRecord) || !aborted[k][at] {
+				p.t.Errorf("%s-%d: a read_uncommitted consumer sees what the source has not (aborted there: %t): %s", p.mirror(topic), k, aborted[k][at], text)
+				return
+			}
+		}
+		if len(left) > 0 {
+			p.t.Errorf("%s-%d: a read_uncommitted consumer misses %s, and %d more", p.mirror(topic), k, left[0], len(left)-1)
+		}
+	}
+	if len(west.Records) < len(committed.Records) {
+		p.t.Errorf("%s: a read_uncommitted consumer sees records in %d partitions, want %d", p.mirror(topic), len(west.Records), len(committed.Records))
+	}
+}
+
+// aborted are the offsets of a topic's aborted records in the source.
+func (p *pair) aborted(topic string, committed log) map[int32]map[int64]bool {
+	p.t.Helper()
+	all := map[int32]map[int64]bool{}
+	for k, list := range consumeAs(p.t, p.east, topic, kgo.ReadUncommitted()).Records {
+		seen := map[string]bool{}
+		for _, text := range committed.Records[k] {
+			seen[text] = true
+		}
+		all[k] = map[int64]bool{}
+		for _, text := range list {
+			if !seen[text] {
+				all[k][offsetOf(p.t, text)] = true
+			}
+		}
+	}
+	return all
+}
+
+// emptyRecord ends the text of a record without key, value and headers.
+const emptyRecord = ` ""="" null(true,true)`
+
+// offsetOf is the offset in a record's text.
+func offsetOf(t *testing.T, text string) (at int64) {
+	t.Helper()
+	_, err := fmt.Sscanf(text, "@%d ", &at)
+	must(t, err)
+	return at
 }
 
 // batchesAround shows the headers of some batches on both sides of an offset, markers and aborted ones too.

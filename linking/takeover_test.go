@@ -7,11 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -30,17 +32,26 @@ type process struct {
 	t        *testing.T
 	cmd      *exec.Cmd
 	mirrored *bufio.Scanner
+	network  io.Writer // what its network is to do
 	stderr   bytes.Buffer
 }
 
 func (p *pair) process() *process {
 	p.t.Helper()
-	spec, err := json.Marshal(childSpec{East: p.env.East.Bootstrap, West: p.env.West.Bootstrap, Link: p.decl})
+	return p.processStruck(strike{})
+}
+
+// processStruck is a process that strikes itself.
+func (p *pair) processStruck(s strike) *process {
+	p.t.Helper()
+	spec, err := json.Marshal(childSpec{East: p.env.East.Bootstrap, West: p.env.West.Bootstrap, Link: p.decl, Strike: s})
 	must(p.t, err)
 	c := &process{t: p.t, cmd: exec.Command(os.Args[0])}
 	c.cmd.Env = append(os.Environ(), childEnv+"="+string(spec))
 	c.cmd.Stderr = &c.stderr
 	out, err := c.cmd.StdoutPipe()
+	must(p.t, err)
+	c.network, err = c.cmd.StdinPipe()
 	must(p.t, err)
 	c.mirrored = bufio.NewScanner(out)
 	must(p.t, c.cmd.Start())
@@ -69,6 +80,18 @@ func (c *process) until(n int) {
 	c.t.Fatalf("the link process ended before it had mirrored %d records: %s", n, c.stderr.String())
 }
 
+// struck returns when the process has struck itself, and the name of the call.
+func (c *process) struck() string {
+	c.t.Helper()
+	for c.mirrored.Scan() {
+		if call, ok := strings.CutPrefix(c.mirrored.Text(), struckAt+" "); ok {
+			return call
+		}
+	}
+	c.t.Fatalf("the link process ended before it was struck: %s", c.stderr.String())
+	return ""
+}
+
 // ended waits for the process and returns its status.
 func (c *process) ended() int {
 	for c.mirrored.Scan() {
@@ -83,10 +106,18 @@ func (p *pair) writing(topics ...string) (stop func()) {
 }
 
 func (p *pair) writingEvery(step time.Duration, topics ...string) (stop func()) {
+	var writers []*writer
+	for i, topic := range topics {
+		writers = append(writers, newWriter(p.t, p.east, topic, uint64(i)))
+	}
+	return p.writes(step, writers...)
+}
+
+// writes has every writer make a step every so often until stop is called.
+func (p *pair) writes(step time.Duration, writers ...*writer) (stop func()) {
 	enough := make(chan struct{})
 	var g errgroup.Group
-	for i, topic := range topics {
-		w := newWriter(p.t, p.east, topic, uint64(i))
+	for _, w := range writers {
 		g.Go(func() error {
 			pace := time.NewTicker(step)
 			defer pace.Stop()

@@ -7,20 +7,26 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/lifeboat-dr/lifeboat/testenv"
 	"github.com/lifeboat-dr/lifeboat/testenv/each"
 )
 
 // Kafka's own consumer is the second witness: what it prints of both regions is the same, with partition, offset, time, headers, key and
-// value.
+// value. Of the mirror it prints the same where it reads uncommitted records too, and empty ones that stand for many aborted ones.
 func TestKafkasOwnConsumerSeesTheSame(t *testing.T) {
 	t.Parallel()
 	env := each.Kafka(t)
 	topic := each.Name(t, "t")
 	p := newPair(t, env, topic)
+	p.decl.Gaps = "fenced"
 	each.Topic(t, env.East, topic, 4)
-	workload(t, p.east, topic, 7, 80)
+	w := newWriter(t, p.east, topic, 7)
+	for range 80 {
+		must(t, w.step(t.Context()))
+	}
+	must(t, w.abort(t.Context(), 0, 700))
 	must(t, p.once())
 	records := 0
 	for _, list := range consume(t, p.east, topic).Records {
@@ -29,19 +35,39 @@ func TestKafkasOwnConsumerSeesTheSame(t *testing.T) {
 	if records < 200 {
 		t.Fatalf("a workload of %d records shows little", records)
 	}
-	east, west := kafkasConsumer(t, env.East, topic, records), kafkasConsumer(t, env.West, topic, records)
+	east, west := kafkasConsumer(t, env.East, readCommitted, records, topic), kafkasConsumer(t, env.West, readCommitted, records, topic)
 	if len(east) != records {
 		t.Errorf("it printed %d lines of %d records", len(east), records)
 	}
 	if diff := cmp.Diff(east, west); diff != "" {
 		t.Error(diff)
 	}
+	all, empty := 0, 0
+	for _, list := range consumeAs(t, p.west, topic, kgo.ReadUncommitted()).Records {
+		all += len(list)
+	}
+	uncommitted := slices.DeleteFunc(kafkasConsumer(t, env.West, readUncommitted, all, topic), func(line string) bool {
+		is := strings.HasSuffix(line, "\tNO_HEADERS\tnull\tnull")
+		if is {
+			empty++
+		}
+		return is
+	})
+	if diff := cmp.Diff(east, uncommitted); diff != "" || empty < 600 {
+		t.Errorf("a read_uncommitted consumer sees %d empty records, and\n%s", empty, diff)
+	}
 }
 
-// kafkasConsumer is what kafka-console-consumer prints of a topic's committed records, sorted.
-func kafkasConsumer(t *testing.T, r *testenv.Region, topic string, records int) []string {
+// What a consumer sees.
+const (
+	readCommitted   = "read_committed"
+	readUncommitted = "read_uncommitted"
+)
+
+// kafkasConsumer is what kafka-console-consumer prints of topics' records, sorted.
+func kafkasConsumer(t *testing.T, r *testenv.Region, isolation string, records int, topics ...string) []string {
 	t.Helper()
-	args := []string{"--bootstrap-server", r.Bootstrap[0], "--topic", topic, "--from-beginning", "--isolation-level", "read_committed",
+	args := []string{"--bootstrap-server", r.Bootstrap[0], "--include", strings.Join(topics, "|"), "--from-beginning", "--isolation-level", isolation,
 		"--max-messages", fmt.Sprint(records), "--timeout-ms", "20000"}
 	for _, what := range []string{"partition", "offset", "timestamp", "headers", "key", "value"} {
 		args = append(args, "--formatter-property", "print."+what+"=true")

@@ -100,6 +100,21 @@ func (w *writer) transaction(ctx context.Context, cl *kgo.Client) error {
 	return cl.EndTransaction(ctx, kgo.TransactionEndTry(w.rnd.IntN(3) > 0))
 }
 
+// abort writes so many records to a partition that are never committed.
+func (w *writer) abort(ctx context.Context, partition int32, n int) error {
+	cl := w.txns[0]
+	if err := cl.BeginTransaction(); err != nil {
+		return err
+	}
+	for i := range n {
+		cl.Produce(ctx, &kgo.Record{Topic: w.topic, Partition: partition, Value: fmt.Append(nil, "aborted ", i)}, nil)
+	}
+	if err := cl.Flush(ctx); err != nil {
+		return err
+	}
+	return cl.EndTransaction(ctx, kgo.TryAbort)
+}
+
 func (w *writer) records() []*kgo.Record {
 	list := make([]*kgo.Record, 1+w.rnd.IntN(20))
 	for i := range list {
