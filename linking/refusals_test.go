@@ -296,6 +296,20 @@ func TestPartitionsAndTopicsAreFollowed(t *testing.T) {
 	})
 }
 
+// A process that ends between making a mirror topic and recording it leaves one that no link knows; the source may have grown before the next one
+// comes.
+func TestTopicThatNobodyRecordedIsGrown(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		topic := each.Name(t, "t")
+		p := newPair(t, env, topic)
+		each.Topic(t, env.East, topic, 4)
+		each.Topic(t, env.West, topic, 2)
+		put(t, p.east, topic, 3, 5)
+		must(t, p.once())
+		p.identical(topic)
+	})
+}
+
 func TestLogStartIsFollowed(t *testing.T) {
 	each.Run(t, func(t *testing.T, env *testenv.Env) {
 		topic, kept := each.Name(t, "t"), each.Name(t, "kept")

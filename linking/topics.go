@@ -331,10 +331,14 @@ func (l *Link) adopt(ctx context.Context, t *topicFound, rec *topicRecord, dst k
 			t.err = l.topicError(t.name, CodeTopicExists, fmt.Sprintf("the topic has %d offsets in %s that this link did not write", others, l.to.Name),
 				fmt.Sprintf("delete topic %q in %s, exclude it from the link, or declare offsets: auto, which gives its mirror other offsets", t.name, l.to.Name))
 			return nil
-		case have != want:
+		case have > want:
 			t.err = l.topicError(t.name, CodePartitions, fmt.Sprintf("%d partitions in %s, %d in %s", want, l.from.Name, have, l.to.Name),
 				fmt.Sprintf("delete topic %q in %s, or exclude it from the link", t.name, l.to.Name))
 			return nil
+		case have < want: // nobody uses it; a process that ended before it had recorded it may have made it for a source that has grown since
+			if err := l.grow(ctx, t.name, want); err != nil {
+				return err
+			}
 		}
 		return l.alterTopic(ctx, t.name, whileMirrored(t.rec.Configs, l.decl.Topics.Configs), nil)
 	}
@@ -353,16 +357,24 @@ func (l *Link) adopt(ctx context.Context, t *topicFound, rec *topicRecord, dst k
 			"lifeboat link repair mirrors the topic again")
 		return nil
 	case have < want:
-		resp, err := l.to.Admin.UpdatePartitions(ctx, want, t.name)
-		if err == nil {
-			err = resp.Error()
-		}
-		if err != nil {
-			return fmt.Errorf("%s: topic %q: growing it to %d partitions: %w", l.to.Name, t.name, want, err)
+		if err := l.grow(ctx, t.name, want); err != nil {
+			return err
 		}
 	}
 	if !maps.Equal(rec.Configs, t.rec.Configs) {
 		return l.alterTopic(ctx, t.name, whileMirrored(t.rec.Configs, l.decl.Topics.Configs), nil)
+	}
+	return nil
+}
+
+// grow gives a mirror topic more partitions.
+func (l *Link) grow(ctx context.Context, topic string, partitions int) error {
+	resp, err := l.to.Admin.UpdatePartitions(ctx, partitions, topic)
+	if err == nil {
+		err = resp.Error()
+	}
+	if err != nil {
+		return fmt.Errorf("%s: topic %q: growing it to %d partitions: %w", l.to.Name, topic, partitions, err)
 	}
 	return nil
 }
