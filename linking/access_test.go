@@ -15,8 +15,9 @@ import (
 	"github.com/lifeboat-dr/lifeboat/testenv/each"
 )
 
-// linkUsers are those of regions with an authorizer: an administrator, the link, and the application whose rights are copied.
-var linkUsers = []testenv.User{{Name: "admin", Password: "admin", Super: true}, {Name: "link", Password: "link"}, {Name: "app", Password: "app"}}
+// linkUsers are those of regions with an authorizer: an administrator, the users of links, one a test, and the application whose rights are copied.
+var linkUsers = []testenv.User{{Name: "admin", Password: "admin", Super: true}, {Name: "link", Password: "link"}, {Name: "app", Password: "app"},
+	{Name: "shares", Password: "shares"}, {Name: "translates", Password: "translates"}, {Name: "slow", Password: "slow"}, {Name: "shut-out", Password: "shut-out"}}
 
 // openAs connects as a user whose password is its name.
 func openAs(t *testing.T, r *testenv.Region, user string) *linking.Region {

@@ -326,7 +326,7 @@ func TestBrokerKeepsSequencesOverItsDeath(t *testing.T) {
 // compares the last record with the source first.
 func TestBrokerForgetsIdleProducers(t *testing.T) {
 	t.Parallel()
-	env := each.Kafka(t, each.With(testenv.Options{Configs: map[string]string{"producer.id.expiration.ms": "1000", "producer.id.expiration.check.interval.ms": "200"}}))
+	env := each.Kafka(t, each.Sharing(forgetful))
 	topic := each.Name(t, "pin")
 	each.Topic(t, env.West, topic, 1)
 	w := newWire(t, env.West, topic, 0)

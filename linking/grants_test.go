@@ -45,24 +45,13 @@ func TestLinkRunsWithJustItsGrants(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ gaps, prefix string }{{}, {"fenced", eastPrefix}} {
 		t.Run("gaps="+c.gaps, func(t *testing.T) {
-			env := each.Kafka(t, each.With(testenv.Options{Users: linkUsers}))
+			env := each.Kafka(t, each.Sharing(testenv.Options{Users: linkUsers}))
 			prefix := each.Name(t, "g")
 			topic, mirror, group := prefix+"-orders", c.prefix+prefix+"-orders", prefix+"-readers"
 			decl := &plans.Link{Name: each.Name(t, "link"), From: "east", To: "west", Topics: plans.TopicRule{Rule: plans.Rule{Include: []string{prefix + "-.*"}}},
 				Groups: plans.Rule{Include: []string{prefix + "-.*"}}, Gaps: c.gaps, Prefix: c.prefix, ACLs: plans.ACLRule{Rule: plans.Rule{Include: []string{"User:app"}}}}
-			admins := map[string]*linking.Region{"east": openAs(t, env.East, "admin"), "west": openAs(t, env.West, "admin")}
+			p, admins := withJustItsGrants(t, env, decl, "link")
 			east, west := admins["east"], admins["west"]
-			for region, admin := range admins {
-				n := 0
-				for _, g := range linking.Grants(decl, "User:link", "User:link") {
-					if g.Region == region {
-						give(t, admin, g.ACL)
-						n++
-					}
-				}
-				t.Cleanup(func() { revokeAll(t, admin, "User:link", "User:app") })
-				comesTo(t, "rights in "+region, fmt.Sprint(n), func() string { return fmt.Sprint(len(grantsOf(t, admin, "User:link"))) })
-			}
 			each.Topic(t, env.East, topic, 2)
 			w := newWriter(t, east, topic, 11)
 			for range 60 {
@@ -73,7 +62,6 @@ func TestLinkRunsWithJustItsGrants(t *testing.T) {
 				Operation: kmsg.ACLOperationWrite, Permission: kmsg.ACLPermissionTypeAllow})
 			setQuota(t, east, "app", "producer_byte_rate", 1<<20)
 
-			p := &pair{t: t, env: env, east: openAs(t, env.East, "link"), west: openAs(t, env.West, "link"), decl: decl}
 			p.tried("before it has run", 5)
 			must(t, p.once())
 			p.tried("after it has run", 10)
@@ -128,6 +116,9 @@ func TestLinkRunsWithJustItsGrants(t *testing.T) {
 				must(t, err)
 				return fmt.Sprint(trial.Missing)[1 : len(fmt.Sprint(trial.Missing))-1]
 			})
+			for _, r := range admins { // the pair is shared
+				setQuota(t, r, "app", "producer_byte_rate", 0)
+			}
 			_, err = p.link().Promote(t.Context(), linking.PromoteOptions{})
 			must(t, err)
 			comesTo(t, "the application's rights after promotion", "WRITE", func() string { return allowed(t, west, "User:app", mirror) })
@@ -153,6 +144,92 @@ func TestLinkRunsWithJustItsGrants(t *testing.T) {
 			}
 		})
 	}
+}
+
+// withJustItsGrants is a link of a user who has the rights that Grants lists and no others, and what administrators see of both regions.
+func withJustItsGrants(t *testing.T, env *testenv.Env, decl *plans.Link, user string) (*pair, map[string]*linking.Region) {
+	t.Helper()
+	admins := map[string]*linking.Region{"east": openAs(t, env.East, "admin"), "west": openAs(t, env.West, "admin")}
+	principal := "User:" + user
+	for region, admin := range admins {
+		n := 0
+		for _, g := range linking.Grants(decl, principal, principal) {
+			if g.Region == region {
+				give(t, admin, g.ACL)
+				n++
+			}
+		}
+		t.Cleanup(func() { revokeAll(t, admin, principal, "User:app") })
+		comesTo(t, "rights in "+region, fmt.Sprint(n), func() string { return fmt.Sprint(len(grantsOf(t, admin, principal))) })
+	}
+	return &pair{t: t, env: env, east: openAs(t, env.East, user), west: openAs(t, env.West, user), decl: decl}, admins
+}
+
+// ofUser declares a link of topics that begin with prefix.
+func ofUser(t *testing.T, prefix string) *plans.Link {
+	return &plans.Link{Name: each.Name(t, "link"), From: "east", To: "west", Topics: plans.TopicRule{Rule: plans.Rule{Include: []string{prefix + "-.*"}}},
+		Groups: plans.Rule{Include: []string{prefix + "-.*"}}}
+}
+
+// TestSharedLinkRunsWithJustItsGrants has two processes share a link's tasks with the rights that Grants lists for that, and promotes it.
+func TestSharedLinkRunsWithJustItsGrants(t *testing.T) {
+	t.Parallel()
+	env := each.Kafka(t, each.Sharing(testenv.Options{Users: linkUsers}))
+	prefix := each.Name(t, "g")
+	topic, group := prefix+"-orders", prefix+"-readers"
+	decl := ofUser(t, prefix)
+	decl.Tasks = 2
+	p, admins := withJustItsGrants(t, env, decl, "shares")
+	as := &pair{t: t, env: env, east: admins["east"], west: admins["west"], decl: decl}
+	each.Topic(t, env.East, topic, 5)
+	workload(t, as.east, topic, 3, 30)
+	commitAs(t, as.east, group, "", topic, 2)
+	stop := p.sharing(2)
+	p.eventually("the mirror is there", func() bool { return p.end(as.west, topic, 0) > 0 })
+	workload(t, as.east, topic, 4, 10)
+	p.await(topic)
+	p.tried("while two processes share it", 10)
+	for i, err := range stop() {
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("process %d ended with %v", i, err)
+		}
+	}
+	must(t, p.once())
+	as.identical(topic)
+	comesTo(t, "the group", "0@2 \n", func() string { return stands(t, as.west, group, topic) })
+	_, err := p.link().Promote(t.Context(), linking.PromoteOptions{})
+	must(t, err)
+}
+
+// TestTranslatedLinkRunsWithJustItsGrants mirrors behind what others have written, with the rights that Grants lists for that.
+func TestTranslatedLinkRunsWithJustItsGrants(t *testing.T) {
+	t.Parallel()
+	env := each.Kafka(t, each.Sharing(testenv.Options{Users: linkUsers}))
+	prefix := each.Name(t, "g")
+	topic, group := prefix+"-orders", prefix+"-readers"
+	decl := ofUser(t, prefix)
+	decl.Offsets = plans.OffsetsTranslated
+	p, admins := withJustItsGrants(t, env, decl, "translates")
+	as := &pair{t: t, env: env, east: admins["east"], west: admins["west"], decl: decl}
+	each.Topic(t, env.East, topic, 3)
+	before := as.occupied(topic, 3, 7)
+	workload(t, as.east, topic, 3, 30)
+	commitAs(t, as.east, group, "", topic, 2)
+	must(t, p.once())
+	p.tried("after it has run", 10)
+	as.translated(topic, before)
+	stop := p.running()
+	workload(t, as.east, topic, 4, 10)
+	p.await(topic)
+	if err := stop(); !errors.Is(err, context.Canceled) {
+		t.Errorf("the run ended with %v", err)
+	}
+	as.translated(topic, before)
+	if at := stands(t, as.west, group, topic); at == "" {
+		t.Error("the group has no position")
+	}
+	_, err := p.link().Promote(t.Context(), linking.PromoteOptions{})
+	must(t, err)
 }
 
 // tried wants the brokers to say of some grants at least that none is missing.
@@ -200,10 +277,11 @@ func revokeAll(t *testing.T, r *linking.Region, principals ...string) {
 	}
 }
 
+// setQuota sets a user's quota, or removes it: 0.
 func setQuota(t *testing.T, r *linking.Region, user, key string, value float64) {
 	t.Helper()
 	altered, err := r.Admin.AlterClientQuotas(t.Context(), []kadm.AlterClientQuotaEntry{{
-		Entity: kadm.ClientQuotaEntity{{Type: "user", Name: &user}}, Ops: []kadm.AlterClientQuotaOp{{Key: key, Value: value}}}})
+		Entity: kadm.ClientQuotaEntity{{Type: "user", Name: &user}}, Ops: []kadm.AlterClientQuotaOp{{Key: key, Value: value, Remove: value == 0}}}})
 	must(t, err)
 	for _, a := range altered {
 		must(t, a.Err)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sort"
 	"strings"
 	"testing"
 	"time"
@@ -254,13 +253,18 @@ func TestMirrorIsIdentical(t *testing.T) {
 	each.Run(t, func(t *testing.T, env *testenv.Env) { mirrorIsIdentical(t, env, 3) })
 }
 
-// TestMirrorIsIdenticalBetweenReleases mirrors from the last Kafka 3 to Kafka 4, and back.
+// TestMirrorIsIdenticalBetweenReleases mirrors from the last Kafka 3 to Kafka 4, and back, a workload and a whole history.
 func TestMirrorIsIdenticalBetweenReleases(t *testing.T) {
 	t.Parallel()
 	env := each.Kafka(t, each.With(testenv.Options{East: testenv.Kafka3}))
-	t.Run(testenv.Kafka3Version+" to "+testenv.KafkaVersion, func(t *testing.T) { mirrorIsIdentical(t, env, 2) })
 	back := &testenv.Env{Kind: env.Kind, East: env.West, West: env.East}
-	t.Run(testenv.KafkaVersion+" to "+testenv.Kafka3Version, func(t *testing.T) { mirrorIsIdentical(t, back, 2) })
+	for name, env := range map[string]*testenv.Env{testenv.Kafka3Version + " to " + testenv.KafkaVersion: env, testenv.KafkaVersion + " to " + testenv.Kafka3Version: back} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			mirrorIsIdentical(t, env, 1)
+			historyIsMirrored(t, env, 2, 40)
+		})
+	}
 }
 
 func mirrorIsIdentical(t *testing.T, env *testenv.Env, seeds uint64) {
@@ -272,7 +276,7 @@ func mirrorIsIdentical(t *testing.T, env *testenv.Env, seeds uint64) {
 			workload(t, p.east, topic, seed, 60)
 			must(t, p.once())
 			if p.identical(topic); t.Failed() {
-				t.Logf("seed %d: %d of 60 steps are enough for a mirror that differs", seed, fewestSteps(t, env, seed, 60))
+				t.Logf("seed %d: these of its steps are enough for a mirror that differs: %v", seed, fewestSteps(t, env, seed, 60))
 			}
 			workload(t, p.east, topic, seed+100, 20) // and on from there
 			must(t, p.once())
@@ -281,15 +285,17 @@ func mirrorIsIdentical(t *testing.T, env *testenv.Env, seeds uint64) {
 	}
 }
 
-// fewestSteps looks for the first steps of a workload whose mirror differs from its source: as many as are given where no fewer do.
-func fewestSteps(t *testing.T, env *testenv.Env, seed uint64, steps int) int {
+// fewestSteps looks for the steps of a workload that make a mirror differ from its source: all of them where no fewer do.
+func fewestSteps(t *testing.T, env *testenv.Env, seed uint64, steps int) []int {
 	t.Helper()
-	return 1 + sort.Search(steps-1, func(i int) bool {
-		topic := fmt.Sprint(each.Name(t, "t"), "-first-", i+1)
+	tried := 0
+	return fewest(numbered(steps), time.Now().Add(shrinkTime), func(steps []int) bool {
+		tried++
+		topic := fmt.Sprint(each.Name(t, "t"), "-", tried)
 		p := newPair(t, env, topic)
 		p.decl.Name += topic
 		each.Topic(t, env.East, topic, 4)
-		workload(t, p.east, topic, seed, i+1)
+		workloadOf(t, p.east, topic, seed, steps)
 		err := p.once()
 		return err != nil || !cmp.Equal(consume(t, p.east, topic), consume(t, p.west, topic))
 	})

@@ -77,8 +77,15 @@ func (w *writer) close() {
 // workload writes steps, each a few batches or one transaction.
 func workload(t *testing.T, r *linking.Region, topic string, seed uint64, steps int) {
 	t.Helper()
+	workloadOf(t, r, topic, seed, numbered(steps))
+}
+
+// workloadOf is what those steps of a workload write, be the others left out or not.
+func workloadOf(t *testing.T, r *linking.Region, topic string, seed uint64, steps []int) {
+	t.Helper()
 	w := newWriter(t, r, topic, seed)
-	for range steps {
+	for _, n := range steps {
+		w.rnd = rand.New(rand.NewPCG(seed, uint64(n)))
 		must(t, w.step(t.Context()))
 	}
 }

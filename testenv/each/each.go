@@ -4,7 +4,7 @@
 //
 // Embedded regions are fresh for every test. Kafka processes and containers are one pair for the whole package, started by the
 // first test that needs them: so tests take names from Name, look only at what they made, and ask for a Private pair when
-// they kill, pause or reconfigure a broker.
+// they kill, pause or reconfigure a broker. So is one pair for every set of Options that tests ask for by Sharing.
 //
 // With -short only embedded regions are used. Where Java, Maven or Docker is missing, a test skips with the reason; a kind named
 // in the environment, LIFEBOAT_REQUIRE=kafka,containers, fails instead.
@@ -31,9 +31,29 @@ type kind struct {
 	missing func() string // why this machine cannot, or ""
 	start   func(context.Context, testenv.Options) (*testenv.Env, error)
 
-	once sync.Once // starts the pair that the package's tests share
+	mu    sync.Mutex
+	pairs map[string]*shared // by what was asked for
+}
+
+// shared is a pair that tests of the package share.
+type shared struct {
+	once sync.Once // starts it
 	env  *testenv.Env
 	err  error
+}
+
+// pair is the one that all tests share which ask for the same.
+func (k *kind) pair(o testenv.Options) *shared {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	asked := fmt.Sprintf("%+v", o)
+	if k.pairs == nil {
+		k.pairs = map[string]*shared{}
+	}
+	if k.pairs[asked] == nil {
+		k.pairs[asked] = &shared{}
+	}
+	return k.pairs[asked]
 }
 
 var (
@@ -61,6 +81,11 @@ func With(o testenv.Options) Option {
 	return func(r *request) { r.private, r.options = true, o }
 }
 
+// Sharing asks for a pair with these options that every test of the package has which asks for the same; with embedded regions, for a fresh one.
+func Sharing(o testenv.Options) Option {
+	return func(r *request) { r.options = o }
+}
+
 // Run runs the suite over every kind of region, each as a subtest with the kind's name.
 func Run(t *testing.T, suite func(t *testing.T, env *testenv.Env), opts ...Option) {
 	t.Helper()
@@ -83,12 +108,14 @@ func Main(m *testing.M) {
 	main = true
 	code := m.Run()
 	for _, k := range kinds {
-		if k.env == nil {
-			continue
-		}
-		if err := k.env.Stop(); err != nil {
-			fmt.Fprintf(os.Stderr, "stopping the %s regions: %v\n", k.name, err)
-			code = max(code, 1)
+		for _, s := range k.pairs {
+			if s.env == nil {
+				continue
+			}
+			if err := s.env.Stop(); err != nil {
+				fmt.Fprintf(os.Stderr, "stopping the %s regions: %v\n", k.name, err)
+				code = max(code, 1)
+			}
 		}
 	}
 	os.Exit(code)
@@ -119,13 +146,14 @@ func (k *kind) get(t testing.TB, opts []Option) *testenv.Env {
 	if !main {
 		t.Fatal("each: shared regions need func TestMain(m *testing.M) { each.Main(m) } in this package")
 	}
-	k.once.Do(func() {
+	s := k.pair(r.options)
+	s.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 		defer cancel()
-		k.env, k.err = k.start(ctx, testenv.Options{})
+		s.env, s.err = k.start(ctx, r.options)
 	})
-	k.check(t, k.err)
-	return k.env
+	k.check(t, s.err)
+	return s.env
 }
 
 // skip ends the test where this machine or the flags leave no way to run it.
