@@ -32,6 +32,7 @@ corpus:           ## how much of Flink's own test programs and functions the SQL
 
 crashes:          ## every run killed at every call that it makes, before it and after it, and resumed
 	LIFEBOAT_CRASHES=all $(GO) test -count=1 -timeout 120m -run '^Test(RunsGoOnAfterEveryCall|LostJournalIsWrittenAgain|JournalLostWhileTheRunGoesOn|PlannedFailoverGoesOnWithoutItsPrimary|RunsGoOnAfterDeathsOnKafka)$$' ./dr
+	LIFEBOAT_CRASHES=all $(GO) test -count=1 -timeout 60m -run 'TestLinkStruckAtEveryCall|GoesOnAfterEveryCrash' ./linking
 
 storm:            ## link processes and brokers of Apache Kafka are killed, stopped and woken up at random for STORM (default 5m)
 	LIFEBOAT_REQUIRE=kafka LIFEBOAT_STORM=$(or $(STORM),5m) $(GO) test -count=1 -timeout 2h -run '^TestStorm$$' -v ./linking

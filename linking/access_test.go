@@ -17,7 +17,7 @@ import (
 
 // linkUsers are those of regions with an authorizer: an administrator, the users of links, one a test, and the application whose rights are copied.
 var linkUsers = []testenv.User{{Name: "admin", Password: "admin", Super: true}, {Name: "link", Password: "link"}, {Name: "app", Password: "app"},
-	{Name: "shares", Password: "shares"}, {Name: "translates", Password: "translates"}, {Name: "slow", Password: "slow"}, {Name: "shut-out", Password: "shut-out"}}
+	{Name: "shares", Password: "shares"}, {Name: "translates", Password: "translates"}, {Name: "slow", Password: "slow"}, {Name: "reader", Password: "reader"}, {Name: "wire", Password: "wire"}, {Name: "shut-out", Password: "shut-out"}}
 
 // openAs connects as a user whose password is its name.
 func openAs(t *testing.T, r *testenv.Region, user string) *linking.Region {
@@ -84,7 +84,7 @@ func TestRightsFollowAndWritingWaitsForPromotion(t *testing.T) {
 	t.Parallel()
 	for _, prefix := range []string{"", eastPrefix} {
 		t.Run("prefix="+prefix, func(t *testing.T) {
-			each.Run(t, func(t *testing.T, env *testenv.Env) { rightsFollow(t, env, prefix) }, each.With(testenv.Options{Users: linkUsers}))
+			each.Run(t, func(t *testing.T, env *testenv.Env) { rightsFollow(t, env, prefix) }, each.Sharing(testenv.Options{Users: linkUsers}))
 		})
 	}
 }
@@ -94,32 +94,37 @@ func rightsFollow(t *testing.T, env *testenv.Env, prefix string) {
 	mirror := prefix + topic
 	east, west := openAs(t, env.East, "admin"), openAs(t, env.West, "admin")
 	decl := &plans.Link{Name: each.Name(t, "link"), From: "east", To: "west", Prefix: prefix, Topics: plans.TopicRule{Rule: plans.Rule{Include: []string{topic}}},
-		ACLs: plans.ACLRule{Rule: plans.Rule{Include: []string{"User:app", "User:late-app"}}, Writes: "staged"}}
+		ACLs: plans.ACLRule{Rule: plans.Rule{Include: []string{"User:reader", "User:late-reader"}}, Writes: "staged"}}
 	p := &pair{t: t, env: env, east: east, west: west, decl: decl}
 	each.Topic(t, env.East, topic, 1)
 	put(t, east, topic, 0, 3)
 	on := func(ops ...kadm.ACLOperation) *kadm.ACLBuilder {
-		return kadm.NewACLs().Topics(topic).ResourcePatternType(kadm.ACLPatternLiteral).Operations(ops...).Allow("User:app").AllowHosts("*")
+		return kadm.NewACLs().Topics(topic).ResourcePatternType(kadm.ACLPatternLiteral).Operations(ops...).Allow("User:reader").AllowHosts("*")
 	}
 	grant(t, east, on(kadm.OpRead, kadm.OpWrite, kadm.OpDescribeConfigs))
-	setQuota(t, east, "app", "consumer_byte_rate", 2048)
+	setQuota(t, east, "reader", "consumer_byte_rate", 2048)
+	defer func() { // regions are shared by tests
+		for _, r := range []*linking.Region{east, west} {
+			setQuota(t, r, "reader", "consumer_byte_rate", 0)
+		}
+	}()
 	// Whoever comes from the east with a password has none in the west.
-	scram, err := east.Admin.AlterUserSCRAMs(t.Context(), nil, []kadm.UpsertSCRAM{{User: "late-app", Mechanism: kadm.ScramSha512, Iterations: 4096, Password: "x"}})
+	scram, err := east.Admin.AlterUserSCRAMs(t.Context(), nil, []kadm.UpsertSCRAM{{User: "late-reader", Mechanism: kadm.ScramSha512, Iterations: 4096, Password: "x"}})
 	must(t, err)
 	must(t, scram.Error())
-	comesTo(t, "in the east", "DESCRIBE_CONFIGS READ WRITE", func() string { return allowed(t, east, "User:app", topic) })
+	comesTo(t, "in the east", "DESCRIBE_CONFIGS READ WRITE", func() string { return allowed(t, east, "User:reader", topic) })
 	must(t, p.once())
-	comesTo(t, "while it is a mirror", "DESCRIBE_CONFIGS READ", func() string { return allowed(t, west, "User:app", mirror) })
+	comesTo(t, "while it is a mirror", "DESCRIBE_CONFIGS READ", func() string { return allowed(t, west, "User:reader", mirror) })
 
-	comesTo(t, "the quota", "consumer_byte_rate=2048", func() string { return quotasOf(t, west, "app") })
+	comesTo(t, "the quota", "consumer_byte_rate=2048", func() string { return quotasOf(t, west, "reader") })
 
 	revoke(t, east, on(kadm.OpDescribeConfigs))
-	setQuota(t, east, "app", "consumer_byte_rate", 4096)
-	comesTo(t, "in the east", "READ WRITE", func() string { return allowed(t, east, "User:app", topic) })
+	setQuota(t, east, "reader", "consumer_byte_rate", 4096)
+	comesTo(t, "in the east", "READ WRITE", func() string { return allowed(t, east, "User:reader", topic) })
 	must(t, p.once())
-	comesTo(t, "what is revoked", "READ", func() string { return allowed(t, west, "User:app", mirror) })
+	comesTo(t, "what is revoked", "READ", func() string { return allowed(t, west, "User:reader", mirror) })
 
-	comesTo(t, "the quota changed", "consumer_byte_rate=4096", func() string { return quotasOf(t, west, "app") })
+	comesTo(t, "the quota changed", "consumer_byte_rate=4096", func() string { return quotasOf(t, west, "reader") })
 
 	access, err := p.link().Access(t.Context())
 	must(t, err)
@@ -129,7 +134,7 @@ func rightsFollow(t *testing.T, env *testenv.Env, prefix string) {
 			missing = append(missing, n.Subject)
 		}
 	}
-	if diff := cmp.Diff([]string{"User:late-app"}, missing); diff != "" {
+	if diff := cmp.Diff([]string{"User:late-reader"}, missing); diff != "" {
 		t.Errorf("users without a password (-want +got):\n%s", diff)
 	}
 	if len(access.Staged) != 1 || access.Staged[0].Name != mirror || access.Created+access.Removed != 0 {
@@ -139,7 +144,7 @@ func rightsFollow(t *testing.T, env *testenv.Env, prefix string) {
 	gone := linking.New(decl, nil, west, linking.Options{})
 	_, err = gone.Promote(t.Context(), linking.PromoteOptions{Force: true})
 	must(t, err)
-	comesTo(t, "after promotion", "READ WRITE", func() string { return allowed(t, west, "User:app", mirror) })
+	comesTo(t, "after promotion", "READ WRITE", func() string { return allowed(t, west, "User:reader", mirror) })
 	access, err = gone.Access(t.Context())
 	must(t, err)
 	if len(access.Staged) != 0 || access.Created+access.Removed != 0 {

@@ -344,15 +344,14 @@ func TestBrokerForgetsIdleProducers(t *testing.T) {
 // TestBrokerRights pins which grants markers and their alternatives need.
 func TestBrokerRights(t *testing.T) {
 	t.Parallel()
-	users := []testenv.User{{Name: "admin", Password: "admin-secret", Super: true}, {Name: "link", Password: "link-secret"}}
-	env := each.Kafka(t, each.With(testenv.Options{Users: users}))
+	env := each.Kafka(t, each.Sharing(testenv.Options{Users: linkUsers}))
 	topic := each.Name(t, "pin")
 	each.Topic(t, env.West, topic, 1)
 	adm := kadm.NewClient(each.Client(t, env.West))
-	w := newWire(t, env.West, topic, 0, kgo.SASL(plain.Auth{User: users[1].Name, Pass: users[1].Password}.AsMechanism()))
+	w := newWire(t, env.West, topic, 0, kgo.SASL(plain.Auth{User: "wire", Pass: "wire"}.AsMechanism()))
 	grant := func(b *kadm.ACLBuilder) {
 		t.Helper()
-		created, err := adm.CreateACLs(t.Context(), b.Allow("User:link").AllowHosts())
+		created, err := adm.CreateACLs(t.Context(), b.Allow("User:wire").AllowHosts())
 		must(t, err)
 		for _, c := range created {
 			must(t, c.Err)

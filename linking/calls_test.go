@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -89,12 +88,7 @@ func TestLinkStruckAtEveryCall(t *testing.T) {
 	if all < 30 {
 		t.Fatalf("a link makes %d calls: too few to be all", all)
 	}
-	step := max(1, 2*all/8)
-	first := rand.Int64N(step)
-	if os.Getenv("LIFEBOAT_CRASHES") == "all" {
-		step, first = 1, 0
-	}
-	t.Logf("every %d. of 2 × %d calls, from %d on; LIFEBOAT_CRASHES=all for all", step, all, first)
+	step, first := crashes(t, max(1, 2*all/6))
 	for n := first; n < 2*all; n += step {
 		for name, signal := range map[string]syscall.Signal{"killed": syscall.SIGKILL, "stalled": syscall.SIGSTOP} {
 			s := strike{At: n/2 + 1, Behind: n%2 == 1, Signal: signal}

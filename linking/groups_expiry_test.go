@@ -10,7 +10,6 @@ import (
 
 	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/plans"
-	"github.com/lifeboat-dr/lifeboat/testenv"
 	"github.com/lifeboat-dr/lifeboat/testenv/each"
 )
 
@@ -21,7 +20,7 @@ func TestMirroredPositionsDoNotExpire(t *testing.T) {
 		t.Skip("-short: positions take a minute to expire")
 	}
 	t.Parallel()
-	env := each.Kafka(t, each.With(testenv.Options{Configs: map[string]string{"offsets.retention.minutes": "1", "offsets.retention.check.interval.ms": "1000"}}))
+	env := each.Kafka(t, each.Sharing(forgetful))
 	topic, still, alone := each.Name(t, "t"), each.Name(t, "still"), each.Name(t, "alone")
 	p := newPair(t, env, topic)
 	p.decl.Groups = plans.Rule{Include: []string{still}}

@@ -14,8 +14,9 @@ import (
 	"github.com/lifeboat-dr/lifeboat/testenv/each"
 )
 
-// forgetful brokers forget producers a second after their last write, where others take a day.
-var forgetful = testenv.Options{Configs: map[string]string{"producer.id.expiration.ms": "1000", "producer.id.expiration.check.interval.ms": "200"}}
+// forgetful brokers forget producers a second after their last write, where others take a day, and positions of groups after a minute.
+var forgetful = testenv.Options{Configs: map[string]string{"producer.id.expiration.ms": "1000", "producer.id.expiration.check.interval.ms": "200",
+	"offsets.retention.minutes": "1", "offsets.retention.check.interval.ms": "1000"}}
 
 // unlisted waits until the destination has forgotten who wrote a mirror.
 func (p *pair) unlisted(topic string) {

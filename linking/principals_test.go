@@ -27,7 +27,7 @@ func TestPrincipals(t *testing.T) {
 			}
 			return "not listed once"
 		})
-	}, each.With(testenv.Options{Users: linkUsers}))
+	}, each.Sharing(testenv.Options{Users: linkUsers}))
 }
 
 func TestPrincipalsWithoutAuthorizer(t *testing.T) {
