@@ -1,8 +1,10 @@
 package linking_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync/atomic"
 	"testing"
 
@@ -120,6 +122,46 @@ func TestMemberOfTheNewProtocolIsLeftAlone(t *testing.T) {
 		}
 		if diff := cmp.Diff("", stands(t, p.west, group, topic)); diff != "" {
 			t.Errorf("an active group was moved:\n%s", diff)
+		}
+	})
+}
+
+// TestMemberOfTheNewProtocolGoesOnInTheDestination copies the positions of a KIP-848 group while it reads in the source; a member in the destination
+// goes on where it stood.
+func TestMemberOfTheNewProtocolGoesOnInTheDestination(t *testing.T) {
+	each.Run(t, func(t *testing.T, env *testenv.Env) {
+		topic, group := each.Name(t, "t"), each.Name(t, "ops")
+		p := newPair(t, env, topic)
+		p.decl.Groups = plans.Rule{Include: []string{group}}
+		each.Topic(t, env.East, topic, 1)
+		put(t, p.east, topic, 0, 10)
+		member := func(r *linking.Region) *kgo.Client {
+			cl, err := kgo.NewClient(append(r.Client.Opts(), kgo.ConsumerGroup(group), kgo.ConsumeTopics(topic), kgo.DisableAutoCommit(), kgo.ServerSideBalancer())...)
+			must(t, err)
+			t.Cleanup(cl.Close)
+			return cl
+		}
+		reads := member(p.east)
+		for at := int64(-1); at < 6; { // seven at least
+			f := reads.PollRecords(t.Context(), 1)
+			must(t, f.Err())
+			f.EachRecord(func(rec *kgo.Record) { at = rec.Offset })
+			must(t, reads.CommitRecords(t.Context(), f.Records()...))
+		}
+		stop := p.running()
+		want := stands(t, p.east, group, topic) // with the member's name
+		if !strings.HasPrefix(want, "0@7 ") {
+			t.Fatalf("in the source the group stands at %s", want)
+		}
+		comesTo(t, "the position of the group that is active in the source", want, func() string { return stands(t, p.west, group, topic) })
+		reads.Close()
+		if err := stop(); !errors.Is(err, context.Canceled) {
+			t.Errorf("the link ended with %v", err)
+		}
+		f := member(p.west).PollRecords(t.Context(), 1)
+		must(t, f.Err())
+		if got := f.Records()[0].Offset; got != 7 {
+			t.Errorf("a member in the destination goes on at @%d, want @7", got)
 		}
 	})
 }

@@ -196,28 +196,28 @@ func subjectModeOf(t *testing.T, r *testenv.Region, subject string) string {
 	return mode.Mode.String()
 }
 
-// TestLostMetadataIsToldOnce mirrors a schema with metadata into a registry that drops it: one process tells of it, the next ones know.
+// TestLostMetadataIsToldOnce mirrors a schema with metadata and a rule set into a registry that drops them: one process tells of it, the next ones know.
 func TestLostMetadataIsToldOnce(t *testing.T) {
 	p, _ := schemaPair(t)
 	p.decl.Subjects.Include = []string{"orders-value"}
 	_, err := p.east.Registry.RegisterSchema(t.Context(), "orders-value", sr.Schema{Schema: record(1, 0),
-		SchemaMetadata: &sr.SchemaMetadata{Properties: map[string]string{"owner": "shop"}}}, -1, -1)
+		SchemaMetadata: &sr.SchemaMetadata{Properties: map[string]string{"owner": "shop"}}, SchemaRuleSet: checked("amount > 0")}, -1, -1)
 	must(t, err)
-	dropsMetadata(t, p.env.West)
+	drops(t, p.env.West, "metadata", "ruleSet")
 	for run, want := range []int{1, 0, 0} {
 		var told strings.Builder
 		l := linking.New(p.decl, p.east, p.west, linking.Options{Log: slog.New(slog.NewTextHandler(&told, nil))})
 		if err := l.Run(t.Context(), linking.RunOptions{Once: true}); err != nil {
 			told.WriteString(err.Error())
 		}
-		if n := strings.Count(told.String(), "without its metadata"); n != want {
+		if n := strings.Count(told.String(), "without its metadata and rule set"); n != want {
 			t.Errorf("run %d tells %d times of lost metadata, want %d:\n%s", run, n, want, told.String())
 		}
 	}
 }
 
-// dropsMetadata has a registry keep no metadata, as one does that does not know it.
-func dropsMetadata(t *testing.T, r *testenv.Region) {
+// drops has a registry keep nothing of some attributes, as one does that does not know them.
+func drops(t *testing.T, r *testenv.Region, attributes ...string) {
 	const seen = "X-Seen"
 	server := registryOf(r)
 	server.Intercept(func(w http.ResponseWriter, req *http.Request) bool {
@@ -237,7 +237,9 @@ func dropsMetadata(t *testing.T, r *testenv.Region) {
 		}
 		for _, one := range list {
 			if object, ok := one.(map[string]any); ok {
-				delete(object, "metadata")
+				for _, name := range attributes {
+					delete(object, name)
+				}
 			}
 		}
 		w.Header().Set("Content-Type", answer.Header().Get("Content-Type"))
