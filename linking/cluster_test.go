@@ -9,36 +9,48 @@ import (
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/testenv"
 	"github.com/lifeboat-dr/lifeboat/testenv/each"
 )
 
-// A destination of three brokers loses each of them in turn under load, without a word to the link: leaders move, what was on its way has
-// an answer or not, and the controller goes as well. The mirror goes on by itself, and nothing is lost or doubled.
+// A destination of three brokers and three controllers loses each broker in turn under load, and the controller that is active, without a word to the
+// link: leaders move, and what was on its way has an answer or not. It loses two brokers at once, and refuses what only one of three would have. The
+// mirror goes on by itself, and nothing is lost or doubled.
 func TestBrokersOfAClusterDieUnderLoad(t *testing.T) {
 	t.Parallel()
-	env := each.Kafka(t, each.With(testenv.Options{Followers: 2, HeapMiB: 256}))
+	env := each.Kafka(t, each.With(testenv.Options{Followers: 2, Controllers: 3, HeapMiB: 256}))
 	topics := []string{each.Name(t, "a"), each.Name(t, "b")}
 	p := newPair(t, env, topics...)
 	for _, topic := range topics {
 		each.Topic(t, env.East, topic, 4)
 	}
-	stop := p.writingEvery(100*time.Millisecond, topics...) // brokers on one machine: five of them, with two cores
+	stop := p.writingEvery(100*time.Millisecond, topics...) // brokers on one machine: four of them, with two cores
 	defer stop()
-	end := p.running()
+	link := p.watched(linking.RunOptions{})
 	goesOn := func(after string) {
+		t.Helper()
 		before := p.mirroredEnds(topics)
 		p.within(2*time.Minute, "mirroring goes on after "+after, func() bool { return p.mirroredEnds(topics) > before+50 })
 	}
 	goesOn("the start")
-	for i, broker := range append(env.West.Followers, env.West.Broker) {
+
+	active := p.activeController()
+	must(t, env.West.Controllers[active].Kill())
+	goesOn("the death of the active controller")
+	p.within(time.Minute, "another controller is active", func() bool { now := p.activeController(); return now != active && now >= 0 })
+	must(t, env.West.Controllers[active].Start(t.Context()))
+
+	brokers := append([]testenv.Broker{env.West.Broker}, env.West.Followers...)
+	for i, broker := range brokers {
 		led := 0
 		meta, err := p.west.Admin.Metadata(t.Context(), topics...)
 		must(t, err)
 		meta.Topics.EachPartition(func(d kadm.PartitionDetail) {
-			if d.Leader == []int32{2, 3, 1}[i] {
+			if d.Leader == int32(i+1) {
 				led++
 			}
 			if len(d.Replicas) != 3 {
@@ -46,26 +58,57 @@ func TestBrokersOfAClusterDieUnderLoad(t *testing.T) {
 			}
 		})
 		must(t, broker.Kill())
-		if broker != env.West.Broker { // without a controller leaders do not move
-			goesOn("the death of a broker")
-		}
+		goesOn("the death of a broker")
 		must(t, broker.Start(t.Context()))
 		goesOn("its return")
 		if led == 0 {
-			t.Errorf("broker %d led nothing when it died", []int32{2, 3, 1}[i])
+			t.Errorf("broker %d led nothing when it died", i+1)
 		}
 	}
+
+	for _, broker := range brokers[1:] {
+		must(t, broker.Kill())
+	}
+	// What comes now is refused; what had come before is in one log, and no reader may see it (KIP-966).
+	told := ""
+	p.within(2*time.Minute, "the link tells that there are not enough replicas", func() bool {
+		if waiting := link.now().Waiting; waiting != nil && waiting.Error() != told {
+			told = waiting.Error()
+			t.Logf("it waits for: %s", told)
+		}
+		return strings.Contains(told, kerr.NotEnoughReplicas.Message) || strings.Contains(told, "written and not replicated yet")
+	})
+	for _, broker := range brokers[1:] {
+		must(t, broker.Start(t.Context()))
+	}
+	goesOn("the return of both")
+
 	stop()
 	p.writtenTwice(topics)
-	for _, topic := range topics {
-		p.await(topic)
-	}
-	if err := end(); !errors.Is(err, context.Canceled) {
+	p.awaitAll(topics...)
+	if err := link.stop(); !errors.Is(err, context.Canceled) {
 		t.Errorf("the link ended with %v", err)
 	}
 	for _, topic := range topics {
 		p.identical(topic)
 	}
+}
+
+// activeController is the node id of the west's active controller, -1 where nobody can tell.
+func (p *pair) activeController() int32 {
+	p.t.Helper()
+	req := kmsg.NewPtrDescribeQuorumRequest()
+	rt := kmsg.NewDescribeQuorumRequestTopic()
+	rt.Topic = "__cluster_metadata"
+	rt.Partitions = append(rt.Partitions, kmsg.NewDescribeQuorumRequestTopicPartition())
+	req.Topics = append(req.Topics, rt)
+	ctx, cancel := context.WithTimeout(p.t.Context(), 5*time.Second)
+	defer cancel()
+	resp, err := req.RequestWith(ctx, p.west.Client)
+	if err != nil || resp.ErrorCode != 0 || len(resp.Topics) == 0 || len(resp.Topics[0].Partitions) == 0 || resp.Topics[0].Partitions[0].ErrorCode != 0 {
+		return -1
+	}
+	return resp.Topics[0].Partitions[0].LeaderID
 }
 
 // writtenTwice repairs mirrors of topics that have a marker too many. A broker that dies between replicating one and answering makes the

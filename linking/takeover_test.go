@@ -32,7 +32,7 @@ type process struct {
 	t        *testing.T
 	cmd      *exec.Cmd
 	mirrored *bufio.Scanner
-	network  io.Writer // what its network is to do
+	network  io.Writer // what its network does is written here
 	stderr   bytes.Buffer
 }
 
@@ -68,6 +68,9 @@ func (c *process) signal(s syscall.Signal) {
 		c.t.Errorf("signal %v: %v", s, err)
 	}
 }
+
+// networkDoes tells the process' network what to do: cut, reset, refuse or heal. One that has ended is told nothing.
+func (c *process) networkDoes(what string) { _, _ = io.WriteString(c.network, what+"\n") }
 
 // until returns when the process has mirrored n records.
 func (c *process) until(n int) {

@@ -39,10 +39,10 @@ func StartKafka(ctx context.Context, o Options) (*Env, error) {
 		if b.release == Kafka3ZooKeeper {
 			return startZooKeeper(ctx, b)
 		}
-		if r.Name == "east" || o.Followers == 0 {
+		if r.Name == "east" || o.Followers == 0 && o.Controllers == 0 {
 			return b.Kill, b.create(ctx)
 		}
-		return startFollowers(ctx, b, o.Followers)
+		return startCluster(ctx, b, o.Followers, o.Controllers)
 	}, remove)
 }
 
@@ -53,8 +53,9 @@ type kafkaBroker struct {
 	dir     string // server.properties, data, kafka.log
 	options Options
 	cluster string // id
-	id      int32  // of the node, 1 is the controller's
+	id      int32  // of the node; 1 is the controller's too, where it has no controllers of its own
 
+	controls  bool // it is a controller and no broker
 	listeners KafkaListeners
 	zookeeper string // where it is, for a broker that is not KRaft's
 
@@ -157,8 +158,15 @@ func (b *kafkaBroker) Start(ctx context.Context) (err error) {
 	if err != nil {
 		return fmt.Errorf("starting the broker: %w", err)
 	}
-	if err := b.region.Await(ctx, p.exited, b.id, b.listeners.Client); err != nil {
-		return errors.Join(fmt.Errorf("starting the broker on %s: %w; its log ends:\n%s", b.listeners.Client, err, tail(log, from)), p.kill())
+	address := b.listeners.Client
+	if b.controls {
+		address = b.listeners.Controller
+		err = listens(ctx, p.exited, address)
+	} else {
+		err = b.region.Await(ctx, p.exited, b.id, address)
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("starting the broker on %s: %w; its log ends:\n%s", address, err, tail(log, from)), p.kill())
 	}
 	b.process = p
 	return nil

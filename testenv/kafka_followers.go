@@ -15,9 +15,9 @@ import (
 // Rack is the rack of a broker in a cluster of several; Region.Broker is broker 1.
 func Rack(id int32) string { return fmt.Sprintf("rack-%d", id) }
 
-// startFollowers starts a cluster of several brokers: first, which is the controller as well, and more that are brokers only. Everything has
-// as many replicas as there are brokers and is written while one of them is missing, as a cluster in production has it.
-func startFollowers(ctx context.Context, first *kafkaBroker, more int) (stop func() error, err error) {
+// startCluster starts a cluster of several brokers: first, and more of them. First is the controller as well, unless there are to be controllers that
+// are no brokers. Everything has as many replicas as there are brokers and is written while one of them is missing, as a cluster in production has it.
+func startCluster(ctx context.Context, first *kafkaBroker, more, control int) (stop func() error, err error) {
 	all := 1 + more
 	replicas, least := strconv.Itoa(all), strconv.Itoa(max(1, all-1))
 	configs := map[string]string{
@@ -35,6 +35,7 @@ func startFollowers(ctx context.Context, first *kafkaBroker, more int) (stop fun
 	maps.Copy(configs, first.options.Configs)
 	first.options.Configs = configs
 	nodes := []*kafkaBroker{first}
+	var followers []*kafkaBroker
 	stop = sync.OnceValue(func() error {
 		var errs []error
 		for _, b := range nodes {
@@ -45,6 +46,21 @@ func startFollowers(ctx context.Context, first *kafkaBroker, more int) (stop fun
 	if len(first.options.Users) > 0 || first.options.TLS != nil {
 		return stop, fmt.Errorf("several brokers with users or TLS: %w", ErrNotSupported)
 	}
+	if control > 0 {
+		quorum, voters, err := controllers(first, control)
+		if err != nil {
+			return stop, err
+		}
+		nodes = append(nodes, quorum...)
+		first.region.Controllers = map[int32]Broker{}
+		for _, c := range quorum {
+			first.region.Controllers[c.id] = c
+		}
+		configs["process.roles"], configs["controller.quorum.voters"] = "broker", voters
+		if err := startControllers(ctx, quorum); err != nil {
+			return stop, err
+		}
+	}
 	if err := first.create(ctx); err != nil {
 		return stop, err
 	}
@@ -53,22 +69,24 @@ func startFollowers(ctx context.Context, first *kafkaBroker, more int) (stop fun
 			cluster: first.cluster, id: id}
 		b.options.Configs = maps.Clone(configs)
 		maps.Copy(b.options.Configs, map[string]string{
-			"process.roles":            "broker",
-			"node.id":                  strconv.Itoa(int(id)),
-			"broker.rack":              Rack(id),
-			"controller.quorum.voters": "1@" + first.listeners.Controller,
+			"process.roles": "broker",
+			"node.id":       strconv.Itoa(int(id)),
+			"broker.rack":   Rack(id),
 		})
-		nodes = append(nodes, b)
+		if control == 0 {
+			b.options.Configs["controller.quorum.voters"] = "1@" + first.listeners.Controller
+		}
+		nodes, followers = append(nodes, b), append(followers, b)
 		first.region.Followers = append(first.region.Followers, b)
 	}
 	var starts errgroup.Group
-	for _, b := range nodes[1:] {
+	for _, b := range followers {
 		starts.Go(func() error { return b.create(ctx) })
 	}
 	if err := starts.Wait(); err != nil {
 		return stop, err
 	}
-	for _, b := range nodes[1:] {
+	for _, b := range followers {
 		first.region.Bootstrap = append(first.region.Bootstrap, b.listeners.Client)
 	}
 	return stop, nil

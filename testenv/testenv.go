@@ -26,8 +26,10 @@ type Region struct {
 	Bootstrap []string // host:port, on loopback
 	Registry  string   // base URL of a registry with Confluent's API
 	Broker    Broker
-	Followers []Broker       // Kafka: the brokers beside Broker, which is the controller as well
-	Fake      *kfake.Cluster // embedded only: faults by request key; changes with Broker.Start
+	Followers []Broker // Kafka: the brokers beside Broker, which is the controller as well where there are no Controllers
+	// Controllers are those that are no brokers, by node id.
+	Controllers map[int32]Broker
+	Fake        *kfake.Cluster // embedded only: faults by request key; changes with Broker.Start
 	// RegistryServer lets a test and the demo take the registry away and bring it back under the same URL.
 	RegistryServer interface {
 		Stop() error
@@ -51,13 +53,14 @@ var ErrNotSupported = fmt.Errorf("not supported by this kind of test region")
 
 // Options tune both regions. The zero value is good for tests.
 type Options struct {
-	Dir       string            // where data lives; "" = a fresh temporary directory, removed by Stop
-	Configs   map[string]string // broker configs, over those of this package
-	Users     []User            // nil = anyone may do anything; else SASL is required and an authorizer is on
-	TLS       *TLS              // nil = plain connections; not in containers
-	HeapMiB   int               // Kafka: JVM heap, default 512, in containers 256
-	East      Release           // Kafka: what region east runs
-	West      Release           // Kafka: what region west runs
-	Followers int               // Kafka: more brokers of region west; topics have as many replicas as there are brokers, and may lose one
-	Transient bool              // embedded: keep data in memory only; Kill then loses it
+	Dir         string            // where data lives; "" = a fresh temporary directory, removed by Stop
+	Configs     map[string]string // broker configs, over those of this package
+	Users       []User            // nil = anyone may do anything; else SASL is required and an authorizer is on
+	TLS         *TLS              // nil = plain connections; not in containers
+	HeapMiB     int               // Kafka: JVM heap, default 512, in containers 256
+	East        Release           // Kafka: what region east runs
+	West        Release           // Kafka: what region west runs
+	Followers   int               // Kafka: more brokers of region west; topics have as many replicas as there are brokers, and may lose one
+	Controllers int               // Kafka: controllers of region west that are no brokers
+	Transient   bool              // embedded: keep data in memory only; Kill then loses it
 }
