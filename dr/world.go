@@ -35,6 +35,7 @@ type Options struct {
 	Hooks    func(region string) []kgo.Hook // of the regions' clients
 	Stuck    time.Duration                  // how long what a step waits for may stay the same until it gives up; default stuckAfter
 	Waiting  time.Duration                  // how often a step that takes long is told of; default Waiting
+	Dial     linking.Dial                   // to brokers, registries and engines; nil: over TCP
 	Still    time.Duration                  // how long log ends must not move for a fence to count as proved; default Still
 	Now      func() time.Time
 
@@ -139,7 +140,16 @@ func openEngine(name string, decl *plans.Region, sandbox string, o Options) (eng
 	if sandbox != "" {
 		env = sandbox
 	}
-	return rest.NewClient(decl.Engine.URL, org, env, login[0], login[1], &http.Client{Timeout: 30 * time.Second}), nil
+	return rest.NewClient(decl.Engine.URL, org, env, login[0], login[1], o.engineClient()), nil
+}
+
+// engineClient is what engines are called with.
+func (o *Options) engineClient() *http.Client {
+	client := &http.Client{Timeout: 30 * time.Second}
+	if o.Dial != nil {
+		client.Transport = &http.Transport{DialContext: o.Dial, IdleConnTimeout: 30 * time.Second}
+	}
+	return client
 }
 
 // login resolves a user name and a password, each "" where none is declared.
@@ -230,7 +240,7 @@ func (w *World) RegionNames() []string { return slices.Sorted(maps.Keys(w.Declar
 
 // LinkOptions are the options for linking that follow from the world's.
 func (w *World) LinkOptions() linking.Options {
-	return linking.Options{Log: w.opts.Log, Timeout: w.opts.Timeout, Getenv: w.opts.Getenv, ReadFile: w.opts.ReadFile, Hooks: w.opts.Hooks}
+	return linking.Options{Log: w.opts.Log, Timeout: w.opts.Timeout, Getenv: w.opts.Getenv, ReadFile: w.opts.ReadFile, Hooks: w.opts.Hooks, Dial: w.opts.Dial}
 }
 
 // Link returns the link of a name, or the one that a failover uses without one.

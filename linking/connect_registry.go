@@ -14,9 +14,9 @@ import (
 
 // openRegistry returns a client of a region's registry, and its transport. Its login and certificates are read again as those of brokers are.
 func openRegistry(decl *plans.Registry, o Options) (*sr.Client, http.RoundTripper, error) {
-	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: registryDial}).DialContext, MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second}
+	transport := &http.Transport{DialContext: o.Dial.within(registryDial), MaxIdleConnsPerHost: 8, IdleConnTimeout: 30 * time.Second}
 	if decl.TLS != nil {
-		files := tlsFiles{decl.TLS, o.ReadFile}
+		files := tlsFiles{decl.TLS, o.ReadFile, o.Dial}
 		if _, err := files.config(""); err != nil {
 			return nil, nil, err
 		}

@@ -32,6 +32,7 @@ func (e *TLSError) Unwrap() error { return e.Err }
 type tlsFiles struct {
 	decl     *plans.TLS
 	readFile func(string) ([]byte, error)
+	plain    Dial
 }
 
 // config returns the configuration for a server of the given name, unless another name is declared.
@@ -80,7 +81,7 @@ func (f tlsFiles) dial(ctx context.Context, timeout time.Duration, network, addr
 	}
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	plain, err := new(net.Dialer).DialContext(ctx, network, address)
+	plain, err := f.plain(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}

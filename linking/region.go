@@ -50,8 +50,21 @@ type Options struct {
 	ReadFile func(string) ([]byte, error)
 	Hooks    func(region string) []kgo.Hook // of every client of a region
 	Fence    *plans.Fence                   // of a link's source: what it denies is not copied
+	Dial     Dial                           // to brokers and registries; nil: over TCP
 
 	DeletedAfter time.Duration // a topic must be gone from the source before its deletion is followed; default a minute
+}
+
+// Dial opens a connection.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// within is d with a bound on how long a connection may take.
+func (d Dial) within(timeout time.Duration) Dial {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		ctx, cancel := context.WithTimeout(ctx, timeout)
+		defer cancel()
+		return d(ctx, network, address)
+	}
 }
 
 func (o *Options) fill() {
@@ -66,6 +79,9 @@ func (o *Options) fill() {
 	}
 	if o.ReadFile == nil {
 		o.ReadFile = os.ReadFile
+	}
+	if o.Dial == nil {
+		o.Dial = new(net.Dialer).DialContext
 	}
 }
 
@@ -126,7 +142,7 @@ func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Reg
 		opts = append(opts, kgo.SASL(m))
 	}
 	if decl.Kafka.TLS != nil {
-		files := tlsFiles{decl.Kafka.TLS, o.ReadFile}
+		files := tlsFiles{decl.Kafka.TLS, o.ReadFile, o.Dial}
 		if _, err := files.config(""); err != nil {
 			return nil, fmt.Errorf("%s: tls: %w", name, err)
 		}
@@ -134,7 +150,7 @@ func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Reg
 			return files.dial(ctx, dialTimeout, network, address)
 		}))
 	} else {
-		opts = append(opts, kgo.DialTimeout(dialTimeout))
+		opts = append(opts, kgo.Dialer(o.Dial.within(dialTimeout)))
 	}
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {

@@ -30,9 +30,12 @@ type Server struct {
 	intercept func(http.ResponseWriter, *http.Request) bool
 }
 
+// New returns a registry that answers as an http.Handler, and listens nowhere until Start.
+func New(o Options) *Server { return &Server{o: o, api: newStore().api(), addr: "127.0.0.1:0"} }
+
 // Start starts a registry on a port of its own on loopback.
 func Start(o Options) (*Server, error) {
-	s := &Server{o: o, api: newStore().api(), addr: "127.0.0.1:0"}
+	s := New(o)
 	if err := s.Start(); err != nil {
 		return nil, err
 	}
