@@ -200,10 +200,13 @@ func (j *Journal) WriteOf(ctx context.Context, run string, kind EntryKind, step,
 	return <-l.written
 }
 
+// committedWithin is how long an entry may take. A journal that does not answer any more ends the run, and the lease with it.
+const committedWithin = 30 * time.Second
+
 // commit writes lines in one transaction, and then to the local copy. What has begun is ended, whatever becomes of the writers' contexts
 // meanwhile: half a transaction would block the next entry.
 func (j *Journal) commit(ctx context.Context, lines []*line) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeoutCause(ctx, committedWithin, fmt.Errorf("no answer within %s", committedWithin))
 	defer cancel()
 	fail := func(err error) error {
 		switch {
@@ -235,7 +238,7 @@ func (j *Journal) commit(ctx context.Context, lines []*line) error {
 			local = append(append(local, l.text...), '\n')
 		}
 	}
-	if err := j.cl.ProduceSync(ctx, records...).FirstErr(); err != nil {
+	if err := linking.Write(ctx, j.cl, records...); err != nil {
 		j.half = j.cl.EndTransaction(ctx, kgo.TryAbort) != nil // the produce error is the one to tell
 		return fail(err)
 	}

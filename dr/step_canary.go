@@ -10,6 +10,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
+	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
@@ -100,7 +101,7 @@ func (r *run) canary(ctx context.Context, kind string, opts ...kgo.Opt) error {
 		}
 	}
 	rec := &kgo.Record{Topic: CanaryTopic(r.to.Name), Key: []byte(r.id), Value: []byte(kind)}
-	if err := cl.ProduceSync(ctx, rec).FirstErr(); err != nil {
+	if err := linking.Write(ctx, cl, rec); err != nil {
 		return fmt.Errorf("%s: %s canary write: %w", r.to.Name, kind, err)
 	}
 	if len(opts) > 0 {

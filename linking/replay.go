@@ -118,7 +118,7 @@ func ReplaySalvaged(ctx context.Context, to *Region, f SalvageFile, o ReplayOpti
 	defer cl.Close()
 	var waiting []*kgo.Record
 	flush := func() error {
-		if err := cl.ProduceSync(ctx, waiting...).FirstErr(); err != nil {
+		if err := Write(ctx, cl, waiting...); err != nil {
 			return fmt.Errorf("%s: writing to %s-%d: %w", to.Name, out.To, out.Partition, err)
 		}
 		out.Written += int64(len(waiting))
