@@ -72,7 +72,11 @@ func fenceDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) 
 		return false, "", nil
 	}
 	var f raisedFence
-	if _, err := r.recall(ofRegion(factFence, s), &f); err != nil {
+	_, err := r.recall(ofRegion(factFence, s), &f)
+	if err == nil && s.Subject != "" { // of those that it was raised on, some may be mirrors by now, or deleted in order to be
+		f.Topics, err = r.fencedTopics(ctx, s)
+	}
+	if err != nil {
 		return false, "", err
 	}
 	return f.stands(ctx, r.region(s), r.world.opts.Who)
@@ -106,12 +110,13 @@ func fenceApply(ctx context.Context, r *run, s plans.Step) error {
 	if err != nil {
 		return err
 	}
-	f := raisedFence{Fence: r.fence(in.Name), Region: in.Name, Topics: topics}
+	var f raisedFence
 	again, err := r.recall(ofRegion(factFence, s), &f)
 	if err != nil {
 		return err
 	}
 	if !again {
+		f = raisedFence{Fence: r.fence(in.Name), Region: in.Name, Topics: topics}
 		if err := f.remember(ctx, in); err != nil {
 			return err
 		}

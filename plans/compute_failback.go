@@ -257,8 +257,10 @@ func (c *computation) returnSteps() {
 	for _, t := range f.Emptied {
 		seeded = append(seeded, c.step(StepEmpty, phaseReseed, t.Name, fmt.Sprintf("topic %s in %s is empty", t.Name, older), t.Why, true, forgotten...))
 	}
-	for _, t := range f.Anew {
-		seeded = append(seeded, c.step(StepRecreate, phaseReseed, t.Name, fmt.Sprintf("topic %s in %s is a mirror of %s, from its beginning", t.Name, older, newer), t.Why, t.ID != "", forgotten...))
+	ready := forgotten
+	for _, t := range f.Anew { // one after the other: each takes the link over
+		id := c.step(StepRecreate, phaseReseed, t.Name, fmt.Sprintf("topic %s in %s is a mirror of %s, from its beginning", t.Name, older, newer), t.Why, t.ID != "", ready...)
+		seeded, ready = append(seeded, id), append(slices.Clone(ready), id)
 	}
 	mirrors := c.step(StepReverse, phaseReseed, "", fmt.Sprintf("%s of %s, under link %s", areMirrors(f.On, older), newer, c.link.Name),
 		"their logs are the same as far as they go: the mirror goes on where they end", false, seeded...)
