@@ -217,17 +217,21 @@ func (r *runner) aim(ctx context.Context) {
 	r.closing = true
 	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
 		stable, err := r.l.from.listing(r.l.from.Admin.ListCommittedOffsets)(ctx, topicsOfMirrors(live)...)
+		target := map[partitionKey]int64{}
+		for _, m := range live {
+			o, ok := stable.Lookup(m.topic, m.partition)
+			if err != nil || !ok || o.Err != nil {
+				target = nil // asked again, and not at once: a source that is gone refuses at once
+				_ = wait(ctx, 200*time.Millisecond)
+				break
+			}
+			target[m.key()] = o.Offset
+		}
 		return func(context.Context) error {
 			r.closing = false
-			target := map[partitionKey]int64{}
-			for _, m := range live {
-				o, ok := stable.Lookup(m.topic, m.partition)
-				if err != nil || !ok || o.Err != nil {
-					return nil // asked again with the next tick
-				}
-				target[m.key()] = o.Offset
+			if target != nil {
+				r.target = target
 			}
-			r.target = target
 			return nil
 		}
 	})
