@@ -3,6 +3,7 @@ package dr
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/plans"
@@ -34,7 +35,12 @@ func Switch(ctx context.Context, w *World, id string) (run string, p *plans.Plan
 		return "", nil, &NotSwitchableError{past.id, past.operation()}
 	}
 	p, err = Plan(ctx, w, plans.OpFailover, plans.Options{Link: past.plan.Link, Pipeline: onlyPipeline(past.plan)})
-	return past.id, p, err
+	if err != nil {
+		return past.id, nil, err
+	}
+	// That everything is promoted already is no reason against going on with the run that has done it: its end is left.
+	p.Findings = slices.DeleteFunc(p.Findings, func(f report.Finding) bool { return f.Rule == "failover/done" })
+	return past.id, p, nil
 }
 
 // onlyPipeline is the pipeline that a plan was made for, "" where it was made for all.
