@@ -5,7 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync"
+
 	"sync/atomic"
 	"time"
 
@@ -26,12 +26,18 @@ type store struct {
 	owner  ownerRecord
 	memory *memory // as it was when the store was opened; from then on the opener's
 
-	mu    sync.Mutex
+	mu    patient
 	t     *transactor
 	up    bool        // the transactor has its epoch, and no transaction is open
 	until time.Time   // of the lease for unfenced writes
 	late  atomic.Bool // one of them has no answer
 }
+
+// patient is a lock that is held while brokers are asked. Whoever waits for one is idle to a clock of testing/synctest, and not to one of sync.Mutex.
+type patient chan struct{}
+
+func (p patient) Lock()   { p <- struct{}{} }
+func (p patient) Unlock() { <-p }
 
 const (
 	storeTimeout = 10 * time.Second        // of one write
@@ -95,7 +101,7 @@ func openTask(ctx context.Context, r *Region, link string, t task, owner ownerRe
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return nil, fmt.Errorf("%s: topic %q: creating it for the link: %w", r.Name, LinksTopic(r.Name), err)
 	}
-	s := &store{region: r, link: link, task: t}
+	s := &store{region: r, link: link, task: t, mu: make(patient, 1)}
 	if s.t, err = newTransactor(r, link, t.role("links")); err != nil {
 		return nil, err
 	}
