@@ -2,7 +2,7 @@
 GO ?= go
 PKGS = ./...
 
-.PHONY: demo build test test-short lint bench fuzz storm crashes corpus
+.PHONY: demo build test test-short lint bench fuzz storm crashes simulate corpus
 
 build:            ## bin/lifeboat
 	$(GO) build -o bin/lifeboat ./cmd/lifeboat
@@ -33,6 +33,10 @@ corpus:           ## how much of Flink's own test programs and functions the SQL
 crashes:          ## every run killed at every call that it makes, before it and after it, and resumed
 	LIFEBOAT_CRASHES=all $(GO) test -count=1 -timeout 120m -run '^Test(RunsGoOnAfterEveryCall|LostJournalIsWrittenAgain|JournalLostWhileTheRunGoesOn|PlannedFailoverGoesOnWithoutItsPrimary|RunsGoOnAfterDeathsOnKafka)$$' ./dr
 	LIFEBOAT_CRASHES=all $(GO) test -count=1 -timeout 60m -run 'TestLinkStruckAtEveryCall|GoesOnAfterEveryCrash' ./linking
+
+simulate:         ## SEEDS random plays (default 1000), and every case of the protocols' model; SCRIPT=FILE plays one, and shows what happens
+	LIFEBOAT_SIMULATE=all LIFEBOAT_SEEDS=$(or $(SEEDS),1000) LIFEBOAT_SCRIPT=$(abspath $(SCRIPT)) \
+		$(GO) test -count=1 -timeout 120m -v $(if $(SCRIPT),-run '^TestScripts$$') ./dr/simulate
 
 storm:            ## link processes and brokers of Apache Kafka are killed, stopped and woken up at random for STORM (default 5m)
 	LIFEBOAT_REQUIRE=kafka LIFEBOAT_STORM=$(or $(STORM),5m) $(GO) test -count=1 -timeout 2h -run '^TestStorm$$' -v ./linking
