@@ -31,7 +31,7 @@ func (c *checkup) found() []report.Finding {
 	if c.planned == nil {
 		return out
 	}
-	unplanned, planned := told(c.plan.Findings), told(c.planned.Findings)
+	unplanned, planned := keysOf(c.plan.Findings), keysOf(c.planned.Findings)
 	out = slices.DeleteFunc(out, func(f report.Finding) bool { return f.Rule == plans.RuleUnusedWaiver && !planned[findingKey(f)] })
 	for _, f := range c.planned.Findings {
 		if !unplanned[findingKey(f)] && f.Rule != plans.RuleUnusedWaiver && !nobody(f) {
@@ -44,7 +44,7 @@ func (c *checkup) found() []report.Finding {
 
 // merged adds what the statements' texts tell to what the plan found. The plan judges determinism with more knowledge, where there is one.
 func merged(plan, study []report.Finding, planned bool) []report.Finding {
-	known := told(plan)
+	known := keysOf(plan)
 	for _, f := range study {
 		if !known[findingKey(f)] && !(planned && (strings.HasPrefix(f.Rule, "D") || f.Rule == plans.RuleUnusedWaiver)) {
 			plan = append(plan, f)
@@ -53,8 +53,8 @@ func merged(plan, study []report.Finding, planned bool) []report.Finding {
 	return plan
 }
 
-// told are the keys of findings.
-func told(fs []report.Finding) map[string]bool {
+// keysOf are the keys of findings.
+func keysOf(fs []report.Finding) map[string]bool {
 	keys := map[string]bool{}
 	for _, f := range fs {
 		keys[findingKey(f)] = true

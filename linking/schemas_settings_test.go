@@ -19,7 +19,7 @@ func checked(expr string) *sr.SchemaRuleSet {
 // Whatever a subject has configured besides its level is in force in the destination too, and follows where it changes.
 func TestConfigurationOfSubjectsIsCopied(t *testing.T) {
 	p, _ := schemaPair(t)
-	p.decl.Subjects = plans.Rule{Include: []string{"orders-.*"}}
+	p.decl.Subjects.Rule = plans.Rule{Include: []string{"orders-.*"}}
 	ctx := t.Context()
 	owned := func(by string) *sr.SchemaMetadata {
 		return &sr.SchemaMetadata{Properties: map[string]string{"owner": by}, Tags: map[string][]string{"**.card": {"PII"}}, Sensitive: []string{"owner"}}
@@ -88,7 +88,7 @@ func (p *pair) sameVersions(subject string, n int) {
 // Schemas of Protobuf and JSON Schema that refer to others, over several steps, come in order and with the same references.
 func TestReferencesOfProtobufAndJSONSchema(t *testing.T) {
 	p, _ := schemaPair(t)
-	p.decl.Subjects = plans.Rule{Include: []string{"orders-.*", "proto/.*", "json-.*"}}
+	p.decl.Subjects.Rule = plans.Rule{Include: []string{"orders-.*", "proto/.*", "json-.*"}}
 	east := p.east.Registry
 	ref := func(name, subject string, version int) sr.SchemaReference {
 		return sr.SchemaReference{Name: name, Subject: subject, Version: version}
