@@ -15,6 +15,7 @@ type analysis struct {
 	tables   statements.Tables             // declared by CREATE TABLE, or inferred from topics
 	unread   map[string]string             // by table: why the topic that it is tells no columns
 	models   map[string]*statements.CreateModel
+	before   map[string]statements.Tables // by statement: the tables as they are before an ALTER behind it in its file
 	graph    *statements.Graph
 	findings []report.Finding
 	dialect  statements.Dialect
@@ -30,7 +31,7 @@ func (a *analysis) catalog() statements.Catalog {
 // analyze relates the declared statements, with what the regions tell of the topics that no statement declares. Those that Load did not parse are parsed here, where they stand, so that findings have their
 // place in the file.
 func analyze(d *Declared, o *Observed) *analysis {
-	a := &analysis{parsed: map[string]*statements.Parsed{}, tables: statements.Tables{}, unread: map[string]string{}, models: map[string]*statements.CreateModel{}, dialect: d.Topology.Dialect}
+	a := &analysis{parsed: map[string]*statements.Parsed{}, tables: statements.Tables{}, unread: map[string]string{}, models: map[string]*statements.CreateModel{}, before: map[string]statements.Tables{}, dialect: d.Topology.Dialect}
 	var nodes []statements.Named
 	views, functions := map[string]*statements.CreateView{}, map[string]bool{}
 	for _, s := range d.Statements {

@@ -36,7 +36,7 @@ func (c *computation) statements() {
 	for _, t := range c.plan.Topics {
 		mirrored[t.Name] = true
 	}
-	horizons := a.graph.Horizons(a.catalog(), func(topic string) bool { return mirrored[topic] }, c.decl.stateTTL(a))
+	horizons := a.graph.Horizons(a.catalogOf, func(topic string) bool { return mirrored[topic] }, c.decl.stateTTL(a))
 	facts := statements.Facts{Pattern: statements.Pattern(c.decl.Topology.Pattern), Tables: a.catalog(), Writers: writers, Mirrored: mirrored,
 		HasData: map[string]bool{}, Existing: c.existing(), Functions: c.decl.functionFacts(map[string]*RegionState{c.link.From: c.from, c.link.To: c.to}), Dialect: c.decl.Topology.Dialect, Topics: c.topicFacts()}
 	regions := c.regionFacts()

@@ -77,7 +77,7 @@ func StudyOf(d *Declared, o *Observed) *Study {
 			mistakes, understood := a.namesOf(name, u, len(unknown) == 0)
 			unknown, s.Resolved = append(unknown, mistakes...), understood
 			if len(mistakes) == 0 {
-				unknown = append(unknown, statements.Unplannable(u, a.catalog())...)
+				unknown = append(unknown, statements.Unplannable(u, a.catalogOf(name))...)
 			}
 		}
 		unknown = notAt(a.findings, unknown)
@@ -129,7 +129,7 @@ func (a *analysis) namesOf(name string, u *statements.Parsed, declared bool) (fo
 		}
 		found = slices.DeleteFunc(mistakes, func(f report.Finding) bool { return f.Rule != statements.RuleName && f.Rule != statements.RuleType })
 	}
-	_, more := statements.Relate(u, statements.Opened(a.catalog()))
+	_, more := statements.Relate(u, statements.Opened(a.catalogOf(name)))
 	for _, f := range notAt(found, more) {
 		if f.Rule != statements.RuleUnsupported || !slices.ContainsFunc(a.unsupported, func(t report.Finding) bool { return t.Place == f.Place }) {
 			found = append(found, f)
