@@ -208,13 +208,27 @@ func graphOf(st *Study, a *analysis) *report.Graph {
 		for _, t := range s.Reads {
 			g.Edges = append(g.Edges, report.Edge{From: topic(t), To: id})
 		}
-		g.Nodes = append(g.Nodes, report.Node{ID: id, Kind: report.StatementNode, Name: s.Name, Outcome: worstOf(st.Findings, s.Name), Detail: s.Verdict,
+		g.Nodes = append(g.Nodes, report.Node{ID: id, Kind: report.StatementNode, Name: s.Name, Outcome: outcomeOf(st, s), Detail: s.Verdict,
 			Place: report.Place{File: s.File, Line: s.Line, Column: 1}})
 		for _, t := range s.Writes {
 			g.Edges = append(g.Edges, report.Edge{From: id, To: topic(t)})
 		}
 	}
 	return g
+}
+
+// outcomeOf is how a statement is drawn: by what is found of it, and by its verdict; one of which nothing can be judged is not known to be well.
+func outcomeOf(st *Study, s Studied) report.Outcome {
+	worst := worstOf(st.Findings, s.Name)
+	switch {
+	case worst != report.Passed:
+		return worst
+	case s.Verdict == "":
+		return report.Unknown
+	case s.Verdict == string(statements.NonDeterministic):
+		return report.Warned
+	}
+	return worst
 }
 
 // worstOf is what the findings about a statement come to.
