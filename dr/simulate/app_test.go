@@ -40,7 +40,6 @@ type written struct {
 	aborted   bool
 	at        time.Time // when that was known
 	late      bool      // written by somebody who heeds no fence
-	salvaged  bool
 }
 
 // ledger is what producers remember.

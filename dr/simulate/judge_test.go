@@ -172,7 +172,6 @@ func (s *stage) nothingLost(verb string) {
 			failed("%s shows %s of %s, whose transaction was aborted", s.primary, key, rec.topic)
 		case n == 1 || !rec.acked:
 		case s.isNamed(rec) || salvaged[key]:
-			s.missing++
 			if verb == "planned" && !rec.late && s.hits["broker death"] == 0 && s.hits["topic recreation"] == 0 {
 				failed("a planned failover has lost %s of %s-%d@%d", key, rec.topic, rec.partition, rec.offset)
 			}

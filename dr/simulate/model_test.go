@@ -70,7 +70,11 @@ func TestModel(t *testing.T) {
 				t.Fatalf("an unbroken run makes %d changing requests", calls)
 			}
 			share := 1
-			if !exhaustive {
+			switch {
+			case exhaustive:
+			case raced:
+				share = 150
+			default:
 				share = 50
 			}
 			for _, kind := range p.kinds {

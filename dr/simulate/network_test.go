@@ -60,17 +60,6 @@ func (n *network) serve(address string, up bool) {
 	}
 }
 
-// close ends everything.
-func (n *network) close() {
-	n.mu.Lock()
-	for address, l := range n.listeners {
-		n.down[address] = true
-		l.Close()
-	}
-	n.mu.Unlock()
-	n.cut(func(*conn) bool { return true })
-}
-
 type listener struct {
 	address string
 	waiting chan net.Conn

@@ -3,7 +3,6 @@ package simulate
 import (
 	"bufio"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -56,10 +55,6 @@ func (sc *script) topicNames() []string {
 		names = append(names, fmt.Sprintf("items-%d", i+1))
 	}
 	return names
-}
-
-func (a act) has(kind string) bool {
-	return slices.ContainsFunc(a.faults, func(f fault) bool { return f.kind == kind })
 }
 
 func (a act) String() string {

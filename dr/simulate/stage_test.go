@@ -54,7 +54,6 @@ type stage struct {
 
 	ledger   ledger
 	named    []report.Range // what reports say is lost
-	missing  int
 	refused  bool
 	reported map[string]bool // runs that were judged
 }
