@@ -31,7 +31,8 @@ type standing struct {
 func fences(ctx context.Context, w *World) ([]standing, []error, error) {
 	var list []standing
 	var errs []error
-	seen := map[string]int{} // run and fact → place in list
+	seen := map[string]int{}    // run and fact → place in list
+	lifted := map[string]bool{} // run and fact: a journal that could not be reached then does not know of it
 	for _, name := range w.RegionNames() {
 		entries, err := w.entriesOf(ctx, name)
 		if err != nil && w.Regions[name] != nil {
@@ -43,7 +44,11 @@ func fences(ctx context.Context, w *World) ([]standing, []error, error) {
 		for _, p := range foldRuns(entries) {
 			for _, fact := range sortedKeys(p.facts) {
 				about, raised := strings.CutPrefix(fact, factFence)
-				if raised = raised && (about == "" || about[0] == ':'); !raised || p.facts[factLifted+about] != nil {
+				if raised = raised && (about == "" || about[0] == ':'); !raised {
+					continue
+				}
+				if p.facts[factLifted+about] != nil {
+					lifted[p.id+" "+factLifted+about] = true
 					continue
 				}
 				if i, known := seen[p.id+" "+fact]; known { // a failback is journaled in both regions
@@ -59,6 +64,7 @@ func fences(ctx context.Context, w *World) ([]standing, []error, error) {
 			}
 		}
 	}
+	list = slices.DeleteFunc(list, func(s standing) bool { return lifted[s.run.id+" "+s.lifted] })
 	slices.SortStableFunc(list, func(a, b standing) int { return a.run.began.Compare(b.run.began) })
 	return list, errs, nil
 }

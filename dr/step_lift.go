@@ -2,6 +2,7 @@ package dr
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -72,12 +73,13 @@ func liftApply(ctx context.Context, r *run, s plans.Step) error {
 	}
 }
 
-// lifted journals that a fence was lifted, wherever it was journaled that it was raised.
+// lifted journals that a fence was lifted, wherever it was journaled that it was raised and can be reached: one journal that knows is enough.
 func (r *run) lifted(ctx context.Context, f standing) error {
 	by := liftedFence{r.world.opts.Who, r.world.now()}
 	if f.run.id == r.id {
 		return r.learn(ctx, f.lifted, by)
 	}
+	var errs []error
 	for _, in := range f.journals {
 		if in == r.to.Name {
 			if err := r.journal.WriteOf(ctx, f.run.id, EntryFact, f.lifted, "", by); err != nil {
@@ -86,7 +88,8 @@ func (r *run) lifted(ctx context.Context, f standing) error {
 			continue
 		}
 		if r.world.Regions[in] == nil {
-			return r.world.Errs[in]
+			errs = append(errs, r.world.Errs[in])
+			continue
 		}
 		j, _, err := acquire(ctx, r.world.Regions[in], f.run.id, &r.world.opts)
 		if err != nil {
@@ -97,6 +100,9 @@ func (r *run) lifted(ctx context.Context, f standing) error {
 		if err != nil {
 			return err
 		}
+	}
+	if len(errs) == len(f.journals) {
+		return errors.Join(errs...)
 	}
 	return nil
 }
