@@ -47,10 +47,11 @@ func (l *Link) Subjects() *Subjects { return l.subjects }
 // RunOptions say how a link runs.
 type RunOptions struct {
 	Once     bool           // end when lag is zero for every mirror that has not failed
+	Topics   []string       // with Once: it ends when their lag is zero, whatever the others'; none: all
+	Brief    bool           // with Once: who served the link goes on afterwards, as after a verb
 	Progress func(Progress) // told a few times a second, from the goroutine that mirrors
 	Metrics  *Metrics       // filled once a second
 	Owner    string         // who runs it, for the record; default user's pid
-	Brief    bool           // it is a verb's: who served the link goes on afterwards
 	after    int64          // generation of the verb after which it goes on
 	hold     bool           // when it has ended, whoever runs it goes on to hold the link
 

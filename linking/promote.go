@@ -43,7 +43,7 @@ func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error
 		return nil, err
 	}
 	if !o.Force {
-		if err := l.Run(ctx, RunOptions{Once: true, Owner: "promotion", Brief: o.Brief, hold: true}); concerns(err, o.Topics) {
+		if err := l.Run(ctx, RunOptions{Once: true, Topics: o.Topics, Owner: "promotion", Brief: o.Brief, hold: true}); concerns(err, o.Topics) {
 			return nil, errors.Join(err, l.leave(ctx, "promotion"))
 		}
 	}

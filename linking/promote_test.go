@@ -318,3 +318,32 @@ func TestOneFailedMirrorDoesNotStandAgainstPromotingAnother(t *testing.T) {
 		}
 	})
 }
+
+// TestPromotionWaitsForItsOwnTopics, whatever the others are behind.
+func TestPromotionWaitsForItsOwnTopics(t *testing.T) {
+	env := each.Embedded(t)
+	small, large := each.Name(t, "small"), each.Name(t, "large")
+	p := newPair(t, env, small, large)
+	each.Topic(t, env.East, small, 1)
+	each.Topic(t, env.East, large, 1)
+	put(t, p.east, small, 0, 3)
+	for range 64 {
+		must(t, p.east.Client.ProduceSync(t.Context(), &kgo.Record{Topic: large, Value: make([]byte, 64<<10)}).FirstErr())
+	}
+	slow := linking.RunOptions{Once: true, Topics: []string{small}, Bandwidth: 64 << 10}
+	must(t, p.link().Run(t.Context(), slow))
+	mirrors, err := p.link().Status(t.Context())
+	must(t, err)
+	for _, m := range mirrors {
+		if m.Topic == small && m.Lag != 0 || m.Topic == large && m.Lag == 0 {
+			t.Errorf("%s is %d records behind when the run for %s ends", m.Topic, m.Lag, small)
+		}
+	}
+	promoted, err := p.link().Promote(t.Context(), linking.PromoteOptions{Topics: []string{small}})
+	must(t, err)
+	if len(promoted) != 1 || promoted[0].Ends[0] != 3 {
+		t.Errorf("promoted %+v, want %s where its 3 records end", promoted, small)
+	}
+	must(t, p.once()) // the other one goes on
+	p.identical(large)
+}

@@ -125,7 +125,7 @@ func (r *runner) progress() Progress {
 	return p
 }
 
-// checkOnce ends the run when every mirror has come to where the source's last stable offset was when the run had begun: what is written
+// checkOnce ends the run when every mirror that counts has come to where the source's last stable offset was when the run had begun: what is written
 // to a living source later is not waited for.
 func (r *runner) checkOnce(ctx context.Context) error {
 	if err, since := r.fetcher.Health(); err != nil && time.Since(since) > r.l.o.Timeout {
@@ -206,7 +206,7 @@ func (r *runner) waits(err error) {
 func (r *runner) aim(ctx context.Context) {
 	var live []*mirror
 	for _, m := range r.mirrors {
-		if m.failed == nil {
+		if m.failed == nil && (len(r.o.Topics) == 0 || slices.Contains(r.o.Topics, m.topic)) {
 			live = append(live, m)
 		}
 	}

@@ -10,6 +10,10 @@ import (
 // slow finds itself taken over, and is given again too.
 const verbWithin = time.Minute
 
+// ShutOut takes the link over for a moment: whoever served it goes on with what it finds then, and what a process that has died had on its way to the
+// link's memory does not come any more.
+func (l *Link) ShutOut(ctx context.Context, owner string) error { return l.leave(ctx, owner) }
+
 // leave ends a verb that holds the link without having its store open.
 func (l *Link) leave(ctx context.Context, owner string) error {
 	if ctx.Err() != nil {
