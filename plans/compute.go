@@ -21,6 +21,8 @@ type Options struct {
 	Salvage  string        // failback: the directory that what is removed is exported to first; "" = none was named
 	Discard  bool          // failback: what is removed is not wanted
 	Topics   []string      // link: mirror only these of the link's topics; nil = all
+	Sample   float64       // migrate: the share of every log that is compared, in (0, 1]; 0 = all of it
+	Batch    string        // migrate: only this batch, by its name, or by something in it; "" = all that have not moved
 }
 
 // UnreachableError says that an operation needs a region that was observed not to answer.
@@ -78,8 +80,11 @@ func Compute(op Operation, opts Options, d *Declared, o *Observed) (*Plan, error
 	case OpFailback:
 		c.plan.Planned = true
 		err = c.failback()
+	case OpMigrate:
+		c.plan.Planned = true
+		err = c.migrate()
 	default:
-		err = fmt.Errorf("a plan for %q is not supported yet: use failover, failback, drill or link", op)
+		err = fmt.Errorf("a plan for %q is not known: use failover, failback, migrate, drill or link", op)
 	}
 	if err != nil {
 		return nil, err
@@ -102,6 +107,8 @@ type computation struct {
 	mirrors  map[string]MirrorState // of the link, by topic
 	analysis *analysis
 	plan     *Plan
+	batch    string          // of a migration: the one whose steps are planned; plan has its part only
+	apart    map[string]bool // of a migration: statements that are not in the plan
 }
 
 func findLink(d *Declared, name string) (*Link, error) { return d.Link(name) }
@@ -174,8 +181,11 @@ func (c *computation) step(kind StepKind, phase, subject, goal, reason string, i
 		if subject != "" {
 			id += ":" + subject
 		}
+		if c.batch != "" {
+			id += ":" + c.batch
+		}
 	}
-	c.plan.Steps = append(c.plan.Steps, Step{ID: id, Kind: kind, Phase: phase, Subject: subject, Needs: needs, Goal: goal, Reason: reason, Irreversible: irreversible})
+	c.plan.Steps = append(c.plan.Steps, Step{ID: id, Kind: kind, Phase: phase, Batch: c.batch, Subject: subject, Needs: needs, Goal: goal, Reason: reason, Irreversible: irreversible})
 	return id
 }
 

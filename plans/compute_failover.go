@@ -71,8 +71,13 @@ func (c *computation) mirrorsThere() {
 			c.promotable(t.Name)
 		}
 	}
+	c.activeGroups()
+}
+
+// activeGroups reports groups whose positions can not be brought over.
+func (c *computation) activeGroups() {
 	for _, g := range c.plan.Groups {
-		if st := c.to.Groups[g]; st != nil && st.State != "" && st.State != "Empty" && st.State != "Dead" {
+		if st := c.to.Groups[g]; st != nil && st.active() {
 			c.find(report.High, "failover/group-active", g, fmt.Sprintf("group %s is %s in %s", g, st.State, c.link.To),
 				"positions of an active group are never overwritten, so it goes on from its own", fmt.Sprintf("stop its members in %s", c.link.To))
 		}
@@ -189,15 +194,26 @@ func (c *computation) plannedSteps(before ...string) {
 	quiet := c.step(StepVerifyFence, phaseFence, "", fmt.Sprintf("the log ends of %s in %s stand still", topics, from),
 		"a fence is believed only when nothing more arrives: a forgotten writer would be lost", false, fence)
 	stop := quiet
-	if !c.hot() {
-		stop = c.step(StepStopSource, phaseFence, "", fmt.Sprintf("no statement of the plan runs in %s", from), c.stopReason(), false, quiet)
+	if !c.hot() && (c.batch == "" || len(c.plan.Statements) > 0) {
+		stop = c.step(StepStopSource, phaseFence, "", fmt.Sprintf("no statement of the %s runs in %s", c.whole(), from), c.stopReason(), false, quiet)
 	}
 	drain := c.step(StepDrain, phaseDrain, "", fmt.Sprintf("lag zero on all %s of %s", counted(c.partitions(), "partition"), c.topicList()), c.drainReason(), false, stop)
-	offsets := c.step(StepOffsets, phaseDrain, "", fmt.Sprintf("the positions of %s in %s are those of %s", c.groupList(), to, from), c.offsetsReason(), false, drain)
+	offsets := drain
+	if c.batch == "" || len(c.plan.Groups) > 0 {
+		offsets = c.step(StepOffsets, phaseDrain, "", fmt.Sprintf("the positions of %s in %s are those of %s", c.groupList(), to, from), c.offsetsReason(), false, drain)
+	}
 	c.restOfSteps(offsets)
 	if c.hot() && c.plan.Failback == nil {
 		c.protect(from, to, backName(c.link))
 	}
+}
+
+// whole is what its steps are about.
+func (c *computation) whole() string {
+	if c.batch != "" {
+		return "batch"
+	}
+	return "plan"
 }
 
 // hot says that both regions compute, whichever is written.
@@ -229,7 +245,10 @@ func (c *computation) restOfSteps(before string) {
 	if len(c.to.Fences) > 0 || c.plan.Failback != nil {
 		promote = c.step(StepLift, phasePromote, to, fmt.Sprintf("no fence stands on %s", to), c.liftReason(), false, promote)
 	}
-	registry := c.step(StepRegistry, phasePromote, "", fmt.Sprintf("no mirrored subject in %s is in IMPORT mode", to), c.registryReason(), true, promote)
+	registry := promote
+	if c.batch == "" || len(c.plan.Subjects) > 0 {
+		registry = c.step(StepRegistry, phasePromote, "", fmt.Sprintf("no mirrored subject in %s is in IMPORT mode", to), c.registryReason(), true, promote)
+	}
 	canary := c.step(StepCanary, phasePromote, "", fmt.Sprintf("an idempotent and a transactional write to %s are read back", to),
 		"a promoted cluster that answers is not yet one that keeps what it is given", false, registry)
 	proved := []string{canary}
@@ -344,19 +363,26 @@ func (c *computation) stopReason() string {
 	return fmt.Sprintf("%s would go on writing output that nobody reads; what stops keeps its state", short(running, "statement"))
 }
 
-func (c *computation) drainReason() string {
+// behindNow tells which mirrors are behind, "" where none is known to be.
+func (c *computation) behindNow() string {
 	var parts []string
-	known := true
 	for _, t := range c.plan.Topics {
-		l := c.lagOf(t)
-		known = known && l.records >= 0
-		if l.records > 0 {
+		if l := c.lagOf(t); l.records > 0 {
 			parts = append(parts, fmt.Sprintf("mirror %s of %s to lag zero: %s behind", counted(int64(l.partitions), "partition"), t.Name, counted(l.records, "record")))
 		}
 	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return strings.Join(parts, "; ") + " when planned"
+}
+
+func (c *computation) drainReason() string {
+	known := !slices.ContainsFunc(c.plan.Topics, func(t TopicPlan) bool { return c.lagOf(t).records < 0 })
+	behind := c.behindNow()
 	switch {
-	case len(parts) > 0:
-		return strings.Join(parts, "; ") + " when planned"
+	case behind != "":
+		return behind
 	case !known:
 		return "how far the mirrors are behind is not known; this makes it zero"
 	default:
@@ -372,7 +398,10 @@ func (c *computation) offsetsReason() string {
 }
 
 func (c *computation) promoteReason() string {
-	if c.plan.Planned {
+	switch {
+	case c.batch != "":
+		return "everything has arrived: from here on producers write to " + c.link.To + ", and this batch can not be rolled back"
+	case c.plan.Planned:
 		return "everything has arrived: from here on producers write to " + c.link.To + ", and the logs diverge"
 	}
 	return "now: what has arrived is what there is, and lost is " + forecastLine(c.plan.Forecast, c.plan.Planned) + ". From here on the logs diverge"

@@ -142,7 +142,7 @@ func (c *computation) inOrder() []Statement {
 	}
 	var list []Statement
 	for _, s := range c.decl.Statements {
-		if c.opts.Pipeline == "" || s.Pipeline == c.opts.Pipeline {
+		if (c.opts.Pipeline == "" || s.Pipeline == c.opts.Pipeline) && !c.apart[s.Name] {
 			list = append(list, s)
 		}
 	}

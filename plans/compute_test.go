@@ -36,6 +36,7 @@ func TestPlans(t *testing.T) {
 		{"failover-unplanned", OpFailover, Options{}, eastLost()},
 		{"failover-unplanned-alive", OpFailover, Options{}, observed()},
 		{"failover-blocked", OpFailover, Options{Planned: true}, troubled()},
+		{"migrate", OpMigrate, Options{}, staying(declared(t))},
 		{"link", OpLink, Options{}, westEmpty()},
 		{"link-again", OpLink, Options{Topics: []string{"flights"}}, observed()},
 	} {
@@ -96,7 +97,7 @@ func TestComputeErrors(t *testing.T) {
 		{"never looked", OpFailover, Options{}, &Observed{}, "west is not reachable: it was not looked at"},
 		{"unknown link", OpLink, Options{Link: "east-wset"}, observed(), `testdata/nycflights/lifeboat.yaml declares no link "east-wset": did you mean "east-west"?`},
 		{"unknown pipeline", OpFailover, Options{Pipeline: "delay"}, observed(), `testdata/nycflights/lifeboat.yaml declares no pipeline "delay"`},
-		{"unknown operation", "migrate", Options{}, observed(), `a plan for "migrate" is not supported yet: use failover, failback, drill or link`},
+		{"unknown operation", "promote", Options{}, observed(), `a plan for "promote" is not known: use failover, failback, migrate, drill or link`},
 		{"part of the topics", OpFailover, Options{Topics: []string{"flights"}}, observed(), "a failover moves all topics of link east-west: a part of them would split the pipeline"},
 		{"unknown topic", OpLink, Options{Topics: []string{"departures"}}, observed(), `link east-west does not mirror topic "departures" of east`},
 	} {

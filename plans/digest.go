@@ -59,7 +59,11 @@ func parts(p *Plan, d *Declared, o *Observed) map[string]string {
 		}
 	}
 	for _, m := range o.Mirrors[p.Link] {
-		if topics[m.Topic] {
+		switch {
+		case !topics[m.Topic]:
+		case p.Migration != nil: // a batch that has moved since is not moved again
+			all["link "+p.Link+": mirror "+m.Topic] = digest([]any{m.SourceID, m.State == MirrorStopped})
+		default:
 			all["link "+p.Link+": mirror "+m.Topic] = digest(m.SourceID)
 		}
 	}

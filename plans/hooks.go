@@ -104,7 +104,7 @@ func (c *computation) hookBefore(h *Hook) {
 			inside[s.ID] = true
 		}
 	}
-	hook := h.step(h.Before, fmt.Sprintf("before anything of phase %s is begun", h.Before))
+	hook := c.hookStep(h, h.Before, fmt.Sprintf("before anything of phase %s is begun", h.Before))
 	at := -1
 	for i, s := range steps {
 		if !inside[s.ID] || slices.ContainsFunc(s.Needs, func(id string) bool { return inside[id] }) {
@@ -126,7 +126,7 @@ func (c *computation) hookBefore(h *Hook) {
 }
 
 func (c *computation) hookAfter(h *Hook) {
-	hook, at := h.step(h.After, fmt.Sprintf("once everything of phase %s is done", h.After)), -1
+	hook, at := c.hookStep(h, h.After, fmt.Sprintf("once everything of phase %s is done", h.After)), -1
 	for i, s := range c.plan.Steps {
 		if s.Phase == h.After {
 			hook.Needs, at = append(hook.Needs, s.ID), i
@@ -137,9 +137,13 @@ func (c *computation) hookAfter(h *Hook) {
 	}
 }
 
-func (h *Hook) step(phase, reason string) Step {
+func (c *computation) hookStep(h *Hook, phase, reason string) Step {
 	if h.MayFail {
 		reason += "; the run goes on where it fails"
 	}
-	return Step{ID: "hook:" + h.Name, Kind: StepHook, Phase: phase, Subject: h.Name, Goal: fmt.Sprintf("%s (%s) has succeeded", h.Name, h.What()), Reason: reason}
+	id := "hook:" + h.Name
+	if c.batch != "" {
+		id += ":" + c.batch
+	}
+	return Step{ID: id, Kind: StepHook, Phase: phase, Batch: c.batch, Subject: h.Name, Goal: fmt.Sprintf("%s (%s) has succeeded", h.Name, h.What()), Reason: reason}
 }

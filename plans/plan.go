@@ -17,6 +17,7 @@ const (
 	OpLink     Operation = "link"
 	OpDrill    Operation = "drill"
 	OpFailback Operation = "failback"
+	OpMigrate  Operation = "migrate"
 )
 
 // Offset is a position in one partition's log. -1 means not known.
@@ -58,9 +59,10 @@ type Plan struct {
 	Findings   []report.Finding `json:"findings,omitempty"`
 	Forecast   []report.Topic   `json:"forecast,omitempty"` // what is lost, as known when planning
 	Objectives Objectives       `json:"objectives,omitzero"`
-	Writers    bool             `json:"writers,omitempty"`  // both regions write topics of their own: the mirrors stay mirrors
-	Drill      *DrillPlan       `json:"drill,omitempty"`    // of a drill
-	Failback   *FailbackPlan    `json:"failback,omitempty"` // of a failback
+	Writers    bool             `json:"writers,omitempty"`   // both regions write topics of their own: the mirrors stay mirrors
+	Drill      *DrillPlan       `json:"drill,omitempty"`     // of a drill
+	Failback   *FailbackPlan    `json:"failback,omitempty"`  // of a failback
+	Migration  *MigrationPlan   `json:"migration,omitempty"` // of a migration
 }
 
 // StepKind names what a step does; package dr has one file a kind.
@@ -98,6 +100,8 @@ const (
 	StepMirrorOn    StepKind = "mirror-on"       // multi-writer: they go on from there, with all that the region has
 	StepLift        StepKind = "lift-fence"      // fences that runs have left standing on the destination are taken away
 	StepProtect     StepKind = "protect"         // failback: the region that is left becomes the mirror again
+	StepIdentical   StepKind = "identical"       // migrate: the topics of a batch hold the same records in both regions, and it has moved
+	StepRestart     StepKind = "restart"         // migrate, back: the statements that were stopped in the old primary run there again
 )
 
 // Step is a goal, not an order: it is done when its goal is seen.
@@ -105,6 +109,7 @@ type Step struct {
 	ID           string   `json:"id"` // stable within the plan: "promote", "start:delays-by-hour"
 	Kind         StepKind `json:"kind"`
 	Phase        string   `json:"phase"`             // fence, drain, promote, start, prove
+	Batch        string   `json:"batch,omitempty"`   // of a migration
 	Subject      string   `json:"subject,omitempty"` // topic, statement or region, where the kind works on one
 	Needs        []string `json:"needs,omitempty"`   // ids of steps that must be done before
 	Goal         string   `json:"goal"`
@@ -114,7 +119,8 @@ type Step struct {
 
 // Validate says what makes p, as read from a file, no plan that Compute could have returned. Whether it still fits is Stale's to say.
 func (p *Plan) Validate() error {
-	known := p.Operation == OpFailover || p.Operation == OpLink || p.Operation == OpDrill && p.Drill != nil || p.Operation == OpFailback && p.Failback != nil
+	known := p.Operation == OpFailover || p.Operation == OpLink || p.Operation == OpDrill && p.Drill != nil || p.Operation == OpFailback && p.Failback != nil ||
+		p.Operation == OpMigrate && p.Migration != nil
 	if !known {
 		return fmt.Errorf("operation %q is not known", p.Operation)
 	}
@@ -210,7 +216,28 @@ type RegionState struct {
 	Engine        string                    `json:"engine,omitempty"`        // "", "ok" or the error
 	Statements    map[string]StatementState `json:"statements,omitempty"`
 	Fences        []string                  `json:"fences,omitempty"`  // runs that have raised a fence on it which nobody has lifted
+	Rest          *Rest                     `json:"rest,omitempty"`    // looked at for a migration
 	Markers       string                    `json:"markers,omitempty"` // whether lifeboat may write markers in bulk: MarkersAllowed, MarkersDenied, "" where that is not known
+}
+
+// Rest is what a region holds besides, which a migration would leave there.
+type Rest struct {
+	Groups   map[string]*GroupState `json:"groups,omitempty"`   // that no link selects
+	Internal []string               `json:"internal,omitempty"` // topics of lifeboat's own
+	Fenced   map[string][]string    `json:"fenced,omitempty"`   // by run: topics that it has closed, and nobody has opened again
+	ACLs     []ACL                  `json:"acls,omitempty"`
+	Secured  string                 `json:"secured,omitempty"` // why there are no ACLs, or none could be read
+}
+
+// ACL is one entry of a cluster's access control list, in Kafka's words.
+type ACL struct {
+	Principal  string `json:"principal"`
+	Host       string `json:"host"`
+	Resource   string `json:"resource"` // TOPIC, GROUP, CLUSTER, TRANSACTIONAL_ID …
+	Name       string `json:"name"`
+	Pattern    string `json:"pattern"` // LITERAL, PREFIXED
+	Operation  string `json:"operation"`
+	Permission string `json:"permission"` // ALLOW, DENY
 }
 
 // Values of RegionState.Markers.

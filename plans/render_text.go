@@ -41,12 +41,17 @@ func (p *Plan) Text() string {
 			w.hanging(2, "", line)
 		}
 	}
+	if p.Migration != nil {
+		w.migration(p)
+	}
 	if n := blocking(p.Findings); n > 0 {
 		w.blank()
 		w.line(0, "This plan is blocked: %s below must be mended first.", counted(int64(n), "finding"))
 	}
 	w.steps(p.Steps)
-	w.statements(p.Statements)
+	if p.Migration == nil || p.Migration.Back == "" { // else none is started
+		w.statements(p.Statements)
+	}
 	w.findings(p.Findings)
 	return w.String()
 }
@@ -83,10 +88,14 @@ func (p *Plan) headline() string {
 	case OpLink:
 		return fmt.Sprintf("Link %s: mirror %s of %s from %s to %s", p.Link, listed(moved), p.Topology, p.From, p.To)
 	}
-	if p.Failback != nil && p.Writers {
+	switch {
+	case p.Migration != nil && p.Migration.Back != "":
+		return fmt.Sprintf("Migration of %s from %s to %s: batch %s is rolled back", p.Topology, p.From, p.To, p.Migration.Back)
+	case p.Migration != nil:
+		return fmt.Sprintf("Migration of %s from %s to %s: %s in %s", p.Topology, p.From, p.To, listed(moved), batchesOf(len(p.Migration.Batches)))
+	case p.Failback != nil && p.Writers:
 		return fmt.Sprintf("Return of %s to %s, beside %s: %s", p.To, p.Topology, p.From, listed(moved))
-	}
-	if p.Failback != nil {
+	case p.Failback != nil:
 		return fmt.Sprintf("Failback of %s from %s to %s: %s", p.Topology, p.From, p.To, listed(moved))
 	}
 	kind := "Unplanned"
@@ -207,19 +216,24 @@ func (w *textWriter) hanging(indent int, lead, text string) {
 }
 
 func (w *textWriter) steps(steps []Step) {
-	phase := ""
+	part := ""
+	told := map[[2]string]bool{} // reasons of the same kind of step, of a batch before
 	for i, s := range steps {
-		if s.Phase != phase {
-			phase = s.Phase
+		if s.Part() != part {
+			part = s.Part()
 			w.blank()
-			w.line(0, "%s", strings.ToUpper(phase[:1])+phase[1:])
+			w.line(0, "%s", strings.ToUpper(part[:1])+part[1:])
 		}
 		mark := ""
 		if s.Irreversible {
 			mark = " [can not be taken back]"
 		}
 		w.hanging(2, fmt.Sprintf("%2d. ", i+1), fmt.Sprintf("%s: %s%s", s.ID, s.Goal, mark))
-		w.hanging(6, "", s.Reason)
+		reason := [2]string{string(s.Kind), s.Reason}
+		if s.Batch == "" || !told[reason] {
+			w.hanging(6, "", s.Reason)
+		}
+		told[reason] = true
 	}
 }
 

@@ -40,6 +40,15 @@ func Writes(s Statement) []string {
 	return nil
 }
 
+// Created returns the table or view that a statement creates, by its unqualified name.
+func Created(s Statement) (string, bool) {
+	name, ok := created(s)
+	if !ok {
+		return "", false
+	}
+	return name.Last(), true
+}
+
 // readTables are the places where a statement reads a table, in the order of the text. Common table expressions are none.
 func readTables(s Statement) []*TableRef {
 	if e, ok := s.(*Explain); ok && e != nil {

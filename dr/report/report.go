@@ -60,6 +60,7 @@ type Report struct {
 	Mirrors    []Mirror    `json:"mirrors,omitempty"`
 	Runs       []Run       `json:"runs,omitempty"`
 	Grants     []Grant     `json:"grants,omitempty"`
+	Left       []Left      `json:"left,omitempty"` // of a migration: what the old region still has, in the order in which it may be removed
 	Series     []Series    `json:"series,omitempty"`
 	Graph      *Graph      `json:"graph,omitempty"`
 	Rules      []Rule      `json:"rules,omitempty"`
@@ -96,6 +97,7 @@ type Step struct {
 	Kind         string    `json:"kind"`
 	Goal         string    `json:"goal"`
 	Phase        string    `json:"phase,omitempty"` // groups steps for RTO: fence, drain, promote, start, prove
+	Batch        string    `json:"batch,omitempty"` // of a migration
 	Irreversible bool      `json:"irreversible,omitempty"`
 	Outcome      Outcome   `json:"outcome"`
 	Detail       string    `json:"detail,omitempty"`
@@ -252,6 +254,14 @@ type Alignment struct {
 	Filled  int64   `json:"filled"` // up to this offset
 	Of      int64   `json:"of"`     // the source's log start; -1 where it is not known
 	Seconds float64 `json:"seconds_left"`
+}
+
+// Left is something that a migration leaves in the old region.
+type Left struct {
+	Kind    string `json:"kind"` // group, statement, topic, subject, fence, ACL, link …
+	Name    string `json:"name"`
+	Command string `json:"command,omitempty"` // removes it; "" = it is to be kept
+	Why     string `json:"why"`               // why it may go, or why it has to stay
 }
 
 // Run is one line of `runs list`.

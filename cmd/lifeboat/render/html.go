@@ -19,7 +19,7 @@ var (
 )
 
 var pages = template.Must(template.New("page").Funcs(template.FuncMap{
-	"known": known, "span": span, "amount": amount, "clock": clock, "moment": moment, "drillFacts": drillFactsOf, "took": took, "place": place, "lost": lostRange,
+	"known": known, "span": span, "amount": amount, "clock": clock, "moment": moment, "drillFacts": drillFactsOf, "leftParts": leftParts, "took": took, "place": place, "lost": lostRange,
 	"certainty": certainty, "lostBytes": lostBytes, "fields": statementFields, "join": strings.Join, "px": px,
 	"mark":      func(o report.Outcome) string { return string(o) },
 	"partition": func(topic string, p int32) string { return fmt.Sprintf("%s-%d", topic, p) },

@@ -3,6 +3,7 @@ package render
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
@@ -37,6 +38,7 @@ func (t Terminal) Render(w io.Writer, r report.Report) error {
 		p.statements(r.Statements)
 		p.mirrors(r.Mirrors)
 		p.runs(r.Runs)
+		p.left(r.Left)
 		p.findings(r.Findings)
 		if len(r.Checks)+len(r.Findings) == 0 {
 			p.rules(r.Rules)
@@ -113,6 +115,37 @@ func (p *page) checks(list []report.Check) {
 			p.because(c.Why, c.Remedy)
 		}
 	}
+}
+
+// left tells what may be removed, and how, and then what has to be kept. Commands stand whole, to be copied.
+func (p *page) left(list []report.Left) {
+	for _, part := range leftParts(list) {
+		p.section(part.Title, len(part.List))
+		for _, l := range part.List {
+			p.hanging(fmt.Sprintf("  %-9s ", l.Kind), l.Name+": "+l.Why)
+			if l.Command != "" {
+				p.line("            " + p.clean(l.Command))
+			}
+		}
+	}
+}
+
+// leftPart is a part of what is left.
+type leftPart struct {
+	Title string
+	List  []report.Left
+}
+
+func leftParts(list []report.Left) []leftPart {
+	parts := []leftPart{{Title: "Left in the old region, in the order in which it may be removed"}, {Title: "To be kept there"}}
+	for _, l := range list {
+		i := 0
+		if l.Command == "" {
+			i = 1
+		}
+		parts[i].List = append(parts[i].List, l)
+	}
+	return slices.DeleteFunc(parts, func(p leftPart) bool { return len(p.List) == 0 })
 }
 
 func (p *page) because(why, remedy string) {

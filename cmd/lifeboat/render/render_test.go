@@ -90,6 +90,8 @@ func sample() report.Report {
 			{Rule: "failover/unfenced", Severity: report.High, Subject: "east", Message: "east could not be fenced: it does not answer", Why: "if it comes back, producers that still know it write there, and the logs of both regions diverge", Remedy: "keep producers away from east before it returns"},
 			{Rule: "D17", Severity: report.Medium, Subject: "delays-by-hour", Place: report.Place{File: "sql/delays_by_hour.sql", Line: 17, Column: 13}, Message: "AVG over DOUBLE depends on the order of rows <script>alert(1)</script>", Waived: "tolerance 2 ulp agreed"},
 		},
+		Left: []report.Left{{Kind: "link", Name: "east-west", Why: "1 batch still to move"},
+			{Kind: "topic", Name: "flights", Command: "kafka-topics --bootstrap-server broker.east:9092 --delete --topic flights", Why: "west has it"}},
 		Runs: []report.Run{{ID: "20261102-040000-7f3a", Operation: "failover", Outcome: report.Done, Who: "ana@ops-1", Start: at(0), End: at(4.95)},
 			{ID: "20261026-040000-11c2", Operation: "drill", Outcome: report.Stopped, Who: "ci@runner", Start: at(-604800), Detail: "stopped at start:departures"}},
 		Next: []string{"point producers and consumers at west", "keep east away from its producers when it returns; then `lifeboat verify` measures what it still has"},
