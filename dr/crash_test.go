@@ -183,6 +183,19 @@ var operations = map[string]operation{
 			}
 			return rep, err
 		}},
+	"migrate": {do: "migrate", orders: 40, prepare: func(p *pipeline, _ *outside) { p.withAudit(4) }, state: func(p *pipeline, w *dr.World) any { return p.moving(w) }},
+	"rollback": {do: "rollback", orders: 40, prepare: func(p *pipeline, _ *outside) { p.withAudit(4); p.stopBehind("drain:" + p.orders) },
+		state: func(p *pipeline, w *dr.World) any { return p.moving(w) },
+		again: func(p *pipeline, w *dr.World) (*report.Report, error) {
+			if !p.turnedBack(w) { // it died before it was on its way: it is to be asked for again
+				return carryOut(p.t.Context(), w, "rollback", p.dir)
+			}
+			rep, err := dr.Resume(p.t.Context(), w, "")
+			if errors.Is(err, dr.ErrNoRun) { // it was over
+				return dr.RunReport(p.t.Context(), w, "")
+			}
+			return rep, err
+		}},
 	"replay": {do: "replay", orders: 120, prepare: func(p *pipeline, _ *outside) {
 		p.loseTheEast(false)
 		p.failBack(plans.Options{Salvage: filepath.Join(p.dir, "salvage")})
@@ -193,7 +206,7 @@ var operations = map[string]operation{
 }
 
 // TestRunsGoOnAfterEveryCall kills each operation at every call that it makes to the outside, before the call and after it, resumes it, and wants the end
-// state of the unbroken run: same data, same statements, no effect doubled; of a drill, nothing. Each time it takes other calls, unless it is to take
+// state of the unbroken run: same data, same statements, no effect doubled; of a drill, nothing; of a batch that is rolled back, what was before it. Each time it takes other calls, unless it is to take
 // all of them.
 func TestRunsGoOnAfterEveryCall(t *testing.T) {
 	if testing.Short() {
@@ -343,6 +356,14 @@ func carryOut(ctx context.Context, w *dr.World, do, dir string) (*report.Report,
 		plan, err = dr.Plan(ctx, w, plans.OpFailback, plans.Options{Salvage: salvage})
 	case "drill":
 		plan, err = dr.PlanDrill(ctx, w, "", "", plans.DrillOptions{Scenario: plans.ScenarioPlanned})
+	case "migrate":
+		plan, err = dr.Plan(ctx, w, plans.OpMigrate, plans.Options{})
+	case "rollback":
+		run, plan, err := dr.RollBack(ctx, w, "")
+		if err != nil {
+			return nil, err
+		}
+		return dr.ResumeAs(ctx, w, run, plan)
 	case "resume":
 		return dr.Resume(ctx, w, "")
 	case "switch":
@@ -417,5 +438,63 @@ func (p *pipeline) atHome(w *dr.World) any {
 		must(p.t, err)
 		s.Salvaged += strings.Count(string(text), "\n")
 	}
+	return s
+}
+
+// withAudit adds a second batch, and runs the statements in the east.
+func (p *pipeline) withAudit(n int) {
+	p.t.Helper()
+	p.audit = each.Name(p.t, "audit")
+	each.Topic(p.t, p.env.East, p.audit, 2)
+	p.writeAudit(each.Client(p.t, p.env.East), n)
+	p.declare("    fence: {by: config}")
+	w := p.open()
+	defer w.Close()
+	p.startInEast(w)
+	p.mirror()
+}
+
+// stopBehind migrates up to a step.
+func (p *pipeline) stopBehind(step string) {
+	p.t.Helper()
+	w := p.until(step)
+	defer w.Close()
+	var paused *dr.PausedError
+	if _, err := p.migrate(w, plans.Options{}); !errors.As(err, &paused) {
+		p.t.Fatalf("it was to stop behind %s: %v", step, err)
+	}
+}
+
+// turnedBack says whether the newest run goes along the plan of a batch's way back.
+func (p *pipeline) turnedBack(w *dr.World) bool {
+	p.t.Helper()
+	list, err := dr.ListRuns(p.t.Context(), w)
+	must(p.t, err)
+	return strings.Contains(list.Runs[len(list.Runs)-1].Operation, "rolled back")
+}
+
+// moving is what a migration leaves, moved or rolled back.
+func (p *pipeline) moving(w *dr.World) any {
+	p.t.Helper()
+	s := struct {
+		East, West string           // phases of the statements
+		Rows       map[string]int64 // in the west
+		Mirrors    string
+		Closed     [2]bool // the topics of both batches, in the east
+	}{East: p.phases(w, "east"), West: p.phases(w, "west"), Rows: map[string]int64{}}
+	seen, err := dr.Observe(p.t.Context(), w)
+	must(p.t, err)
+	for name, topic := range map[string]string{"orders": p.orders, "big": "big_" + p.orders, "sums": "sums_" + p.orders, "audit": p.audit, "canary": dr.CanaryTopic("west")} {
+		if seen.Regions["west"].Topics[topic] == nil && name != "canary" {
+			continue
+		}
+		d, err := dr.DigestRows(p.t.Context(), w.Regions["west"], topic, func(*kgo.Record) bool { return true })
+		must(p.t, err)
+		s.Rows[name] = d.Count
+	}
+	for _, m := range seen.Mirrors[p.declared.Topology.Links[0].Name] {
+		s.Mirrors += m.State + " "
+	}
+	s.Closed = [2]bool{!p.writable(p.audit), !p.writable(p.orders)}
 	return s
 }

@@ -18,7 +18,7 @@ func Plan(ctx context.Context, w *World, op plans.Operation, o plans.Options) (*
 	if err := w.Errs[decl.To]; err != nil {
 		return nil, err
 	}
-	if err := w.Errs[decl.From]; err != nil && (o.Planned || op == plans.OpLink || op == plans.OpFailback) {
+	if err := w.Errs[decl.From]; err != nil && (o.Planned || op == plans.OpLink || op == plans.OpFailback || op == plans.OpMigrate) {
 		return nil, err
 	}
 	seen, err := observeFor(ctx, w, op, decl)
@@ -39,6 +39,10 @@ func observeFor(ctx context.Context, w *World, op plans.Operation, decl *plans.L
 		err = observeGaps(ctx, w, decl, seen)
 	case plans.OpFailover:
 		err = observeFences(ctx, w, seen)
+	case plans.OpMigrate:
+		if err = observeFences(ctx, w, seen); err == nil {
+			err = observeRest(ctx, w, decl, seen)
+		}
 	case plans.OpFailback:
 		if err = observeFences(ctx, w, seen); err == nil {
 			err = observeReturning(ctx, w, decl, seen)
@@ -55,7 +59,7 @@ func PlanReport(p *plans.Plan) *report.Report {
 		rep.Statements = append(rep.Statements, statementLine(p, sp))
 	}
 	for _, s := range p.Steps {
-		rep.Steps = append(rep.Steps, report.Step{ID: s.ID, Kind: string(s.Kind), Goal: s.Goal, Phase: s.Phase, Irreversible: s.Irreversible, Outcome: report.Pending})
+		rep.Steps = append(rep.Steps, report.Step{ID: s.ID, Kind: string(s.Kind), Goal: s.Goal, Phase: s.Phase, Batch: s.Batch, Irreversible: s.Irreversible, Outcome: report.Pending})
 	}
 	rep.Summary = fmt.Sprintf("%d steps", len(p.Steps))
 	if report.Blocked(p.Findings) {

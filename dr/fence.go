@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kerr"
+
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/linking"
 )
@@ -85,7 +87,9 @@ func Fences(ctx context.Context, w *World) (*report.Report, error) {
 	}
 	for _, s := range list {
 		rep.Text += fmt.Sprintf("%s  raised by run %s (%s), by %s: %s\n", s.fence.Region, s.run.id, s.run.began.Format(time.RFC3339), s.fence.By, s.seen(ctx, w))
-		rep.Next = append(rep.Next, "lifeboat fence lift "+s.run.id)
+		if lift := "lifeboat fence lift " + s.run.id; !slices.Contains(rep.Next, lift) {
+			rep.Next = append(rep.Next, lift)
+		}
 	}
 	if len(list) > 0 {
 		rep.Summary = counted(len(list), "fence") + " raised and not lifted"
@@ -136,32 +140,44 @@ func (e *NoFenceError) Error() string {
 	return fmt.Sprintf("run %s has raised no fence that was not lifted, as far as the regions that answer know", e.Run)
 }
 
-// FenceToLift finds the fence of a run, or the only one if run is "", and says what lifting it means.
+// FenceToLift finds the fences of a run, or of the only one that has any if run is "", and says what lifting them means.
 func FenceToLift(ctx context.Context, w *World, run string) (id, what string, err error) {
-	s, err := findFence(ctx, w, run)
+	list, err := findFences(ctx, w, run)
 	if err != nil {
 		return "", "", err
 	}
-	return s.run.id, s.means(), nil
+	return list[0].run.id, meaning(list), nil
 }
 
-func findFence(ctx context.Context, w *World, run string) (*standing, error) {
+// findFences are one run's: a migration raises one a batch.
+func findFences(ctx context.Context, w *World, run string) ([]standing, error) {
 	list, _, err := fences(ctx, w)
 	if err != nil {
 		return nil, err
 	}
 	list = slices.DeleteFunc(list, func(s standing) bool { return run != "" && s.run.id != run })
-	switch len(list) {
-	case 0:
+	if len(list) == 0 {
 		return nil, &NoFenceError{Run: run}
-	case 1:
-		return &list[0], nil
 	}
 	var ids []string
 	for _, s := range list {
-		ids = append(ids, s.run.id)
+		if !slices.Contains(ids, s.run.id) {
+			ids = append(ids, s.run.id)
+		}
 	}
-	return nil, fmt.Errorf("several runs have raised fences: say which: %s", strings.Join(ids, ", "))
+	if len(ids) > 1 {
+		return nil, fmt.Errorf("several runs have raised fences: say which: %s", strings.Join(ids, ", "))
+	}
+	return list, nil
+}
+
+// meaning says what becomes possible when fences are lifted.
+func meaning(list []standing) string {
+	var all []string
+	for _, s := range list {
+		all = append(all, s.means())
+	}
+	return strings.Join(all, "; ")
 }
 
 // means says what becomes possible when the fence is lifted.
@@ -186,44 +202,52 @@ func short(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// LiftFence takes back what a run's fence has changed, and nothing else: a denial that was there before stays, and a config gets the value it
-// had. Lifting again what was cut short does the rest. It is refused while the run is unfinished, which counts on its fence.
+// LiftFence takes back what a run's fences have changed, and nothing else: a denial that was there before stays, and a config gets the value it
+// had. Lifting again what was cut short does the rest. It is refused while the run is unfinished, which counts on them.
 func LiftFence(ctx context.Context, w *World, run string) (*report.Report, error) {
 	rep := &report.Report{Command: "fence lift", Run: run, Outcome: report.Done, Start: w.now()}
-	s, err := findFence(ctx, w, run)
+	list, err := findFences(ctx, w, run)
 	if err != nil {
 		return nil, err
 	}
-	if s.run.ended == nil {
-		return nil, s.run.interrupted(s.journals[0])
+	past, known := list[0].run, list[0].journals
+	if past.ended == nil {
+		return nil, past.interrupted(known[0])
 	}
-	f := &s.fence
-	in := w.Regions[f.Region]
-	if in == nil && (f.By == "acl" || f.By == "config") {
-		return nil, w.Errs[f.Region]
+	for _, s := range list {
+		if w.Regions[s.fence.Region] == nil && (s.fence.By == "acl" || s.fence.By == "config") {
+			return nil, w.Errs[s.fence.Region]
+		}
+		known = slices.Compact(slices.Sorted(slices.Values(slices.Concat(known, s.journals))))
 	}
-	var journals []*Journal
-	for _, name := range s.journals {
+	journals := map[string]*Journal{}
+	for _, name := range known {
 		if w.Regions[name] == nil {
 			return nil, w.Errs[name]
 		}
-		j, _, err := acquire(ctx, w.Regions[name], s.run.id, &w.opts)
+		j, _, err := acquire(ctx, w.Regions[name], past.id, &w.opts)
 		if err != nil {
 			return nil, err
 		}
 		defer j.Close()
-		journals = append(journals, j)
+		journals[name] = j
 	}
-	if err := s.lift(ctx, in); err != nil {
-		return nil, err
-	}
-	for _, j := range journals {
-		if err := j.Write(ctx, EntryFact, s.lifted, "", liftedFence{w.opts.Who, w.now()}); err != nil {
+	var regions []string
+	for _, s := range list {
+		if err := s.lift(ctx, w.Regions[s.fence.Region]); err != nil {
 			return nil, err
 		}
+		for _, name := range s.journals {
+			if err := journals[name].Write(ctx, EntryFact, s.lifted, "", liftedFence{w.opts.Who, w.now()}); err != nil {
+				return nil, err
+			}
+		}
+		if !slices.Contains(regions, s.fence.Region) {
+			regions = append(regions, s.fence.Region)
+		}
 	}
-	rep.End, rep.Title = w.now(), "fence of run "+s.run.id
-	rep.Summary = "the fence on " + f.Region + " is lifted: " + s.means()
+	rep.End, rep.Title = w.now(), "fence of run "+past.id
+	rep.Summary = "the fence on " + strings.Join(regions, " and ") + " is lifted: " + meaning(list)
 	return rep, nil
 }
 
@@ -233,19 +257,25 @@ func (s *standing) lift(ctx context.Context, in *linking.Region) error {
 	case "acl":
 		return allowWrites(ctx, in, f.Denied)
 	case "config":
-		now, err := messageSizes(ctx, in, f.Topics)
-		if err != nil {
-			return err
-		}
-		back := map[string]*string{}
-		for topic, size := range f.Sizes {
-			if set := now[topic]; set != nil && closes(*set) { // somebody may have opened it otherwise
-				back[topic] = size
+		for _, topic := range sortedKeys(f.Sizes) {
+			if err := reopen(ctx, in, topic, f.Sizes[topic]); err != nil && !errors.Is(err, kerr.UnknownTopicOrPartition) { // with the topic its config is gone
+				return err
 			}
 		}
-		return setMessageSizes(ctx, in, back)
 	case "command":
 		return f.command(ctx, "unfence", s.run.id)
 	}
 	return nil
+}
+
+// reopen gives a topic the limit that it had, unless somebody has opened it otherwise.
+func reopen(ctx context.Context, in *linking.Region, topic string, size *string) error {
+	now, err := messageSizes(ctx, in, []string{topic})
+	if err != nil {
+		return err
+	}
+	if set := now[topic]; set == nil || !closes(*set) {
+		return nil
+	}
+	return setMessageSizes(ctx, in, map[string]*string{topic: size})
 }

@@ -151,6 +151,9 @@ func (r *run) sampleLag(s plans.Step, p linking.Progress) {
 
 // summary is what an SRE reads aloud at the end of a run that reached its goal.
 func (r *run) summary() string {
+	if r.plan.Migration != nil {
+		return r.migrated()
+	}
 	text := fmt.Sprintf("%s is the primary now: %s promoted, %s running", r.plan.To, counted(len(r.plan.Topics), "topic"), counted(len(r.rep.Statements), "statement"))
 	if r.plan.Writers {
 		if text = r.writersSummary(); r.plan.Failback != nil {
@@ -158,20 +161,28 @@ func (r *run) summary() string {
 		}
 	}
 	for _, f := range r.rep.Figures {
-		switch {
-		case f.Name == "RTO":
+		if f.Name == "RTO" {
 			text += fmt.Sprintf(", RTO %.1f s.", f.Value)
+		}
+	}
+	return text + r.lossWords()
+}
+
+// lossWords say what was lost, as far as it is known.
+func (r *run) lossWords() string {
+	for _, f := range r.rep.Figures {
+		switch {
 		case f.Name == "records lost" && f.Note == noteMeasured:
-			text += fmt.Sprintf(" %s lost, measured.", counted(int(f.Value), "record"))
+			return fmt.Sprintf(" %s lost, measured.", counted(int(f.Value), "record"))
 		case f.Name == "records lost":
 			known := "nothing"
 			if f.Value > 0 {
 				known = counted(int(f.Value), "record")
 			}
-			text += fmt.Sprintf(" Lost: %s that the link knew of, and what %s took last, which nobody has seen.", known, r.plan.From)
+			return fmt.Sprintf(" Lost: %s that the link knew of, and what %s took last, which nobody has seen.", known, r.plan.From)
 		}
 	}
-	return text
+	return ""
 }
 
 // writersSummary is what there is to say where both regions write.
@@ -202,7 +213,7 @@ func (r *run) writersNext() (next []string) {
 		next = append(next, fmt.Sprintf("writers of %s may return to it", r.plan.To),
 			fmt.Sprintf("lifeboat link run --link %s, and --link %s, where no process serves them", forward, back), "lifeboat verify --continuous compares what both put out from now on")
 	} else {
-		next = append(next, fmt.Sprintf("point producers of %s in %s at the topics of the same names in %s, and give them the rights there", strings.Join(r.sources(), ", "), r.plan.From, r.plan.To),
+		next = append(next, fmt.Sprintf("point producers of %s in %s at the topics of the same names in %s, and give them the rights there", strings.Join(r.sources(plans.Step{}), ", "), r.plan.From, r.plan.To),
 			fmt.Sprintf("lifeboat failback --link %s when %s is back", forward, r.plan.From))
 		if f := r.fence(r.plan.From); r.plan.Planned && f.By != "manual" {
 			next = append(next, fmt.Sprintf("the fence on %s stays until then", r.plan.From))
@@ -254,6 +265,9 @@ func (r *run) switchClients() []string {
 func (r *run) next() []string {
 	if r.plan.Writers {
 		return r.writersNext()
+	}
+	if r.plan.Migration != nil {
+		return r.afterMigration()
 	}
 	next := r.switchClients()
 	if r.plan.Planned {

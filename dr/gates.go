@@ -68,7 +68,7 @@ func upTo(steps []plans.Step, id string) ([]plans.Step, error) {
 // gates are the phases that the operator was asked about.
 type gates struct {
 	mu       sync.Mutex
-	answered map[string]error // by phase; nil: go on
+	answered map[string]error // by phase, of each batch; nil: go on
 }
 
 // pass notes the phases that a run had begun before: a yes to one of them is not asked for again.
@@ -76,7 +76,7 @@ func (g *gates) pass(steps []plans.Step, entries map[string]Entry) {
 	g.answered = map[string]error{}
 	for _, s := range steps {
 		if entries[s.ID].Kind == EntryDone {
-			g.answered[s.Phase] = nil
+			g.answered[s.Part()] = nil
 		}
 	}
 }
@@ -88,25 +88,25 @@ func (r *run) gate(ctx context.Context, s plans.Step) error {
 	}
 	r.gates.mu.Lock()
 	defer r.gates.mu.Unlock()
-	answer, asked := r.gates.answered[s.Phase]
+	answer, asked := r.gates.answered[s.Part()]
 	if !asked {
-		yes, err := r.world.opts.Gate(ctx, gateQuestion(r.plan.Steps, s.Phase))
+		yes, err := r.world.opts.Gate(ctx, gateQuestion(r.plan.Steps, s))
 		if answer = err; err == nil && !yes {
-			answer = &PausedError{r.id, "in front of phase " + s.Phase}
+			answer = &PausedError{r.id, "in front of " + partName(s)}
 		}
 		if r.gates.answered == nil {
 			r.gates.answered = map[string]error{}
 		}
-		r.gates.answered[s.Phase] = answer
+		r.gates.answered[s.Part()] = answer
 	}
 	return answer
 }
 
 // gateQuestion names what a phase does, and what of it can not be taken back.
-func gateQuestion(steps []plans.Step, phase string) string {
+func gateQuestion(steps []plans.Step, of plans.Step) string {
 	var names, final []string
 	for _, s := range steps {
-		if s.Phase != phase {
+		if s.Part() != of.Part() {
 			continue
 		}
 		names = append(names, s.ID)
@@ -114,9 +114,16 @@ func gateQuestion(steps []plans.Step, phase string) string {
 			final = append(final, s.ID)
 		}
 	}
-	question := fmt.Sprintf("Begin phase %s (%s)?", phase, shortList(names))
+	question := fmt.Sprintf("Begin %s (%s)?", partName(of), shortList(names))
 	if len(final) > 0 {
-		question = fmt.Sprintf("Begin phase %s (%s)? What can not be taken back: %s.", phase, shortList(names), shortList(final))
+		question = fmt.Sprintf("Begin %s (%s)? What can not be taken back: %s.", partName(of), shortList(names), shortList(final))
 	}
 	return question
+}
+
+func partName(s plans.Step) string {
+	if s.Batch != "" {
+		return s.Part()
+	}
+	return "phase " + s.Phase
 }

@@ -3,6 +3,7 @@ package dr_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -147,5 +148,25 @@ func TestEveryPhaseAsks(t *testing.T) {
 	must(t, err)
 	if len(asked) == 0 || asked[0] != "start" {
 		t.Errorf("resumed, it asked about %v, want start first", asked)
+	}
+}
+
+// TestEveryBatchAsks about each of its phases.
+func TestEveryBatchAsks(t *testing.T) {
+	p := newMigration(t, each.Embedded(t), 100)
+	var asked []string
+	w := p.with(func(o *dr.Options) {
+		o.Gate = func(_ context.Context, question string) (bool, error) {
+			asked = append(asked, strings.NewReplacer(p.orders, "orders", p.audit, "audit").Replace(strings.TrimPrefix(question[:strings.Index(question, " (")], "Begin batch ")))
+			return true, nil
+		}
+	})
+	_, err := p.migrate(w, plans.Options{})
+	must(t, err)
+	want := []string{"audit: fence", "audit: promote", "audit: prove", "audit: compare",
+		"orders: fence", "orders: drain", "orders: promote", "orders: start", "orders: prove", "orders: compare"}
+	asked = slices.DeleteFunc(asked, func(q string) bool { return q == "audit: drain" }) // which has nothing to do where the link has caught up
+	if diff := cmp.Diff(want, asked); diff != "" {
+		t.Errorf("asked about (-want +got):\n%s", diff)
 	}
 }

@@ -78,7 +78,7 @@ func TestHookPostsToItsURL(t *testing.T) {
 			if strings.HasPrefix(c.name, "too late") {
 				h.Timeout = plans.Duration(200 * time.Millisecond)
 			}
-			over, err := hookRun().call(t.Context(), h, "promote")
+			over, err := hookRun().call(t.Context(), h, plans.Step{Phase: "promote"})
 			told := ""
 			if err != nil {
 				told = err.Error()
@@ -98,7 +98,7 @@ func TestHookWithoutItsSecretIsNotCalled(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("it was called") }))
 	t.Cleanup(server.Close)
 	var missing *plans.MissingSecretError
-	if _, err := hookRun().call(t.Context(), &plans.Hook{Name: "dns", URL: server.URL, Secret: plans.NewSecretRef("${env:NOT_SET}")}, "promote"); !errors.As(err, &missing) {
+	if _, err := hookRun().call(t.Context(), &plans.Hook{Name: "dns", URL: server.URL, Secret: plans.NewSecretRef("${env:NOT_SET}")}, plans.Step{Phase: "promote"}); !errors.As(err, &missing) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -122,7 +122,7 @@ func TestHookRunsItsCommand(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			h := &plans.Hook{Name: "dns", Command: []string{"sh", "-c", c.script}, MayFail: c.mayFail, Timeout: plans.Duration(c.within)}
-			over, err := hookRun().call(t.Context(), h, "promote")
+			over, err := hookRun().call(t.Context(), h, plans.Step{Phase: "promote"})
 			if (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
 				t.Errorf("got %v, want %q", err, c.err)
 			}
@@ -144,7 +144,7 @@ func TestInterruptedHookHasNotFailed(t *testing.T) {
 	}))
 	t.Cleanup(server.Close)
 	go func() { <-called; cancel(ErrInterrupted) }()
-	if over, err := hookRun().call(ctx, &plans.Hook{Name: "dns", URL: server.URL, MayFail: true}, "promote"); !errors.Is(err, ErrInterrupted) || over.Failed != "" {
+	if over, err := hookRun().call(ctx, &plans.Hook{Name: "dns", URL: server.URL, MayFail: true}, plans.Step{Phase: "promote"}); !errors.Is(err, ErrInterrupted) || over.Failed != "" {
 		t.Errorf("got %v, failed %q; want it interrupted", err, over.Failed)
 	}
 }

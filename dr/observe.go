@@ -96,16 +96,19 @@ func observeTopics(ctx context.Context, r *linking.Region, state *plans.RegionSt
 	if err := observeOffsets(ctx, r, state, names); err != nil {
 		return err
 	}
-	observeSizes(ctx, r, state, read)
+	observeSizes(ctx, r, state, func(name string, t *plans.TopicState) bool {
+		bytes := t.Configs["retention.bytes"]
+		return read[name] || bytes != "" && !strings.HasPrefix(bytes, "-")
+	})
 	return nil
 }
 
-// observeSizes asks how many bytes the partitions hold whose retention counts in bytes, or that statements read: with their times that is the rate at
-// which they fill. Brokers that do not tell leave it unknown.
-func observeSizes(ctx context.Context, r *linking.Region, state *plans.RegionState, read map[string]bool) {
+// observeSizes asks how many bytes the partitions of topics hold: of those whose retention counts in bytes, or that statements read, that tells, with
+// their times, the rate at which they fill. Brokers that do not tell leave it unknown.
+func observeSizes(ctx context.Context, r *linking.Region, state *plans.RegionState, of func(string, *plans.TopicState) bool) {
 	asked := kadm.TopicsSet{}
 	for name, t := range state.Topics {
-		if bytes := t.Configs["retention.bytes"]; !read[name] && (bytes == "" || strings.HasPrefix(bytes, "-")) {
+		if !of(name, t) {
 			continue
 		}
 		for p := range t.Partitions {
@@ -193,31 +196,35 @@ func observeGroups(ctx context.Context, w *World, r *linking.Region, state *plan
 			names = append(names, g.Group)
 		}
 	}
-	state.Groups = make(map[string]*plans.GroupState, len(names))
+	state.Groups, err = groupStates(ctx, r, names, listed)
+	return err
+}
+
+// groupStates reads the positions of listed groups.
+func groupStates(ctx context.Context, r *linking.Region, names []string, listed kadm.ListedGroups) (map[string]*plans.GroupState, error) {
+	states := make(map[string]*plans.GroupState, len(names))
 	if len(names) == 0 {
-		return nil
+		return states, nil
 	}
-	for _, g := range listed.Sorted() {
-		if slices.Contains(names, g.Group) {
-			state.Groups[g.Group] = &plans.GroupState{State: g.State, Positions: plans.Positions{}}
-		}
+	for _, name := range names {
+		states[name] = &plans.GroupState{State: listed[name].State, Positions: plans.Positions{}}
 	}
 	for name, resp := range r.Admin.FetchManyOffsets(ctx, names...) {
 		if resp.Err != nil {
-			return fmt.Errorf("%s: group %q: fetching offsets: %w", r.Name, name, resp.Err)
+			return nil, fmt.Errorf("%s: group %q: fetching offsets: %w", r.Name, name, resp.Err)
 		}
 		resp.Fetched.Each(func(o kadm.OffsetResponse) {
 			if o.Err != nil && !errors.Is(o.Err, kerr.UnknownTopicOrPartition) || o.At < 0 {
 				return
 			}
-			pos := state.Groups[name].Positions
+			pos := states[name].Positions
 			if pos[o.Topic] == nil {
 				pos[o.Topic] = map[int32]plans.Offset{}
 			}
 			pos[o.Topic][o.Partition] = plans.Offset(o.At)
 		})
 	}
-	return nil
+	return states, nil
 }
 
 func observeSubjects(ctx context.Context, r *linking.Region, state *plans.RegionState) {

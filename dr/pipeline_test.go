@@ -36,6 +36,7 @@ type pipeline struct {
 	env      *testenv.Env
 	dir      string
 	orders   string // the topic
+	audit    string // another one, of no statement; "" where there is none
 	group    string
 	declared *plans.Declared
 	schemaID int
@@ -89,6 +90,10 @@ func (p *pipeline) declare(extra string, login ...testenv.User) {
 		p.engines = []string{serveEngine(p.t, p.env.East, login...), serveEngine(p.t, p.env.West, login...)}
 	}
 	engines := p.engines
+	topics := fmt.Sprintf("%q", p.orders)
+	if p.audit != "" {
+		topics += fmt.Sprintf(", %q", p.audit)
+	}
 	p.write("lifeboat.yaml", strings.ReplaceAll(fmt.Sprintf(`apiVersion: lifeboat/v1
 kind: Topology
 name: shop
@@ -108,7 +113,7 @@ links:
   - name: %q
     from: east
     to: west
-    topics: {include: [%q]}
+    topics: {include: [%s]}
     groups: {include: [%q]}
     subjects: {include: [%q]}
 pipelines:
@@ -116,7 +121,7 @@ pipelines:
     statements: ["sql/*.sql"]
     objectives: {rpo: 1h, rto: 5m}
 `, p.env.East.Bootstrap[0], p.env.East.Registry, engines[0], extra, p.env.West.Bootstrap[0], p.env.West.Registry, engines[1],
-		"link-"+p.orders, p.orders, p.group, p.orders+"-.*"), "SASL", sasl))
+		"link-"+p.orders, topics, p.group, p.orders+"-.*"), "SASL", sasl))
 	p.load()
 }
 
@@ -257,7 +262,11 @@ func (p *pipeline) state() state {
 		s.Statements += name + "=" + seen.Regions["west"].Statements[name].Phase + " "
 	}
 	for _, m := range seen.Mirrors[p.declared.Topology.Links[0].Name] {
-		s.Mirrors += m.Topic[:strings.Index(m.Topic, "orders")+6] + "=" + m.State
+		name := "orders"
+		if m.Topic == p.audit {
+			name = " audit"
+		}
+		s.Mirrors += name + "=" + m.State
 	}
 	if g := seen.Regions["west"].Groups[p.group]; g != nil {
 		s.Group = fmt.Sprint(g.Positions[p.orders])

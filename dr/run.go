@@ -84,17 +84,21 @@ var actions = map[plans.StepKind]action{
 	plans.StepMirrorOn:    {mirrorOnDone, mirrorOnApply},
 	plans.StepLift:        {liftDone, liftApply},
 	plans.StepProtect:     {protectDone, protectApply},
+	plans.StepIdentical:   {identicalDone, identicalApply},
+	plans.StepRestart:     {restartDone, restartApply},
 }
 
 // atTheSource are the steps that look at the old primary, or change it.
 var atTheSource = map[plans.StepKind]bool{plans.StepFence: true, plans.StepVerifyFence: true, plans.StepDrain: true,
-	plans.StepInventory: true, plans.StepCut: true, plans.StepCompare: true, plans.StepResidue: true}
+	plans.StepInventory: true, plans.StepCut: true, plans.StepCompare: true, plans.StepResidue: true, plans.StepCatchUp: true, plans.StepIdentical: true,
+	plans.StepRestart: true}
 
 // StepError is a step that did not reach its goal. The run has let go of its lease; resuming goes on at this step.
 type StepError struct {
-	Run  string
-	Step plans.Step
-	Err  error
+	Run        string
+	Step       plans.Step
+	Err        error
+	Returnable bool // of a migration: its batch is not promoted, and can be rolled back too
 }
 
 func (e *StepError) Error() string {
@@ -201,6 +205,9 @@ func execute(ctx context.Context, w *World, p *plans.Plan, id string, switched b
 			past.soFar(r.rep)
 			r.still = past.stoodStill(w.opts.LeaseTTL, w.now())
 			r.gates.pass(p.Steps, past.steps)
+			if err := r.believe(); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if j.rewritten != nil {
@@ -209,6 +216,11 @@ func execute(ctx context.Context, w *World, p *plans.Plan, id string, switched b
 	}
 	if known && r.drill != nil {
 		r.drill.cutShort = true
+	}
+	if switched && p.Migration != nil {
+		if err := r.turnsBack(ctx); err != nil {
+			return nil, errors.Join(err, j.Write(context.WithoutCancel(ctx), EntryRelease, "", err.Error(), nil))
+		}
 	}
 	if !known || switched {
 		if err := j.Write(ctx, EntryPlan, "", operationName(p), p); err != nil {
@@ -230,7 +242,11 @@ func (r *run) hold(ctx context.Context) error {
 		if r.drill != nil {
 			return r.rehearse(gctx)
 		}
-		return r.steps(gctx)
+		if err := r.steps(gctx); err != nil {
+			return err
+		}
+		r.decommission(gctx)
+		return nil
 	})
 	return g.Wait()
 }
@@ -267,9 +283,13 @@ func (r *run) mayGoOn(ctx context.Context) error {
 
 // step runs one step's loop: done? → journal begin → apply → done! → journal done.
 func (r *run) step(ctx context.Context, s plans.Step, out *report.Step) error {
+	if s.Batch != "" && r.knows(movedFact(s.Batch)) { // its word is taken for it: what it has looked at may be gone
+		out.Outcome, out.End = report.Done, later(out.End, out.Start)
+		return nil
+	}
 	act, ok := actions[s.Kind]
 	if !ok {
-		return &StepError{r.id, s, fmt.Errorf("this lifeboat does not know steps of kind %q: use the version that computed the plan", s.Kind)}
+		return &StepError{Run: r.id, Step: s, Err: fmt.Errorf("this lifeboat does not know steps of kind %q: use the version that computed the plan", s.Kind)}
 	}
 	if out.Start.IsZero() { // by the process before
 		out.Start = r.world.now()
@@ -286,12 +306,12 @@ func (r *run) step(ctx context.Context, s plans.Step, out *report.Step) error {
 		}
 		var lost *JournalLostError
 		if errors.As(err, &lost) { // there is nothing to write it to
-			return &StepError{r.id, s, err}
+			return &StepError{Run: r.id, Step: s, Err: err}
 		}
 		if jerr := r.journal.Write(context.WithoutCancel(ctx), EntryFailed, s.ID, err.Error(), nil); jerr != nil {
 			err = errors.Join(err, jerr)
 		}
-		return &StepError{r.id, s, err}
+		return &StepError{Run: r.id, Step: s, Err: err}
 	}
 	if r.from == nil && atTheSource[s.Kind] {
 		return fail(r.world.Errs[r.plan.From])
@@ -395,11 +415,14 @@ func (r *run) finish(ctx context.Context, err error) (*report.Report, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 20*time.Second)
 	defer cancel()
 	r.rep.End = r.world.now()
-	if r.drill != nil {
+	switch {
+	case r.drill != nil:
 		if over, err := r.finishDrill(ctx, err); over {
 			return r.rep, err
 		}
-	} else {
+	case r.plan.Migration != nil:
+		r.migrationFigures()
+	default:
 		r.figures()
 	}
 	switch {
@@ -425,6 +448,13 @@ func (r *run) finish(ctx context.Context, err error) (*report.Report, error) {
 		if !journaled && lost.Copy != "" {
 			r.rep.Next[0] += "  (on this machine: it has the copy)"
 		}
+		if r.plan.Migration != nil {
+			next, returnable := r.nextOfMigration(ctx)
+			r.rep.Next = append(r.rep.Next, next...)
+			if step, ok := errors.AsType[*StepError](err); ok {
+				step.Returnable = returnable
+			}
+		}
 		if r.plan.Operation == plans.OpFailover && r.plan.Planned {
 			r.rep.Next = append(r.rep.Next, fmt.Sprintf("lifeboat resume --unplanned %s  (if %s is lost: without it, with what has arrived)", r.id, r.plan.From))
 		}
@@ -444,7 +474,7 @@ func newRunReport(id string, p *plans.Plan, begun time.Time) *report.Report {
 	rep := &report.Report{Command: string(p.Operation), Run: id, Title: operationName(p), Start: begun, Outcome: report.Pending,
 		Findings: p.Findings}
 	for _, s := range p.Steps {
-		rep.Steps = append(rep.Steps, report.Step{ID: s.ID, Kind: string(s.Kind), Goal: s.Goal, Phase: s.Phase, Irreversible: s.Irreversible, Outcome: report.Pending})
+		rep.Steps = append(rep.Steps, report.Step{ID: s.ID, Kind: string(s.Kind), Goal: s.Goal, Phase: s.Phase, Batch: s.Batch, Irreversible: s.Irreversible, Outcome: report.Pending})
 	}
 	return rep
 }

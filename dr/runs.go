@@ -96,6 +96,10 @@ func operationName(p *plans.Plan) string {
 		return fmt.Sprintf("return of %s beside %s", p.To, p.From)
 	case p.Failback != nil:
 		return fmt.Sprintf("failback %s → %s", p.From, p.To)
+	case p.Migration != nil && p.Migration.Back != "":
+		return fmt.Sprintf("migration %s → %s, batch %s rolled back", p.From, p.To, p.Migration.Back)
+	case p.Migration != nil:
+		return fmt.Sprintf("migration %s → %s", p.From, p.To)
 	case p.Operation != plans.OpFailover:
 		return string(p.Operation)
 	}
@@ -217,6 +221,9 @@ func RunReport(ctx context.Context, w *World, id string) (*report.Report, error)
 	rep.Summary = fmt.Sprintf("%s, not ended; last journal entry %s", p.operation(), p.seen.Format(time.RFC3339))
 	p.soFar(rep)
 	rep.Next = []string{"lifeboat resume " + p.id}
+	if m := p.plan.Migration; m != nil && m.Back == "" {
+		rep.Next = append(rep.Next, "lifeboat migrate rollback "+p.id+"  (while the batch that it stopped in is not promoted)")
+	}
 	return rep, nil
 }
 

@@ -202,6 +202,9 @@ func (c *checkup) lossNow() *report.Check {
 		line.Outcome, line.Detail = report.Failed, "everything: nothing of it is mirrored"
 		return line
 	}
+	c.plan.Forecast = slices.DeleteFunc(c.plan.Forecast, func(t report.Topic) bool { // what has moved already is not lost with it
+		return slices.ContainsFunc(c.seen.Mirrors[c.decl.Name], func(m plans.MirrorState) bool { return m.Topic == t.Name && m.State == plans.MirrorStopped })
+	})
 	var records int64
 	var seconds float64
 	for _, t := range c.plan.Forecast {

@@ -22,7 +22,7 @@ import (
 func CanaryTopic(region string) string { return "_lifeboat." + region + ".canary" }
 
 func canaryDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
-	found, err := r.canaries(ctx)
+	found, err := r.canaries(ctx, s)
 	if err != nil {
 		return false, "", err
 	}
@@ -41,23 +41,23 @@ func canaryApply(ctx context.Context, r *run, s plans.Step) error {
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return fmt.Errorf("%s: topic %q: creating it for the canary: %w", r.to.Name, topic, err)
 	}
-	found, err := r.canaries(ctx)
+	found, err := r.canaries(ctx, s)
 	if err != nil {
 		return err
 	}
 	if !found["idempotent"] {
-		if err := r.canary(ctx, "idempotent"); err != nil {
+		if err := r.canary(ctx, s, "idempotent"); err != nil {
 			return err
 		}
 	}
 	if !found["transactional"] {
-		if err := r.canary(ctx, "transactional", kgo.TransactionalID("lifeboat."+r.to.Name+".canary")); err != nil {
+		if err := r.canary(ctx, s, "transactional", kgo.TransactionalID("lifeboat."+r.to.Name+".canary")); err != nil {
 			return err
 		}
 	}
 	// A commit is answered before its marker is in the log, and a new topic is known to every broker a little later.
 	for deadline := r.world.now().Add(canaryWithin); ; {
-		found, err := r.canaries(ctx)
+		found, err := r.canaries(ctx, s)
 		if err != nil || found["idempotent"] && found["transactional"] {
 			return err
 		}
@@ -89,7 +89,7 @@ func (r *run) canaryLost(ctx context.Context, found map[string]bool) error {
 // canaryWithin is how long acknowledged canaries may take to be readable.
 const canaryWithin = 15 * time.Second
 
-func (r *run) canary(ctx context.Context, kind string, opts ...kgo.Opt) error {
+func (r *run) canary(ctx context.Context, s plans.Step, kind string, opts ...kgo.Opt) error {
 	cl, err := kgo.NewClient(slices.Concat(r.to.Client.Opts(), opts)...)
 	if err != nil {
 		return fmt.Errorf("%s: canary: %w", r.to.Name, err)
@@ -100,7 +100,7 @@ func (r *run) canary(ctx context.Context, kind string, opts ...kgo.Opt) error {
 			return fmt.Errorf("%s: %s canary: %w", r.to.Name, kind, err)
 		}
 	}
-	rec := &kgo.Record{Topic: CanaryTopic(r.to.Name), Key: []byte(r.id), Value: []byte(kind)}
+	rec := &kgo.Record{Topic: CanaryTopic(r.to.Name), Key: []byte(r.canaryKey(s)), Value: []byte(kind)}
 	if err := linking.Write(ctx, cl, rec); err != nil {
 		return fmt.Errorf("%s: %s canary write: %w", r.to.Name, kind, err)
 	}
@@ -112,8 +112,16 @@ func (r *run) canary(ctx context.Context, kind string, opts ...kgo.Opt) error {
 	return nil
 }
 
+// canaryKey tells canaries of one promotion from all others.
+func (r *run) canaryKey(s plans.Step) string {
+	if s.Batch != "" {
+		return r.id + " " + s.Batch
+	}
+	return r.id
+}
+
 // canaries says which kinds of this run's canary a read_committed consumer sees.
-func (r *run) canaries(ctx context.Context) (map[string]bool, error) {
+func (r *run) canaries(ctx context.Context, s plans.Step) (map[string]bool, error) {
 	topic := CanaryTopic(r.to.Name)
 	found := map[string]bool{}
 	ends, err := fetch.Offsets(ctx, r.to.Admin.ListCommittedOffsets, topic)
@@ -130,7 +138,7 @@ func (r *run) canaries(ctx context.Context) (map[string]bool, error) {
 	}
 	spans := map[string]map[int32]span{topic: {0: {int64(starts[topic][0]), end.Offset}}}
 	err = readRange(ctx, r.to, spans, func(rec *kgo.Record) error {
-		if string(rec.Key) == r.id {
+		if string(rec.Key) == r.canaryKey(s) {
 			found[string(rec.Value)] = true
 		}
 		return nil

@@ -2,10 +2,13 @@ package dr
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
+	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
@@ -14,7 +17,7 @@ import (
 
 func drainDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
 	var fenced plans.Positions
-	if ok, err := r.recall(factFenceEnds, &fenced); err != nil {
+	if ok, err := r.recall(scoped(factFenceEnds, s), &fenced); err != nil {
 		return false, "", err
 	} else if ok {
 		grown, err := grownSince(ctx, r.from, fenced)
@@ -25,7 +28,7 @@ func drainDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) 
 			return false, "", fmt.Errorf("%s: written after the fence was proved: %s", r.plan.From, strings.Join(grown, ", "))
 		}
 	}
-	behind, total, err := r.behind(ctx)
+	behind, total, err := r.behind(ctx, s)
 	if err != nil {
 		return false, "", err
 	}
@@ -36,17 +39,57 @@ func drainDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) 
 }
 
 func drainApply(ctx context.Context, r *run, s plans.Step) error {
-	return r.whileMoving(ctx, s, r.lagText, func(ctx context.Context) error { return r.link.Run(ctx, r.once(s)) })
+	return r.whileMoving(ctx, s, func(ctx context.Context) (string, error) { return r.lagText(ctx, s) }, func(ctx context.Context) error {
+		err := r.link.Run(ctx, r.once(s))
+		if s.Batch != "" && errors.Is(err, linking.ErrTakenOver) { // whoever serves the link, and later batches with it, has it back
+			return r.awaitLink(ctx, s)
+		}
+		return err
+	})
+}
+
+// awaitLink waits while another process brings the mirrors of a step to where the source ends now: a living source goes on.
+func (r *run) awaitLink(ctx context.Context, s plans.Step) error {
+	topics, target := r.topicsOf(s), map[string]int64{}
+	for {
+		if _, _, err := r.behind(ctx, s); err != nil { // that can not be waited for
+			return err
+		}
+		mirrors, err := r.link.Status(ctx)
+		if err != nil {
+			return err
+		}
+		left := false
+		for _, m := range mirrors {
+			if !slices.Contains(topics, m.Topic) || m.State == plans.MirrorStopped {
+				continue
+			}
+			key, at := fmt.Sprintf("%s-%d", m.Topic, m.Partition), m.Dest
+			if m.Translated {
+				at = m.Come
+			}
+			if _, known := target[key]; !known {
+				target[key] = m.Source
+			}
+			left = left || at < target[key]
+		}
+		if !left {
+			return nil
+		}
+		if err := sleep(ctx, 500*time.Millisecond); err != nil {
+			return err
+		}
+	}
 }
 
 // behind lists the mirrors of the plan's topics that are not at the source's end, "topic-partition N records", and the number of
 // partitions looked at. A mirror whose topic was promoted by this run is not behind.
-func (r *run) behind(ctx context.Context) (list []string, total int, err error) {
+func (r *run) behind(ctx context.Context, s plans.Step) (list []string, total int, err error) {
 	mirrors, err := r.link.Status(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
-	topics := r.topicNames()
+	topics := r.topicsOf(s)
 	for _, m := range mirrors {
 		if !slices.Contains(topics, m.Topic) {
 			continue

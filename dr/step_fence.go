@@ -31,15 +31,8 @@ type raisedFence struct {
 	Sizes  map[string]*string `json:"sizes,omitempty"`  // config: max.message.bytes of each topic before; null: none was set
 }
 
-// A failback has two fences: first one on the region that comes back, which such a step names, then one on the region that is left.
-
-// ofRegion is the name of a fact about the region that a step is about, of those that there may be of both.
-func ofRegion(fact string, s plans.Step) string {
-	if s.Subject == "" {
-		return fact
-	}
-	return fact + ":" + s.Subject
-}
+// A failback has two fences: first one on the region that comes back, which such a step names, then one on the region that is left. A migration has one
+// a batch.
 
 // region is the one that a step of the fence is about, nil where it does not answer.
 func (r *run) region(s plans.Step) *linking.Region { return r.world.Regions[r.regionName(s)] }
@@ -54,7 +47,7 @@ func (r *run) regionName(s plans.Step) string {
 // fencedTopics are those that a step of the fence is about.
 func (r *run) fencedTopics(ctx context.Context, s plans.Step) ([]string, error) {
 	if s.Subject == "" {
-		return r.sources(), nil
+		return r.sources(s), nil
 	}
 	return r.notYetMirrors(ctx)
 }
@@ -72,7 +65,7 @@ func fenceDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) 
 		return false, "", nil
 	}
 	var f raisedFence
-	_, err := r.recall(ofRegion(factFence, s), &f)
+	_, err := r.recall(scoped(factFence, s), &f)
 	if err == nil && s.Subject != "" { // of those that it was raised on, some may be mirrors by now, or deleted in order to be
 		f.Topics, err = r.fencedTopics(ctx, s)
 	}
@@ -111,7 +104,7 @@ func fenceApply(ctx context.Context, r *run, s plans.Step) error {
 		return err
 	}
 	var f raisedFence
-	again, err := r.recall(ofRegion(factFence, s), &f)
+	again, err := r.recall(scoped(factFence, s), &f)
 	if err != nil {
 		return err
 	}
@@ -120,7 +113,7 @@ func fenceApply(ctx context.Context, r *run, s plans.Step) error {
 		if err := f.remember(ctx, in); err != nil {
 			return err
 		}
-		if err := r.learn(ctx, ofRegion(factFence, s), f); err != nil {
+		if err := r.learn(ctx, scoped(factFence, s), f); err != nil {
 			return err
 		}
 	}
@@ -132,7 +125,7 @@ func fenceApply(ctx context.Context, r *run, s plans.Step) error {
 	case "command":
 		err = f.command(ctx, "fence", r.id)
 	case "manual":
-		err = r.confirmFence(ctx, in.Name)
+		err = r.confirmFence(ctx, s, in.Name)
 	default:
 		err = fmt.Errorf("%s: a fence by %s keeps nobody out: use acl, config, command or manual", in.Name, f.By)
 	}
@@ -168,7 +161,7 @@ func (f *raisedFence) command(ctx context.Context, action, run string) error {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, f.Command[0], f.Command[1:]...)
 	cmd.WaitDelay = time.Second // its children may hold its output open
-	cmd.Env = append(os.Environ(), "LIFEBOAT_REGION="+f.Region, "LIFEBOAT_ACTION="+action, "LIFEBOAT_RUN="+run)
+	cmd.Env = append(os.Environ(), "LIFEBOAT_REGION="+f.Region, "LIFEBOAT_ACTION="+action, "LIFEBOAT_RUN="+run, "LIFEBOAT_TOPICS="+strings.Join(f.Topics, ","))
 	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)
@@ -180,11 +173,15 @@ func (f *raisedFence) command(ctx context.Context, action, run string) error {
 }
 
 // confirmFence asks whether a manual fence stands.
-func (r *run) confirmFence(ctx context.Context, region string) error {
+func (r *run) confirmFence(ctx context.Context, s plans.Step, region string) error {
 	if r.world.opts.Confirm == nil {
 		return fmt.Errorf("%s: the fence is manual and there is nobody to ask: stop the writers, then pass --fenced", region)
 	}
-	ok, err := r.world.opts.Confirm(ctx, fmt.Sprintf("Are all writers to %s stopped?", region))
+	question := fmt.Sprintf("Are all writers to %s stopped?", region)
+	if s.Batch != "" {
+		question = fmt.Sprintf("Are all writers to %s in %s stopped?", shortList(r.topicsOf(s)), region)
+	}
+	ok, err := r.world.opts.Confirm(ctx, question)
 	if err == nil && !ok {
 		err = errors.New("nobody confirmed that its writers are stopped: stop them, then resume with --fenced")
 		return fmt.Errorf("%s: %w", region, err)
@@ -192,13 +189,7 @@ func (r *run) confirmFence(ctx context.Context, region string) error {
 	return err
 }
 
-func (r *run) topicNames() []string {
-	names := make([]string, len(r.plan.Topics))
-	for i, t := range r.plan.Topics {
-		names[i] = t.Name
-	}
-	return names
-}
+func (r *run) topicNames() []string { return namesOf(r.plan) }
 
 func lastLine(b []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(b)), "\n")

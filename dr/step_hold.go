@@ -111,15 +111,20 @@ func mirrorOnApply(ctx context.Context, r *run, s plans.Step) error {
 	return nil
 }
 
-// once mirrors until lag is zero. Where both regions write, links go on in both directions all the time: who serves one goes on afterwards.
+// once mirrors until lag is zero, that of its batch's topics where a step has one. Where both regions write, links go on in both directions all the time,
+// and behind a batch with what has not moved: who serves one goes on afterwards.
 func (r *run) once(s plans.Step) linking.RunOptions {
-	return linking.RunOptions{Once: true, Brief: r.plan.Writers, Owner: "run " + r.id + " by " + r.world.opts.Who, Progress: func(p linking.Progress) { r.sampleLag(s, p) }}
+	var only []string
+	if s.Batch != "" {
+		only = r.topicsOf(s)
+	}
+	return linking.RunOptions{Topics: only, Once: true, Brief: r.plan.Writers || s.Batch != "", Owner: "run " + r.id + " by " + r.world.opts.Who, Progress: func(p linking.Progress) { r.sampleLag(s, p) }}
 }
 
-// sources are the plan's topics as they are called in the source.
-func (r *run) sources() []string {
+// sources are a step's topics as they are called in the source.
+func (r *run) sources(s plans.Step) []string {
 	var names []string
-	for _, t := range r.topicNames() {
+	for _, t := range r.topicsOf(s) {
 		if source, ok := r.decl.Names().Source(t); ok {
 			names = append(names, source)
 		}

@@ -32,6 +32,8 @@ type HookCall struct {
 	Phase     string    `json:"phase"`
 	From      string    `json:"from"`
 	To        string    `json:"to"`
+	Batch     string    `json:"batch,omitempty"`  // of a migration
+	Topics    []string  `json:"topics,omitempty"` // of the batch; in the environment with commas between them
 	At        time.Time `json:"at"`
 }
 
@@ -41,11 +43,16 @@ type hookResult struct {
 	Said   string `json:"said,omitempty"`   // the last line of its output, or the answer's status
 }
 
-func hookFact(name string) string { return "hook:" + name }
+func hookFact(s plans.Step) string {
+	if s.Batch != "" {
+		return "hook:" + s.Subject + ":" + s.Batch
+	}
+	return "hook:" + s.Subject
+}
 
 func hookDone(_ context.Context, r *run, s plans.Step) (bool, string, error) {
 	var over hookResult
-	if ok, err := r.recall(hookFact(s.Subject), &over); err != nil || !ok {
+	if ok, err := r.recall(hookFact(s), &over); err != nil || !ok {
 		return false, "", err
 	}
 	if over.Failed != "" {
@@ -63,17 +70,20 @@ func hookApply(ctx context.Context, r *run, s plans.Step) error {
 	if h == nil {
 		return fmt.Errorf("%s declares no hook %q any more", r.world.Declared.Path, s.Subject)
 	}
-	over, err := r.call(ctx, h, s.Phase)
+	over, err := r.call(ctx, h, s)
 	if err != nil {
 		return err
 	}
-	return r.learn(ctx, hookFact(h.Name), over)
+	return r.learn(ctx, hookFact(s), over)
 }
 
-// call calls a hook, within its time. The failure of one that may fail is a result.
-func (r *run) call(ctx context.Context, h *plans.Hook, phase string) (over hookResult, err error) {
-	call := HookCall{Hook: h.Name, Topology: r.plan.Topology, Run: r.id, Operation: string(r.plan.Operation), Planned: r.plan.Planned, Phase: phase, From: r.plan.From, To: r.plan.To,
-		At: r.world.now().UTC()}
+// call calls a hook for a step, within its time. The failure of one that may fail is a result.
+func (r *run) call(ctx context.Context, h *plans.Hook, s plans.Step) (over hookResult, err error) {
+	call := HookCall{Hook: h.Name, Topology: r.plan.Topology, Run: r.id, Operation: string(r.plan.Operation), Planned: r.plan.Planned, Phase: s.Phase, From: r.plan.From, To: r.plan.To,
+		At: r.world.now().UTC(), Batch: s.Batch}
+	if s.Batch != "" {
+		call.Topics = r.topicsOf(s)
+	}
 	within, cancel := context.WithTimeoutCause(ctx, h.Within(), fmt.Errorf("it had not ended after %s", h.Within()))
 	defer cancel()
 	if len(h.Command) > 0 {
@@ -95,7 +105,8 @@ func runHook(ctx context.Context, h *plans.Hook, call HookCall) (string, error) 
 	cmd := exec.CommandContext(ctx, h.Command[0], h.Command[1:]...)
 	cmd.WaitDelay = time.Second // its children may hold its output open
 	cmd.Env = append(os.Environ(), "LIFEBOAT_HOOK="+call.Hook, "LIFEBOAT_TOPOLOGY="+call.Topology, "LIFEBOAT_RUN="+call.Run, "LIFEBOAT_OPERATION="+call.Operation,
-		fmt.Sprintf("LIFEBOAT_PLANNED=%t", call.Planned), "LIFEBOAT_PHASE="+call.Phase, "LIFEBOAT_FROM="+call.From, "LIFEBOAT_TO="+call.To)
+		fmt.Sprintf("LIFEBOAT_PLANNED=%t", call.Planned), "LIFEBOAT_PHASE="+call.Phase, "LIFEBOAT_FROM="+call.From, "LIFEBOAT_TO="+call.To, "LIFEBOAT_BATCH="+call.Batch,
+		"LIFEBOAT_TOPICS="+strings.Join(call.Topics, ","))
 	out, err := cmd.CombinedOutput()
 	if ctx.Err() != nil {
 		err = context.Cause(ctx)

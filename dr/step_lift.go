@@ -14,23 +14,27 @@ import (
 
 const seenWithin = 10 * time.Second
 
-// standingOn lists the fences on a region, this run's own among them.
-func (r *run) standingOn(ctx context.Context, region string) ([]standing, error) {
+// standingOn lists the fences on a region, this run's own among them; of a batch's way back only the one that the batch has raised.
+func (r *run) standingOn(ctx context.Context, s plans.Step) ([]standing, error) {
 	list, _, err := fences(ctx, r.world)
 	if err != nil {
 		return nil, err
 	}
 	var on []standing
-	for _, s := range list {
-		if s.fence.Region == region {
-			on = append(on, s)
+	own := factLifted + ":" + s.Batch
+	for _, f := range list {
+		if f.fence.Region == s.Subject && (r.plan.Migration == nil || r.plan.Migration.Back == "" || f.run.id == r.id && f.lifted == own) {
+			on = append(on, f)
 		}
 	}
 	return on, nil
 }
 
 func liftDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
-	on, err := r.standingOn(ctx, s.Subject)
+	if err := r.world.Errs[s.Subject]; err != nil {
+		return false, "", err
+	}
+	on, err := r.standingOn(ctx, s)
 	if err != nil {
 		return false, "", err
 	}
@@ -45,7 +49,7 @@ func liftDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
 }
 
 func liftApply(ctx context.Context, r *run, s plans.Step) error {
-	on, err := r.standingOn(ctx, s.Subject)
+	on, err := r.standingOn(ctx, s)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,9 @@ package dr
 import (
 	"context"
 	"fmt"
+	"slices"
 
+	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
@@ -18,22 +20,26 @@ func measureDone(ctx context.Context, r *run, s plans.Step) (bool, string, error
 		return false, "", nil
 	}
 	var records int64
+	of := r.topicsOf(s)
 	for _, t := range r.rep.Topics {
-		records += t.LostRecords
+		if slices.Contains(of, t.Name) {
+			records += t.LostRecords
+		}
 	}
 	return true, fmt.Sprintf("%s of %s did not reach %s", counted(int(records), "record"), r.plan.From, r.plan.To), nil
 }
 
 func measureApply(ctx context.Context, r *run, s plans.Step) error {
+	of := r.topicsOf(s)
 	point, err := r.sourcePoint()
 	if err != nil {
 		return err
 	}
-	topics, err := mirrorLoss(ctx, r.decl, r.from, r.topicNames(), point, r.world.now())
+	topics, err := mirrorLoss(ctx, r.decl, r.from, of, point, r.world.now())
 	if err != nil {
 		return err
 	}
-	r.rep.Topics = topics
+	r.rep.Topics = append(slices.DeleteFunc(r.rep.Topics, func(t report.Topic) bool { return slices.Contains(of, t.Name) }), topics...)
 	r.see(s.ID)
 	return nil
 }

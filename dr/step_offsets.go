@@ -3,6 +3,7 @@ package dr
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/linking"
@@ -19,7 +20,7 @@ func offsetsDone(ctx context.Context, r *run, s plans.Step) (bool, string, error
 		}
 		return true, fmt.Sprintf("%s is not reachable: what the link last wrote stands, %s", r.plan.From, counted(n, "group position")), nil
 	}
-	return r.saw(s.ID), counted(len(r.rep.Groups), "group position") + " copied", nil
+	return r.saw(s.ID), counted(len(r.groupsOf(s, r.rep.Groups)), "group position") + " copied", nil
 }
 
 func offsetsApply(ctx context.Context, r *run, s plans.Step) error {
@@ -27,9 +28,21 @@ func offsetsApply(ctx context.Context, r *run, s plans.Step) error {
 	if err != nil {
 		return err
 	}
-	r.rep.Groups = groupReport(synced)
+	if s.Batch == "" {
+		r.rep.Groups = nil
+	}
+	r.rep.Groups = append(slices.DeleteFunc(r.rep.Groups, func(g report.Group) bool { return r.ofBatch(s, g) }), r.groupsOf(s, groupReport(synced))...)
 	r.see(s.ID)
 	return nil
+}
+
+// groupsOf are the lines about the topics of a step.
+func (r *run) groupsOf(s plans.Step, lines []report.Group) []report.Group {
+	return slices.DeleteFunc(slices.Clone(lines), func(g report.Group) bool { return !r.ofBatch(s, g) })
+}
+
+func (r *run) ofBatch(s plans.Step, g report.Group) bool {
+	return s.Batch == "" || slices.Contains(r.topicsOf(s), g.Topic)
 }
 
 // groupReport sums a sync's partitions to one line per group and topic.

@@ -19,25 +19,35 @@ const (
 )
 
 func promoteDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
-	waiting, err := r.unpromoted(ctx)
+	waiting, err := r.unpromoted(ctx, s)
 	if err != nil {
 		return false, "", err
 	}
 	if len(waiting) > 0 {
 		return false, "not STOPPED: " + strings.Join(waiting, ", "), nil
 	}
-	if !r.knows(factFailoverPoint) {
+	topics, point := r.topicsOf(s), plans.Positions{}
+	if _, err := r.recall(factFailoverPoint, &point); err != nil {
+		return false, "", err
+	}
+	if slices.ContainsFunc(topics, func(t string) bool { return point[t] == nil }) {
 		return false, "", nil // promoted by an earlier run: Promote tells where
 	}
-	return true, counted(len(r.plan.Topics), "topic") + " STOPPED, writable", nil
+	return true, counted(len(topics), "topic") + " STOPPED, writable", nil
 }
 
 func promoteApply(ctx context.Context, r *run, s plans.Step) error {
-	promoted, err := r.link.Promote(ctx, linking.PromoteOptions{Topics: r.topicNames(), By: r.world.opts.Who + " in run " + r.id, Force: !r.plan.Planned})
+	promoted, err := r.link.Promote(ctx, linking.PromoteOptions{Topics: r.topicsOf(s), By: r.world.opts.Who + " in run " + r.id, Force: !r.plan.Planned, Brief: s.Batch != ""})
 	if err != nil {
 		return err
 	}
 	point, come := plans.Positions{}, plans.Positions{}
+	if _, err := r.recall(factFailoverPoint, &point); err != nil { // of batches that were promoted before
+		return err
+	}
+	if _, err := r.recall(factSourcePoint, &come); err != nil {
+		return err
+	}
 	for _, p := range promoted {
 		point[p.Topic], come[p.Topic] = p.Ends, p.Come
 	}
@@ -56,13 +66,13 @@ func (r *run) sourcePoint() (point plans.Positions, err error) {
 	return point, err
 }
 
-func (r *run) unpromoted(ctx context.Context) ([]string, error) {
+func (r *run) unpromoted(ctx context.Context, s plans.Step) ([]string, error) {
 	states, err := r.link.States(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var waiting []string
-	for _, t := range r.topicNames() {
+	for _, t := range r.topicsOf(s) {
 		i := slices.IndexFunc(states, func(m plans.MirrorState) bool { return m.Topic == t })
 		if i < 0 || states[i].State != "STOPPED" {
 			waiting = append(waiting, t)

@@ -184,8 +184,16 @@ func (w *World) leadsBack(ctx context.Context, back *plans.Link, topics []string
 	return nil
 }
 
-func catchUpDone(_ context.Context, r *run, s plans.Step) (bool, string, error) {
-	return r.saw(s.ID) || r.knows(factFailoverPoint), "all that had been written by then is there", nil
+func catchUpDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
+	seen := r.saw(s.ID) || r.knows(factFailoverPoint)
+	if s.Batch != "" && !r.saw(s.ID) {
+		waiting, err := r.unpromoted(ctx, s)
+		if err != nil {
+			return false, "", err
+		}
+		seen = len(waiting) == 0
+	}
+	return seen, "all that had been written by then is there", nil
 }
 
 func catchUpApply(ctx context.Context, r *run, s plans.Step) error {

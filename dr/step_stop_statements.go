@@ -16,7 +16,7 @@ import (
 
 func stopSourceDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
 	in := r.regionName(s)
-	running, err := r.runningIn(ctx, in)
+	running, err := r.runningIn(ctx, s, in)
 	if err != nil {
 		return false, "", err
 	}
@@ -29,8 +29,11 @@ func stopSourceDone(ctx context.Context, r *run, s plans.Step) (bool, string, er
 func stopSourceApply(ctx context.Context, r *run, s plans.Step) error {
 	in := r.regionName(s)
 	for {
-		running, err := r.runningIn(ctx, in)
+		running, err := r.runningIn(ctx, s, in)
 		if err != nil || len(running) == 0 {
+			return err
+		}
+		if err := r.remembersStopped(ctx, s, running); err != nil {
 			return err
 		}
 		for _, name := range running {
@@ -49,7 +52,7 @@ func stopSourceApply(ctx context.Context, r *run, s plans.Step) error {
 }
 
 // runningIn lists the plan's INSERT statements that are not terminal in a region.
-func (r *run) runningIn(ctx context.Context, in string) ([]string, error) {
+func (r *run) runningIn(ctx context.Context, s plans.Step, in string) ([]string, error) {
 	b := r.world.Engines[in]
 	if b == nil {
 		return nil, nil
@@ -59,8 +62,9 @@ func (r *run) runningIn(ctx context.Context, in string) ([]string, error) {
 		return nil, fmt.Errorf("%s: %w", in, err)
 	}
 	var running []string
+	of := r.plan.Part(s).Statements
 	for _, st := range list {
-		ours := slices.ContainsFunc(r.plan.Statements, func(p plans.StatementPlan) bool { return p.Name == st.Name })
+		ours := slices.ContainsFunc(of, func(p plans.StatementPlan) bool { return p.Name == st.Name })
 		if ours && !st.Phase.Terminal() && st.Phase != engine.Deleting {
 			running = append(running, st.Name)
 		}

@@ -29,7 +29,7 @@ func verifyFenceDone(ctx context.Context, r *run, s plans.Step) (bool, string, e
 		return false, "", nil
 	}
 	var ends plans.Positions
-	if _, err := r.recall(ofRegion(factFenceEnds, s), &ends); err != nil {
+	if _, err := r.recall(scoped(factFenceEnds, s), &ends); err != nil {
 		return false, "", err
 	}
 	grown, err := grownSince(ctx, r.region(s), ends)
@@ -78,7 +78,7 @@ func verifyFenceApply(ctx context.Context, r *run, s plans.Step) error {
 			r.waitsFor(s, "open transactions: "+few(open))
 			continue // they end by commit, abort or their own timeout; their markers move the log end
 		}
-		if err := r.learn(ctx, ofRegion(factFenceEnds, s), ends); err != nil {
+		if err := r.learn(ctx, scoped(factFenceEnds, s), ends); err != nil {
 			return err
 		}
 		r.see(s.ID)

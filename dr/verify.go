@@ -83,7 +83,7 @@ type verification struct {
 	point    plans.Positions
 }
 
-// failoverPoint returns the newest failover's end of mirrored data in the old primary's offsets, nil where there was none.
+// failoverPoint returns, of each topic, where the newest run that promoted it found the end of mirrored data, in the old primary's offsets; nil where none did.
 func failoverPoint(ctx context.Context, r *linking.Region) (plans.Positions, error) {
 	entries, _, err := ReadJournal(ctx, r)
 	if err != nil {
@@ -96,8 +96,11 @@ func failoverPoint(ctx context.Context, r *linking.Region) (plans.Positions, err
 		if err != nil {
 			return nil, err
 		}
-		if found != nil {
-			point = found
+		for topic, ends := range found {
+			if point == nil {
+				point = plans.Positions{}
+			}
+			point[topic] = ends
 		}
 	}
 	return point, nil

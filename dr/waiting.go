@@ -143,6 +143,8 @@ func advice(r *run, s plans.Step) string {
 		return "open transactions end by themselves, or by kafka-transactions.sh abort" + lost
 	case plans.StepStopSource:
 		return fmt.Sprintf("look at the statement in the engine of %s, and stop it there", r.regionName(s)) + lost
+	case plans.StepRestart:
+		return fmt.Sprintf("look at the statements in the engine of %s, and resume them there", r.plan.From)
 	case plans.StepMirrorOn:
 		return fmt.Sprintf("lifeboat link status --link %s says what each mirror waits for", r.plan.Failback.Forward)
 	case plans.StepDrain, plans.StepCatchUp, plans.StepHold:
@@ -151,15 +153,15 @@ func advice(r *run, s plans.Step) string {
 		return fmt.Sprintf("lifeboat link status --link %s, and the brokers of %s", r.plan.Link, r.plan.To)
 	case plans.StepStart, plans.StepWatermark, plans.StepForget:
 		return fmt.Sprintf("look at statement %s in the engine of %s", s.Subject, r.plan.To)
-	case plans.StepHook, plans.StepInventory, plans.StepResidue, plans.StepCompare, plans.StepSalvage, plans.StepDiverge, plans.StepMeasure, plans.StepOutputs:
+	case plans.StepHook, plans.StepInventory, plans.StepResidue, plans.StepCompare, plans.StepSalvage, plans.StepDiverge, plans.StepMeasure, plans.StepOutputs, plans.StepIdentical:
 		return "it ends by itself; Ctrl-C stops the run behind it, a second one at once"
 	}
 	return fmt.Sprintf("see that %s and its registry answer; Ctrl-C twice stops at once, and lifeboat resume %s goes on", r.plan.To, r.id)
 }
 
-// lagText tells of the lag of the plan's mirrors, in words that change when any of them moves.
-func (r *run) lagText(ctx context.Context) (string, error) {
-	return lagText(ctx, r.link, r.topicNames())
+// lagText tells of the lag of a step's mirrors, in words that change when any of them moves.
+func (r *run) lagText(ctx context.Context, s plans.Step) (string, error) {
+	return lagText(ctx, r.link, r.topicsOf(s))
 }
 
 func lagText(ctx context.Context, l *linking.Link, topics []string) (string, error) {

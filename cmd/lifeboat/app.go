@@ -156,7 +156,7 @@ func (a *app) cli() *cli.App {
 		ErrWriter:   a.stderr,
 		Description: description,
 		Commands: []*cli.Command{
-			a.demoCommand(), a.initCommand(), a.statusCommand(), a.checkCommand(), a.planCommand(), a.runbookCommand(), a.applyCommand(), a.failoverCommand(), a.failbackCommand(), a.drillCommand(), a.resumeCommand(), a.runsCommand(), a.fenceCommand(), a.salvageCommand(),
+			a.demoCommand(), a.initCommand(), a.statusCommand(), a.checkCommand(), a.planCommand(), a.runbookCommand(), a.applyCommand(), a.failoverCommand(), a.failbackCommand(), a.migrateCommand(), a.drillCommand(), a.resumeCommand(), a.runsCommand(), a.fenceCommand(), a.salvageCommand(),
 			a.verifyCommand(), a.linkCommand(), a.lintCommand(), a.statementCommand(), a.engineCommand(), a.scheduleCommand(), a.serveCommand(), a.schemaCommand(), a.helpCommand(),
 			{Name: "version", Hidden: true, Action: func(c *cli.Context) error { cli.ShowVersion(c); return nil }},
 		},

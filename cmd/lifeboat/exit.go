@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -104,6 +105,7 @@ func explain(err error) (code int, hint string) {
 		stale       *plans.StaleError
 		secret      *plans.MissingSecretError
 		unsupported *dr.UnsupportedOperationError
+		back        *dr.NotReturnableError
 	)
 	if errors.As(err, &hinted) {
 		hint = hinted.hint
@@ -146,6 +148,8 @@ func explain(err error) (code int, hint string) {
 		return exitPartWay, or("lifeboat resume " + lost.Run + ", on this machine: it has the copy")
 	case errors.As(err, &stale):
 		return exitStale, or("plan again: lifeboat plan failover -o plan.json")
+	case errors.As(err, &unreachable) && errors.As(err, &step) && step.Step.Batch != "":
+		return exitUnreachable, or(fmt.Sprintf("lifeboat resume %s when %s answers; where it is lost for good: lifeboat runs abandon %s, then lifeboat failover --unplanned", step.Run, unreachable.Region, step.Run))
 	case errors.As(err, &unreachable) && errors.As(err, &step):
 		return exitUnreachable, or(fmt.Sprintf("lifeboat resume %s when %s answers; a planned failover whose primary is lost goes on without it: lifeboat resume --unplanned %s", step.Run, unreachable.Region, step.Run))
 	case errors.As(err, &unreachable):
@@ -155,7 +159,9 @@ func explain(err error) (code int, hint string) {
 	case errors.As(err, &paused):
 		return exitPartWay, or("lifeboat resume " + paused.Run)
 	case errors.As(err, &step):
-		return exitPartWay, or("lifeboat resume " + step.Run)
+		return exitPartWay, or(cmp.Or(bothWays(err), "lifeboat resume "+step.Run))
+	case errors.As(err, &back):
+		return exitError, or(back.Instead)
 	case errors.As(err, &blocked):
 		return exitCheckFailed, or("lifeboat check")
 	case errors.As(err, &mirror):

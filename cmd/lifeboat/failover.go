@@ -63,6 +63,8 @@ func (a *app) applyCommand() *cli.Command {
 		switch {
 		case p.Failback != nil:
 			again = "plan again: lifeboat plan failback -o " + c.Args().First()
+		case p.Migration != nil:
+			again = "plan again: lifeboat plan migrate -o " + c.Args().First()
 		case p.Drill != nil:
 			again = "plan again: lifeboat plan drill -o " + c.Args().First()
 		case p.Planned:

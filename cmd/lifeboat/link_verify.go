@@ -27,7 +27,7 @@ the link carries: 3% reads at full speed for 3% of the time.
    lifeboat link verify --continuous                         beside the link, until Ctrl-C`,
 		Flags: a.flags(which,
 			&cli.BoolFlag{Name: "continuous", Usage: "go on until interrupted: what is new, and by and by everything else"},
-			&cli.StringFlag{Name: "sample", Value: "100%", Usage: "`SHARE` of every log that is read"},
+			sampleFlag(),
 			&cli.StringFlag{Name: "bandwidth", Value: "3%", Usage: "`RATE` of reading in each region: a share of what the link carries (3%), bytes per second (4MiB), or unlimited"}),
 	}, 1, a.verifyLink)
 }
@@ -38,11 +38,10 @@ func (a *app) verifyLink(c *cli.Context) error {
 	if o.Bandwidth, err = linking.ParseBandwidth(c.String("bandwidth")); err != nil {
 		return usageError{err}
 	}
-	sample, err := linking.ParseBandwidth(c.String("sample"))
-	if err != nil || sample.Share == 0 {
-		return usageError{fmt.Errorf("sample %q: write a share such as 5%%", c.String("sample"))}
+	if o.Sample, err = sampleOf(c); err != nil {
+		return err
 	}
-	if o.Sample = sample.Share; o.Continuous && c.IsSet("sample") {
+	if o.Continuous && c.IsSet("sample") {
 		return usageError{withHint{fmt.Errorf("--sample is for comparing once: how much is compared continuously is --bandwidth's"), "lifeboat link verify --help"}}
 	}
 	if c.NArg() > 0 {
@@ -107,4 +106,16 @@ func (l *verifyLine) end() {
 		fmt.Fprintln(l.app.stderr)
 		l.drawn = false
 	}
+}
+
+func sampleFlag() cli.Flag {
+	return &cli.StringFlag{Name: "sample", Value: "100%", Usage: "`SHARE` of every log that is read to be compared"}
+}
+
+func sampleOf(c *cli.Context) (float64, error) {
+	sample, err := linking.ParseBandwidth(c.String("sample"))
+	if err != nil || sample.Share == 0 {
+		return 0, usageError{fmt.Errorf("sample %q: write a share such as 5%%", c.String("sample"))}
+	}
+	return sample.Share, nil
 }

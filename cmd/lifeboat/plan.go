@@ -58,6 +58,16 @@ func (a *app) planCommand() *cli.Command {
 					}
 					return show(c, plans.OpFailback, o)
 				}),
+			a.command(&cli.Command{Name: "migrate", Usage: "move the pipeline for good, in batches",
+				Description: "   lifeboat plan migrate\n   lifeboat plan migrate --batch orders -o plan.json     then: lifeboat apply plan.json",
+				Flags:       a.flags(append(own, migrateFlags()...)...)}, 0,
+				func(c *cli.Context) error {
+					o, err := migrateOptions(c)
+					if err != nil {
+						return err
+					}
+					return show(c, plans.OpMigrate, o)
+				}),
 			a.command(&cli.Command{Name: "drill", Usage: "rehearse a failover",
 				Description: "   lifeboat plan drill\n   lifeboat plan drill --scenario late-link --behind 10m",
 				Flags:       a.flags(append(own, drillFlags()...)...)}, 1,

@@ -12,10 +12,8 @@ import (
 
 // notYet are the verbs that people will look for and that this version does not have, with what to do instead.
 var notYet = map[string]string{
-	"migrate": "",
-	"sql":     "", "statement create": "", "statement list": "", "statement describe": "", "statement stop": "", "statement resume": "",
+	"sql": "", "statement create": "", "statement list": "", "statement describe": "", "statement stop": "", "statement resume": "",
 	"statement delete": "", "statement exceptions": "",
-	"plan migrate": "",
 }
 
 // unknownCommand refuses a verb, below a group or at the top, and says what was probably meant.
