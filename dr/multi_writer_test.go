@@ -1,15 +1,19 @@
 package dr_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/lifeboat-dr/lifeboat/dr"
@@ -213,5 +217,80 @@ func wants(t *testing.T, plan *plans.Plan, rule string) {
 	t.Helper()
 	if !slices.ContainsFunc(plan.Findings, func(f report.Finding) bool { return f.Rule == rule && f.Severity == report.Block }) {
 		t.Errorf("no %s in %+v", rule, plan.Findings)
+	}
+}
+
+// A run between two writing regions is ended at some of its calls, before and after, and goes on behind them: the mirror is held, or mirrored again, once.
+func TestRunsBetweenWritingRegionsGoOnAfterCalls(t *testing.T) {
+	if testing.Short() {
+		t.Skip("ends a run at some of its calls")
+	}
+	end := func(t *testing.T, op plans.Operation, at int64, after bool) (calls int64) {
+		t.Helper()
+		env := each.Embedded(t, each.Private())
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var n, last atomic.Int64 // requests that change something, and which of them is the last; 0: none
+		for _, r := range env.Regions() {
+			r.Fake.Control(func(req kmsg.Request) (kmsg.Response, error, bool) {
+				r.Fake.KeepControl()
+				if !slices.Contains(changing, kmsg.Key(req.Key())) || n.Add(1) != last.Load() {
+					return nil, nil, false
+				}
+				cancel()
+				if after {
+					return nil, nil, false
+				}
+				return nil, errors.New("the process has ended"), true
+			})
+		}
+		p := newWriters(t, env, 60)
+		link := p.declared.Topology.Links[0].Name
+		want := plans.MirrorPaused
+		if op == plans.OpFailback {
+			want = plans.MirrorActive
+			p.carriedOut(plans.OpFailover, plans.Options{Link: link})
+		}
+		p.produce(each.Client(t, env.East), 20)
+		w := p.open()
+		defer w.Close()
+		plan, err := dr.Plan(t.Context(), w, op, plans.Options{Link: link, Planned: op == plans.OpFailover})
+		must(t, err)
+		n.Store(0)
+		last.Store(at)
+		rep, err := dr.Execute(ctx, w, plan)
+		calls = n.Load()
+		last.Store(0)
+		if err != nil && at > 0 {
+			if rep, err = dr.Resume(t.Context(), w, ""); errors.Is(err, dr.ErrNoRun) { // it was ended before it had written anything
+				_, rep = p.carriedOut(op, plans.Options{Link: link, Planned: op == plans.OpFailover})
+				err = nil
+			}
+		}
+		must(t, err)
+		if rep.Outcome != report.Done {
+			t.Errorf("%s: %s", rep.Outcome, rep.Summary)
+		}
+		seen, err := dr.Observe(t.Context(), w)
+		must(t, err)
+		if m := seen.Mirrors[link]; len(m) != 1 || m[0].State != want {
+			t.Errorf("the mirror: %+v, want it %s", m, want)
+		}
+		d, err := dr.DigestRows(t.Context(), w.Regions["west"], "east."+p.orders, func(*kgo.Record) bool { return true })
+		must(t, err)
+		if d.Count != 80 {
+			t.Errorf("the mirror holds %d orders, want 80", d.Count)
+		}
+		return calls
+	}
+	for _, op := range []plans.Operation{plans.OpFailover, plans.OpFailback} {
+		t.Run(string(op), func(t *testing.T) {
+			calls := end(t, op, 0, false)
+			for _, at := range []int64{calls / 3, 3 * calls / 4} {
+				for _, after := range []bool{false, true} {
+					t.Run(fmt.Sprintf("%d/%t", at, after), func(t *testing.T) { end(t, op, at, after) })
+				}
+			}
+		})
 	}
 }

@@ -99,6 +99,7 @@ func (r *run) behind(ctx context.Context, s plans.Step) (list []string, total in
 		case m.State == "STOPPED":
 		case m.State == "FAILED":
 			return nil, 0, fmt.Errorf("mirror %s-%d is FAILED: %s", m.Topic, m.Partition, m.Error)
+		case m.State == plans.MirrorPaused && r.plan.Writers && m.Lag == 0: // it was held before this process came
 		case m.State == plans.MirrorPaused:
 			_, err := plans.PromoteMirror.From(m.Topic, m.State)
 			return nil, 0, err

@@ -99,6 +99,9 @@ func (c *computation) held() {
 			c.find(report.Block, "failover/promoted", t.Name, fmt.Sprintf("mirror %s in %s is %s: it was promoted by hand", t.Name, c.link.To, m.State),
 				"it is final already, and can not be mirrored on by the same offsets: its promotion wrote a marker at its end",
 				fmt.Sprintf("delete topic %s in %s, and lifeboat link run --link %s mirrors it from its beginning", t.Name, c.link.To, c.link.Name))
+		case m.State == MirrorPaused && c.plan.Planned:
+			c.find(report.Block, "failover/mirror-state", t.Name, fmt.Sprintf("mirror %s in %s is PAUSED already: by an operator, or because %s was left", t.Name, c.link.To, c.link.From),
+				"what is written last would not be drained", fmt.Sprintf("lifeboat link resume --link %[1]s, or lifeboat failback --link %[1]s where %[2]s was left", c.link.Name, c.link.From))
 		}
 	}
 	for _, g := range c.plan.Groups {

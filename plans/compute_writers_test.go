@@ -100,6 +100,7 @@ func TestWhatMovesBetweenWritingRegions(t *testing.T) {
 			lost(d, o)
 			o.Mirrors["east-west"][0].State = MirrorStopped
 		}, nil, "failover/promoted"},
+		{"left twice", OpFailover, Options{Planned: true}, held, nil, "failover/mirror-state"},
 		{"back", OpFailback, Options{}, held, []string{"catch-up", "mirror-on", "same-output:big", "same-output:copy", "same-output:twice", "lift-fence:east"}, ""},
 		{"back, and its statements are gone", OpFailback, Options{}, func(d *Declared, o *Observed) {
 			held(d, o)
