@@ -61,6 +61,19 @@ func (w plant) transaction(r *linking.Region, rec *kgo.Record, commit bool) {
 	must(w.p.t, cl.BeginTransaction())
 	must(w.p.t, cl.ProduceSync(w.p.t.Context(), rec).FirstErr())
 	must(w.p.t, cl.EndTransaction(w.p.t.Context(), kgo.TransactionEndTry(commit)))
+	// Its end is answered before its marker is in the log.
+	for {
+		ends, err := r.Admin.ListEndOffsets(w.p.t.Context(), w.topic)
+		must(w.p.t, err)
+		stable, err := r.Admin.ListCommittedOffsets(w.p.t.Context(), w.topic)
+		must(w.p.t, err)
+		end, _ := ends.Lookup(w.topic, rec.Partition)
+		last, _ := stable.Lookup(w.topic, rec.Partition)
+		if last.Offset == end.Offset && end.Offset > rec.Offset+1 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
 }
 
 func TestVerifyFindsExactlyWhatDiffers(t *testing.T) {
