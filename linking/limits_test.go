@@ -101,9 +101,13 @@ func TestQuotasMakeALinkSlowAndNothingElse(t *testing.T) {
 		}
 		return 0
 	}
+	// Brokers hear of a quota a little later than they answer, so there has to be something to mirror until they have.
 	p.within(time.Minute, "both regions make the link wait", func() bool {
+		heavy(t, as.east, topic, 20)
 		return throttled("east") > 0 && throttled("west") > 0
 	})
+	setQuota(t, as.east, "slow", "consumer_byte_rate", 100_000_000)
+	setQuota(t, as.west, "slow", "producer_byte_rate", 100_000_000)
 	as.await(topic)
 	if now := w.now(); now.Failed > 0 {
 		t.Errorf("%d mirrors failed", now.Failed)
