@@ -134,12 +134,19 @@ func (p *pair) mirror(topic string) string {
 // those that are committed, and nothing else but empty ones where the source has aborted ones.
 func (p *pair) identical(topic string) {
 	p.t.Helper()
+	if east, same := p.committed(topic); same {
+		p.uncommitted(topic, east)
+	}
+}
+
+// committed wants readers of committed data to find the same in both regions, and returns it.
+func (p *pair) committed(topic string) (east log, same bool) {
+	p.t.Helper()
 	mirror := p.mirror(topic)
 	east, west := consume(p.t, p.east, topic), consume(p.t, p.west, mirror)
 	diff := cmp.Diff(east, west)
 	if diff == "" {
-		p.uncommitted(topic, east)
-		return
+		return east, true
 	}
 	p.t.Errorf("topic %s differs (-east +west):\n%s", topic, diff)
 	for k, list := range east.Records {
@@ -154,6 +161,7 @@ func (p *pair) identical(topic string) {
 			break
 		}
 	}
+	return east, false
 }
 
 // uncommitted compares what a read_uncommitted consumer sees of a mirror with what is committed in the source.
