@@ -1,6 +1,8 @@
 # Everything here needs Go, git and make; tests on real servers use Java, Maven and Docker where they are there.
 GO ?= go
 PKGS = ./...
+# The race detector is linked by a C compiler; without one tests run without it, and say so.
+RACE := $(if $(shell command -v gcc || command -v cc || command -v clang),-race)
 
 .PHONY: demo build test test-short lint bench fuzz storm crashes simulate corpus
 
@@ -11,7 +13,8 @@ demo: build       ## two regions, real data, the primary dies, failover, proof; 
 	./bin/lifeboat demo $(if $(filter real,$(KAFKA)),--kafka)
 
 test: lint        ## all tests; real servers are used where they can be started, and required by LIFEBOAT_REQUIRE=kafka,containers
-	$(GO) test -race -shuffle=on -timeout 40m $(PKGS)
+	$(if $(RACE),,@echo "no C compiler: without the race detector" >&2)
+	$(GO) test $(RACE) -shuffle=on -timeout 40m $(PKGS)
 
 test-short:       ## in-process regions only
 	$(GO) test -short -shuffle=on $(PKGS)

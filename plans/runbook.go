@@ -12,28 +12,30 @@ import (
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 )
 
-// Runbook is a failover's plan as a document that a person follows by hand, with the tools of Kafka, a schema registry and a statements API, where
-// lifeboat itself can not be had at the time. Every step has its commands, what is seen when it is done, and the way back. Secrets are in no
+// Runbook is the plan of a failover, a failback or a migration as a document that a person follows by hand, with the tools of Kafka, a schema registry
+// and a statements API, where lifeboat can not carry it out at the time; what mirrors is a link in any case. Every step has its commands, what is seen when it is done, and the way back. Secrets are in no
 // command: logins stand in one properties file a region, and in variables.
 func (p *Plan) Runbook(d *Declared) (*report.Document, error) {
 	switch p.Operation {
-	case OpFailover:
-		if p.Writers {
-			return nil, fmt.Errorf("a plan between two regions that both write has no runbook yet: it is carried out by lifeboat apply")
-		}
 	case OpLink:
 		return nil, fmt.Errorf("a plan for %s has no runbook: it is carried out by lifeboat link run alone", p.Operation)
-	default:
-		return nil, fmt.Errorf("a plan for a %s has no runbook yet: it is carried out by lifeboat apply", p.Operation)
+	case OpDrill:
+		return nil, fmt.Errorf("a plan for a %s has no runbook: by hand nobody could show that nothing else has changed; lifeboat drill does", p.Operation)
+	}
+	if p.Writers {
+		return nil, fmt.Errorf("a plan between two regions that both write has no runbook yet: it is carried out by lifeboat apply")
 	}
 	from, to := d.Topology.Regions[p.From], d.Topology.Regions[p.To]
 	if from == nil || to == nil {
 		return nil, fmt.Errorf("the plan is about %s and %s, which the topology does not both declare", p.From, p.To)
 	}
 	b := &runbook{p: p, from: from, to: to, topology: d.Topology}
-	kind := "--unplanned"
-	if p.Planned {
-		kind = "--planned"
+	verb := "lifeboat " + string(p.Operation)
+	switch {
+	case p.Operation == OpFailover && p.Planned:
+		verb += " --planned"
+	case p.Operation == OpFailover:
+		verb += " --unplanned"
 	}
 	doc := &report.Document{Title: "Runbook: " + p.headline(), Facts: []string{"as observed at " + clock(p.Observed)}}
 	if o := p.objectivesLine(); o != "" {
@@ -41,22 +43,22 @@ func (p *Plan) Runbook(d *Declared) (*report.Document, error) {
 	}
 	doc.Facts = append(doc.Facts, "what is lost: "+forecastLine(p.Forecast, p.Planned))
 	if n := blocking(p.Findings); n > 0 {
-		doc.Facts = append(doc.Facts, fmt.Sprintf("the plan is blocked: %s must be mended first, see lifeboat plan failover %s", counted(int64(n), "finding"), kind))
+		doc.Facts = append(doc.Facts, fmt.Sprintf("the plan is blocked: %s must be mended first, see %s --dry-run", counted(int64(n), "finding"), verb))
 	}
 	doc.Parts = append(doc.Parts, report.Part{Heading: "The short way", Text: []string{
-		fmt.Sprintf("Where lifeboat can be run, `lifeboat failover %s` does all of this, can be killed and resumed at any point, and writes a report. What follows is the same by hand. "+
-			"Do not mix the two: a step done by hand is found done by lifeboat, a step half done by two people is not.", kind),
+		fmt.Sprintf("Where lifeboat can be run, `%s` does all of this, can be killed and resumed at any point, and writes a report. What follows is the same by hand. "+
+			"Do not mix the two: a step done by hand is found done by lifeboat, a step half done by two people is not.", verb),
 		"Write down when each step began and ended, and who did it."}})
 	doc.Parts = append(doc.Parts, b.before())
 	number := 0
-	for _, phase := range p.phases() {
-		part := report.Part{Heading: strings.ToUpper(phase[:1]) + phase[1:]}
+	for _, name := range p.parts() {
+		part := report.Part{Heading: strings.ToUpper(name[:1]) + name[1:]}
 		for _, s := range p.Steps {
-			if s.Phase != phase {
+			if s.Part() != name {
 				continue
 			}
 			number++
-			in := b.step(s)
+			in := b.about(s).step(s)
 			in.Number, in.Title, in.Why, in.Final = number, s.ID+": "+s.Goal, s.Reason, s.Irreversible
 			part.Steps = append(part.Steps, in)
 		}
@@ -66,21 +68,33 @@ func (p *Plan) Runbook(d *Declared) (*report.Document, error) {
 	return doc, nil
 }
 
-// phases are those of the steps, in their order.
-func (p *Plan) phases() []string {
+// parts are the phases of the steps, those of each batch for themselves, in their order.
+func (p *Plan) parts() []string {
 	var all []string
 	for _, s := range p.Steps {
-		if !slices.Contains(all, s.Phase) {
-			all = append(all, s.Phase)
+		if !slices.Contains(all, s.Part()) {
+			all = append(all, s.Part())
 		}
 	}
 	return all
 }
 
 type runbook struct {
-	p        *Plan
+	p        *Plan // or the part of it that a step is about
 	from, to *Region
 	topology *Topology
+	left     string // the region whose writers and statements a step of it stops
+}
+
+// about is the runbook for a step: of its batch, and of the region that it stops. That is the primary, but for what comes back: there it is first the region
+// that is to be a mirror again.
+func (b *runbook) about(s Step) *runbook {
+	of := *b
+	of.p, of.left = b.p.Part(s), b.p.From
+	if s.Subject == b.p.To && b.p.Failback != nil {
+		of.left = b.p.To
+	}
+	return &of
 }
 
 // variable is the shell variable for something of a region.
@@ -154,14 +168,12 @@ func repeated(flag string, values []string) []string {
 
 func (b *runbook) step(s Step) report.Instruction {
 	p := b.p
-	ends := func(region string) string {
-		return b.kafka("kafka-get-offsets", region, "--topic-partitions", shellQuote(strings.Join(b.topics(), ",")), "--time", "latest")
-	}
+	ends := b.ends
 	switch s.Kind {
 	case StepFence:
 		return b.fence()
 	case StepVerifyFence:
-		return report.Instruction{Shell: ends(p.From) + " | tee ends.1\nsleep 10\n" + ends(p.From) + " | tee ends.2", Look: "diff ends.1 ends.2",
+		return report.Instruction{Shell: ends(b.left) + " | tee ends.1\nsleep 10\n" + ends(b.left) + " | tee ends.2", Look: "diff ends.1 ends.2",
 			Shows: "no difference. A topic that still grows has a writer whom the fence does not hold: find him before anything else",
 			Back:  "nothing was changed"}
 	case StepStopSource:
@@ -206,7 +218,7 @@ func (b *runbook) step(s Step) report.Instruction {
 			Text: []string{fmt.Sprintf("As soon as %s can be read: what it has behind the ends in %s.ends never came to %s. It is lost until somebody brings it over by hand.", p.From, p.To, p.To)},
 			Look: fmt.Sprintf("diff %s.after %s.ends", p.From, p.To), Shows: "by topic and partition, how much is missing", Back: "nothing was changed"}
 	}
-	return report.Instruction{Text: []string{"See the reason; there is no command for it outside of lifeboat."}}
+	return b.otherStep(s)
 }
 
 // hook is what the declared hook does, by hand. A URL may be a secret itself, so it is not told.
@@ -230,28 +242,27 @@ func first(flag string, values []string) []string {
 }
 
 func (b *runbook) fence() report.Instruction {
-	p := b.p
 	f := Fence{By: "manual"}
-	if b.from.Fence != nil {
-		f = *b.from.Fence
+	if declared := b.topology.Regions[b.left].Fence; declared != nil {
+		f = *declared
 	}
 	switch f.By {
 	case "acl":
 		rule := append(repeated("--deny-principal", f.Principals), "--operation", "Write")
 		rule = append(rule, repeated("--topic", b.topics())...)
-		return report.Instruction{Shell: b.kafka("kafka-acls", p.From, append([]string{"--add"}, rule...)...),
-			Look:  b.kafka("kafka-acls", p.From, append([]string{"--list"}, first("--topic", b.topics())...)...),
+		return report.Instruction{Shell: b.kafka("kafka-acls", b.left, append([]string{"--add"}, rule...)...),
+			Look:  b.kafka("kafka-acls", b.left, append([]string{"--list"}, first("--topic", b.topics())...)...),
 			Shows: fmt.Sprintf("permissionType=DENY for operation WRITE of %s", strings.Join(f.Principals, ", ")),
-			Back:  "take the denials away", Undo: b.kafka("kafka-acls", p.From, append([]string{"--remove", "--force"}, rule...)...)}
+			Back:  "take the denials away", Undo: b.kafka("kafka-acls", b.left, append([]string{"--remove", "--force"}, rule...)...)}
 	case "config":
 		var set, unset []string
 		for _, t := range b.topics() {
 			at := []string{"--alter", "--entity-type", "topics", "--entity-name", t}
-			set = append(set, b.kafka("kafka-configs", p.From, append(at, "--add-config", "max.message.bytes=0")...))
-			unset = append(unset, b.kafka("kafka-configs", p.From, append(at, "--delete-config", "max.message.bytes")...))
+			set = append(set, b.kafka("kafka-configs", b.left, append(at, "--add-config", "max.message.bytes=0")...))
+			unset = append(unset, b.kafka("kafka-configs", b.left, append(at, "--delete-config", "max.message.bytes")...))
 		}
 		return report.Instruction{Text: []string{"Transactions that are open can not end any more behind this: let their producers end them first. Note what was set before, if anything."},
-			Shell: strings.Join(set, "\n"), Look: b.kafka("kafka-configs", p.From, append([]string{"--describe", "--entity-type", "topics"}, first("--entity-name", b.topics())...)...),
+			Shell: strings.Join(set, "\n"), Look: b.kafka("kafka-configs", b.left, append([]string{"--describe", "--entity-type", "topics"}, first("--entity-name", b.topics())...)...),
 			Shows: "max.message.bytes=0 on every topic", Back: "take the limits away, or set what was set before", Undo: strings.Join(unset, "\n")}
 	case "command":
 		var words []string
@@ -259,11 +270,11 @@ func (b *runbook) fence() report.Instruction {
 			words = append(words, shellQuote(w))
 		}
 		run := func(action string) string {
-			return fmt.Sprintf("LIFEBOAT_REGION=%s LIFEBOAT_ACTION=%s %s", p.From, action, strings.Join(words, " "))
+			return fmt.Sprintf("LIFEBOAT_REGION=%s LIFEBOAT_ACTION=%s %s", b.left, action, strings.Join(words, " "))
 		}
 		return report.Instruction{Shell: run("fence"), Look: "echo $?", Shows: "0", Back: "the same command undoes it", Undo: run("unfence")}
 	}
-	return report.Instruction{Text: []string{fmt.Sprintf("Stop everything that writes to %s in %s.", listed(b.topics()), p.From)},
+	return report.Instruction{Text: []string{fmt.Sprintf("Stop everything that writes to %s in %s.", listed(b.topics()), b.left)},
 		Shows: "whoever answers for the writers says that they are stopped; the next step proves it", Back: "let the writers begin again"}
 }
 
@@ -273,12 +284,12 @@ func (b *runbook) stopStatements() report.Instruction {
 		for _, s := range b.p.Statements {
 			if s.Kind == kindInsert {
 				lines = append(lines, fmt.Sprintf(`curl -sSfn -X PATCH -H 'Content-Type: application/json-patch+json' %s/%s -d '[{"op":"replace","path":"/spec/stopped","value":%t}]' | jq '.status.phase'`,
-					b.use(b.p.From, "STATEMENTS"), s.Name, stopped))
+					b.use(b.left, "STATEMENTS"), s.Name, stopped))
 			}
 		}
 		return strings.Join(lines, "\n")
 	}
-	return report.Instruction{Shell: patch(true), Look: "curl -sSfn " + b.use(b.p.From, "STATEMENTS") + ` | jq -r '.data[] | .name + " " + .status.phase'`,
+	return report.Instruction{Shell: patch(true), Look: "curl -sSfn " + b.use(b.left, "STATEMENTS") + ` | jq -r '.data[] | .name + " " + .status.phase'`,
 		Shows: "every one of them is STOPPED", Back: "they go on where they stopped", Undo: patch(false)}
 }
 

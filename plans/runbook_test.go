@@ -63,6 +63,74 @@ func TestRunbookKnowsEveryStep(t *testing.T) {
 			}
 		})
 	}
+	for _, op := range []Operation{OpLink, OpDrill} {
+		if _, err := (&Plan{Operation: op}).Runbook(&Declared{Topology: &Topology{}}); err == nil {
+			t.Errorf("a plan for a %s has a runbook", op)
+		}
+	}
+}
+
+// TestRunbookOfTheWayBack: what comes back is stopped and fenced first, and what is left afterwards.
+func TestRunbookOfTheWayBack(t *testing.T) {
+	d := &Declared{Topology: &Topology{Regions: map[string]*Region{"east": {Fence: &Fence{By: "acl", Principals: []string{"User:east"}}, Engine: &Engine{URL: "http://east"}},
+		"west": {Fence: &Fence{By: "acl", Principals: []string{"User:west"}}, Engine: &Engine{URL: "http://west"}}}}}
+	lost := ReturningTopic{Name: "orders", ID: "id", Offsets: 7, From: map[int32]Offset{2: 40}}
+	p := &Plan{Operation: OpFailback, Planned: true, Link: "west-east", From: "west", To: "east", Topics: []TopicPlan{{Name: "orders"}}, Statements: []StatementPlan{{Name: "sums", Kind: kindInsert}},
+		Failback: &FailbackPlan{Forward: "east-west", Anew: []ReturningTopic{lost}, Emptied: []ReturningTopic{{Name: "totals", From: map[int32]Offset{0: 3}}}, Salvage: "saved files"}}
+	for _, s := range []struct {
+		kind    StepKind
+		subject string
+		want    string // in its commands, its place or what it shows
+	}{
+		{StepFence, "east", "--deny-principal User:east"}, {StepFence, "", "--deny-principal User:west"},
+		{StepVerifyFence, "east", `"$EAST_BOOTSTRAP"`}, {StepVerifyFence, "", `"$WEST_BOOTSTRAP"`},
+		{StepStopSource, "east", `"$EAST_STATEMENTS"/sums`}, {StepStopSource, "", `"$WEST_STATEMENTS"/sums`},
+		{StepDiverge, "", "only east has orders-2 from @40 on"},
+		{StepSalvage, "orders", "--partition 2 --offset 40 "}, {StepForget, "sums", `DELETE "$EAST_STATEMENTS"/sums`},
+		{StepEmpty, "totals", `{"topic":"totals","partition":0,"offset":-1}`}, {StepRecreate, "orders", "--delete --topic orders"},
+		{StepReverse, "", "lifeboat link reverse --link east-west"}, {StepCatchUp, "", "lifeboat link run --link west-east"},
+		{StepOutputs, "sums", "lifeboat verify"}, {StepProtect, "", "lifeboat link reverse --link west-east"},
+	} {
+		p.Steps = []Step{{ID: "x", Kind: s.kind, Phase: "return", Subject: s.subject}}
+		doc, err := p.Runbook(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := doc.Parts[2].Steps[0]
+		all := strings.Join([]string{in.By, in.Shell, in.Look, in.Shows, in.Undo}, "\n")
+		if !strings.Contains(all, s.want) || in.Shows == "" || in.Look == "" || strings.Contains(all, "%!") {
+			t.Errorf("%s %s: %+v, want %q in it", s.kind, s.subject, in, s.want)
+		}
+	}
+}
+
+// TestRunbookOfAMigration tells each batch for itself.
+func TestRunbookOfAMigration(t *testing.T) {
+	d := &Declared{Topology: &Topology{Regions: map[string]*Region{"east": {}, "west": {}}}}
+	p := &Plan{Operation: OpMigrate, Planned: true, Link: "l", From: "east", To: "west", Topics: []TopicPlan{{Name: "audit"}, {Name: "orders"}},
+		Migration: &MigrationPlan{Batches: []Batch{{Name: "audit", Topics: []string{"audit"}}, {Name: "orders", Topics: []string{"orders"}}}},
+		Steps: []Step{{ID: "drain:audit", Kind: StepDrain, Phase: "drain", Batch: "audit"}, {ID: "drain:orders", Kind: StepDrain, Phase: "drain", Batch: "orders"},
+			{ID: "identical:orders", Kind: StepIdentical, Phase: "compare", Batch: "orders"}}}
+	doc, err := p.Runbook(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, part := range doc.Parts[2:5] {
+		for _, s := range part.Steps {
+			topic := "orders"
+			if strings.Contains(s.Shell+s.Shows, "audit") {
+				topic = "audit"
+			}
+			got = append(got, part.Heading+", "+s.Title[:strings.Index(s.Title, ":")]+" of "+topic)
+		}
+	}
+	if diff := cmp.Diff([]string{"Batch audit: drain, drain of audit", "Batch orders: drain, drain of orders", "Batch orders: compare, identical of orders"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestRunbookOfALink(t *testing.T) {
 	if _, err := (&Plan{Operation: OpLink}).Runbook(&Declared{Topology: &Topology{}}); err == nil {
 		t.Error("a plan for a link has a runbook")
 	}

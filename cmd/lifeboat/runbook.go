@@ -23,12 +23,13 @@ func (a *app) runbookCommand() *cli.Command {
 		&cli.StringFlag{Name: "plan", Usage: "of the plan in `FILE`, which lifeboat plan -o wrote; default: of a plan computed now", TakesFile: true},
 	}, kindFlags()...)
 	return a.command(&cli.Command{
-		Name: "runbook", Usage: "write a failover's plan as a document to follow by hand",
+		Name: "runbook", Usage: "write a plan as a document to follow by hand",
 		Description: `Every step with its commands for the tools of Kafka, the schema registry and the statements API, with what it must show, and the way back.
 Nothing is changed. Secrets are in none of it.
 
    lifeboat runbook --unplanned -o failover.html
-   lifeboat runbook --plan plan.json > failover.md`,
+   lifeboat plan failback -o plan.json && lifeboat runbook --plan plan.json -o failback.html
+   lifeboat plan migrate -o plan.json && lifeboat runbook --plan plan.json > migrate.md`,
 		Flags: a.regionFlags(own...),
 	}, 0, func(c *cli.Context) error {
 		write, err := documentForm(c.String("out"))
