@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
+	"github.com/lifeboat-dr/lifeboat/statements"
 )
 
 // The phases that a run's time is told by.
@@ -46,6 +47,7 @@ func (c *computation) failover() (err error) {
 	c.schemaIDs()
 	c.refusals()
 	c.wayBack()
+	c.otherPipelines()
 	if c.plan.Planned {
 		c.plannedSteps()
 	} else {
@@ -54,6 +56,32 @@ func (c *computation) failover() (err error) {
 	}
 	c.withHooks()
 	return nil
+}
+
+// otherPipelines says which pipelines are left behind where one is named: all topics of the link are promoted, theirs too, and their statements are neither
+// stopped in the source nor started.
+func (c *computation) otherPipelines() {
+	if c.opts.Pipeline == "" {
+		return
+	}
+	for _, p := range c.decl.Topology.Pipelines {
+		var read []string
+		for _, s := range c.decl.Statements {
+			u := c.analysis.parsed[s.Name]
+			if s.Pipeline != p.Name || p.Name == c.opts.Pipeline || u == nil {
+				continue
+			}
+			for _, topic := range statements.Reads(u.Statement) {
+				if c.moved(topic) && !slices.Contains(read, topic) {
+					read = append(read, topic)
+				}
+			}
+		}
+		if len(read) > 0 {
+			c.find(report.High, "failover/other-pipeline", p.Name, fmt.Sprintf("pipeline %s reads %s too, which is promoted in %s, and its statements are not started there", p.Name, listed(read), c.link.To),
+				fmt.Sprintf("its input goes on in %s while it waits in %s", c.link.To, c.link.From), "fail over without --pipeline, or start it by hand; or give each pipeline topics and a link of its own")
+		}
+	}
 }
 
 // mirrorsThere reports topics that could not be failed over to because nothing of them is in the destination.
