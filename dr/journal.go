@@ -222,6 +222,10 @@ func (j *Journal) commit(ctx context.Context, lines []*line) error {
 		return &JournalError{j.region, j.Run, err}
 	}
 	if j.half {
+		// A client that has lost its transaction asks for another one again and again, without a pause where nobody answers: so somebody has to.
+		if err := j.cl.Ping(ctx); err != nil {
+			return fail(err)
+		}
 		if err := j.cl.EndTransaction(ctx, kgo.TryAbort); err != nil {
 			return fail(err)
 		}
