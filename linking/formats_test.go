@@ -84,7 +84,7 @@ func TestOldMessageFormatsAreMirrored(t *testing.T) {
 				t.Errorf("%d records of %d written", records, w.written)
 			}
 			see := func(r *testenv.Region) []string {
-				lines := kafkasConsumer(t, r, topic, records)
+				lines := kafkasConsumer(t, r, "read_committed", records, topic)
 				for i, line := range lines { // format v2 has no word for a record that never had a time
 					lines[i] = strings.NewReplacer("NO_TIMESTAMP\t", "CreateTime:-1\t", "LogAppendTime:", "CreateTime:").Replace(line)
 				}

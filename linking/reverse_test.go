@@ -63,7 +63,7 @@ func TestReverseThereAndBack(t *testing.T) {
 			}
 			workload(t, p.west, topic, 10+round, 20)
 			must(t, back.once())
-			p.identical(topic)
+			p.committed(topic) // what was aborted in a region while it was the source is still in its log
 			p = back
 		}
 	})
