@@ -64,11 +64,10 @@ func checkRegistration(ctx context.Context, c *checkup) []report.Check {
 // Of a snapshot nobody can be asked.
 func incompatible(ctx context.Context, c *checkup, r plans.Registration) (string, error) {
 	to := c.world.Regions[c.decl.To]
-	table := c.world.Declared.TableNamed(r.Table, c.seen)
-	if to == nil || to.Registry == nil || table == nil {
+	if to == nil || to.Registry == nil {
 		return "", nil
 	}
-	key, value, err := format.ForTable(table)
+	key, value, err := format.ForTable(r.Declared)
 	if err != nil {
 		return "", nil // a finding says that the engine does not take the table
 	}

@@ -19,6 +19,8 @@ type Registration struct {
 	Refused string // why the registry would not take it (error 42205); "" where it would
 	Errors  bool   // it is the schema of the table that takes rows which can not be read: error-handling.mode is log
 	Exists  bool   // the table's topic is in the region
+
+	Declared *statements.Table // the table, as it is declared
 }
 
 // Registrations are the schemas of every table that statements declare in the link's destination, by subject: by CREATE TABLE, also from a query or another
@@ -47,7 +49,7 @@ func (d *Declared) Registrations(l *Link, o *Observed) []Registration {
 			if !strings.HasSuffix(formats[part], "-registry") {
 				continue
 			}
-			r := Registration{Table: name, Subject: name + "-" + part, Mode: to.Mode, Errors: logs[name] == t, Exists: to.Topics[name] != nil}
+			r := Registration{Table: name, Subject: name + "-" + part, Mode: to.Mode, Errors: logs[name] == t, Exists: to.Topics[name] != nil, Declared: t}
 			r.Link = l.MirrorsSubject(r.Subject)
 			if s := to.Subjects[r.Subject]; s != nil {
 				r.There = len(s.Versions) > 0
@@ -99,9 +101,4 @@ func (a *analysis) errorLogs() statements.Tables {
 		}
 	}
 	return out
-}
-
-// TableNamed is a table that statements create, nil where none is.
-func (d *Declared) TableNamed(name string, o *Observed) *statements.Table {
-	return analyze(d, o).created()[name]
 }
