@@ -15,6 +15,7 @@ type analysis struct {
 	tables   statements.Tables             // declared by CREATE TABLE, or inferred from topics
 	unread   map[string]string             // by table: why the topic that it is tells no columns
 	models   map[string]*statements.CreateModel
+	funcs    map[string]bool              // user-defined functions that are declared, by name in upper case
 	before   map[string]statements.Tables // by statement: the tables as they are before an ALTER behind it in its file
 	graph    *statements.Graph
 	findings []report.Finding
@@ -33,7 +34,8 @@ func (a *analysis) catalog() statements.Catalog {
 func analyze(d *Declared, o *Observed) *analysis {
 	a := &analysis{parsed: map[string]*statements.Parsed{}, tables: statements.Tables{}, unread: map[string]string{}, models: map[string]*statements.CreateModel{}, before: map[string]statements.Tables{}, dialect: d.Topology.Dialect}
 	var nodes []statements.Named
-	views, functions := map[string]*statements.CreateView{}, map[string]bool{}
+	a.funcs = d.knownFunctions(o.regions())
+	views := map[string]*statements.CreateView{}
 	for _, s := range d.Statements {
 		u := d.parsed[s.Name]
 		if u == nil || u.Text != s.SQL {
@@ -53,7 +55,7 @@ func analyze(d *Declared, o *Observed) *analysis {
 		case *statements.CreateView:
 			views[n.Name.Last()] = n
 		case *statements.CreateFunction:
-			functions[strings.ToUpper(n.Name.Last())] = true
+			a.funcs[strings.ToUpper(n.Name.Last())] = true
 		case *statements.CreateModel:
 			a.models[n.Name.Last()] = n
 		case *statements.CreateTable:
@@ -63,7 +65,7 @@ func analyze(d *Declared, o *Observed) *analysis {
 		}
 	}
 	for _, u := range a.parsed {
-		statements.DeclareFunctions(u, functions)
+		statements.DeclareFunctions(u, a.funcs)
 	}
 	a.beyond(d)
 	for _, s := range d.Statements {

@@ -38,7 +38,7 @@ func (c *computation) statements() {
 	}
 	horizons := a.graph.Horizons(a.catalogOf, func(topic string) bool { return mirrored[topic] }, c.decl.stateTTL(a))
 	facts := statements.Facts{Pattern: statements.Pattern(c.decl.Topology.Pattern), Tables: a.catalog(), Writers: writers, Mirrored: mirrored,
-		HasData: map[string]bool{}, Existing: c.existing(), Functions: c.decl.functionFacts(map[string]*RegionState{c.link.From: c.from, c.link.To: c.to}), Dialect: c.decl.Topology.Dialect, Topics: c.topicFacts()}
+		HasData: map[string]bool{}, Existing: c.existing(), Functions: c.decl.functionFacts(map[string]*RegionState{c.link.From: c.from, c.link.To: c.to}, a.funcs), Dialect: c.decl.Topology.Dialect, Topics: c.topicFacts()}
 	regions := c.regionFacts()
 	for name, t := range c.to.Topics {
 		facts.HasData[name] = slices.ContainsFunc(t.Partitions, func(p PartitionState) bool { return p.End > p.Start })

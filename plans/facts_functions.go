@@ -9,9 +9,26 @@ import (
 	"github.com/lifeboat-dr/lifeboat/statements"
 )
 
-// functionFacts are what is known of user-defined functions: what the topology vouches for, and whether regions, by name, have the same artifact of one.
-func (d *Declared) functionFacts(regions map[string]*RegionState) map[string]statements.FunctionFact {
+// knownFunctions are the user-defined functions that the topology names, or that a statement in a region has created, by name in upper case.
+func (d *Declared) knownFunctions(regions map[string]*RegionState) map[string]bool {
+	known := map[string]bool{}
+	for _, f := range d.Topology.Functions {
+		known[strings.ToUpper(f.Name)] = true
+	}
+	for _, r := range regions {
+		for name := range r.functions() {
+			known[name] = true
+		}
+	}
+	return known
+}
+
+// functionFacts are what is known of user-defined functions, which are those in known: what the topology vouches for, and whether regions, by name, have the same artifact of one.
+func (d *Declared) functionFacts(regions map[string]*RegionState, known map[string]bool) map[string]statements.FunctionFact {
 	facts := map[string]statements.FunctionFact{}
+	for name := range known {
+		facts[name] = statements.FunctionFact{}
+	}
 	for _, f := range d.Topology.Functions {
 		facts[strings.ToUpper(f.Name)] = statements.FunctionFact{Deterministic: f.Deterministic}
 	}

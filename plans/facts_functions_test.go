@@ -36,6 +36,7 @@ func TestFunctionsThatSomebodyVouchesFor(t *testing.T) {
 		want       string // in D21's message, "" for none
 	}{
 		{"nobody vouches", false, "", "", "of which nothing says that it is deterministic"},
+		{"a region has it", false, "cfa-1", "", "of which nothing says that it is deterministic"},
 		{"the topology does", true, "", "", ""},
 		{"both regions have the same", true, "cfa-1", "cfa-1", ""},
 		{"another version in each region", true, "cfa-1", "cfa-2", "acme.RegionOf of confluent-artifact://cfa-1 in east, acme.RegionOf of confluent-artifact://cfa-2 in west"},
@@ -55,6 +56,37 @@ func TestFunctionsThatSomebodyVouchesFor(t *testing.T) {
 			}
 			told := found(compute(t, OpFailover, Options{Planned: true}, d, o), "D21", "shop-4")
 			if (len(told) > 0) != (c.want != "") || len(told) > 0 && !strings.Contains(told[0].Message, c.want) {
+				t.Errorf("%+v", told)
+			}
+		})
+	}
+}
+
+// TestADeclaredFunctionIsNoMisspeltOne: one letter makes UPER a function of Flink's, unless something says that it is one of the user's.
+func TestADeclaredFunctionIsNoMisspeltOne(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		declare func(*Declared, *Observed)
+		want    int // findings that there is none
+	}{
+		{"nothing does", func(*Declared, *Observed) {}, 1},
+		{"the topology", func(d *Declared, _ *Observed) {
+			d.Topology.Functions = []*Function{{Name: "uper", Reason: "an old name"}}
+		}, 0},
+		{"a region", func(_ *Declared, o *Observed) {
+			o.Regions["east"].Statements = map[string]StatementState{"uper": {Phase: "COMPLETED", SQL: "CREATE FUNCTION Uper AS 'acme.Upper'"}}
+		}, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d, o := placed(t)
+			for i := range d.Statements {
+				if d.Statements[i].Name == "shop-4" {
+					d.Statements[i].SQL = "INSERT INTO big SELECT id, uper(shop) FROM orders"
+				}
+			}
+			c.declare(d, o)
+			told := slices.DeleteFunc(StudyOf(d, o).Findings, func(f report.Finding) bool { return f.Message != "there is no function UPER" })
+			if len(told) != c.want {
 				t.Errorf("%+v", told)
 			}
 		})

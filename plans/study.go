@@ -58,7 +58,7 @@ func StudyOf(d *Declared, o *Observed) *Study {
 		}
 	}
 	facts := statements.Facts{Pattern: statements.Pattern(d.Topology.Pattern), Tables: a.catalog(), Writers: a.graph.Writers(), Mirrored: mirrored,
-		Dialect: d.Topology.Dialect, Functions: d.functionFacts(o.regions())}
+		Dialect: d.Topology.Dialect, Functions: d.functionFacts(o.regions(), a.funcs)}
 	horizons := a.graph.Horizons(a.catalogOf, links, d.stateTTL(a))
 	declared := map[string]Statement{}
 	for _, s := range d.Statements {

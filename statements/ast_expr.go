@@ -147,7 +147,7 @@ type Call struct {
 	Of       []Ident // catalog and database of a user-defined function
 	Func     string  // in upper case
 	Bare     bool    // written without parentheses: CURRENT_TIMESTAMP
-	Declared bool    // a CREATE FUNCTION declares it: see DeclareFunctions
+	Declared bool    // it is a function of the user's: see DeclareFunctions
 	Distinct bool
 	Star     bool // COUNT(*)
 	Args     []Expr

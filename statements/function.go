@@ -254,21 +254,44 @@ func unknownFunction(at Pos, name string) *problem {
 	if remedy := misspelt(name); remedy != "" {
 		return &problem{Pos: at, rule: RuleName, message: fmt.Sprintf("there is no function %s", clip(name)), remedy: remedy}
 	}
-	return unsupported(at, "the user-defined function "+clip(name), "")
+	return unsupported(at, "the user-defined function "+clip(name), meantFunction(name, nil))
 }
 
-// misspelt says which function of Flink's is meant by a name that is none of them; "" where none is near, so that it is taken for one of the user's.
+// howToDeclare says where a function of the user's is declared.
+const howToDeclare = "a function of your own is declared by CREATE FUNCTION beside the statements, or under functions in lifeboat.yaml"
+
+// misspelt says which function of Flink's is certainly meant by a name that is none of them: one edit of letters makes it that. "" where the name may be one of
+// the user's, which a catalog of another place knows: a name that is farther away, a short one, and another number behind the same letters.
 func misspelt(name string) string {
 	if !userFunction(name) || builtin(name) {
 		return ""
 	}
-	if meant := nearest(name, functionNames()); meant != "" {
-		return "did you mean " + meant + "? A function of your own is declared by CREATE FUNCTION"
+	meant := nearest(name, functionNames())
+	if len(meant) < 5 || edits(name, meant) > 1 || letters(name) == letters(meant) {
+		return ""
 	}
+	return "did you mean " + meant + "? Else " + howToDeclare
+}
+
+// meantFunction says which function may be meant by a name that is none of Flink's: one of those or of the declared ones; "" where none is near.
+func meantFunction(name string, declared []string) string {
 	if meant, ok := foreignFunctions[name]; ok {
 		return "in Flink SQL it is " + meant
 	}
+	if meant := nearest(name, slices.Concat(declared, functionNames())); meant != "" {
+		return "did you mean " + meant + "?"
+	}
 	return ""
+}
+
+// letters are those of a name, without its digits.
+func letters(name string) string {
+	return strings.Map(func(r rune) rune {
+		if '0' <= r && r <= '9' {
+			return -1
+		}
+		return r
+	}, name)
 }
 
 // functionNames are the names of all functions that are known.
@@ -280,7 +303,7 @@ var functionNames = sync.OnceValue(func() []string {
 	return append(out, slices.Sorted(maps.Keys(aliases))...)
 })
 
-// DeclareFunctions tells a statement which functions CREATE FUNCTION declares, by their names in upper case: their calls are not misspelt ones of Flink's.
+// DeclareFunctions tells a statement which functions of the user's are declared, by their names in upper case: their calls are not misspelt ones of Flink's.
 func DeclareFunctions(p *Parsed, names map[string]bool) {
 	if len(names) == 0 {
 		return

@@ -1,6 +1,10 @@
 package statements
 
-import "github.com/lifeboat-dr/lifeboat/dr/report"
+import (
+	"strings"
+
+	"github.com/lifeboat-dr/lifeboat/dr/report"
+)
 
 var d21 = Rule{
 	ID:           "D21",
@@ -10,7 +14,7 @@ var d21 = Rule{
 	ActiveActive: report.High, ActivePassive: report.High,
 	Leaves: NonDeterministic,
 	check:  checkD21,
-	Page:   `Flink takes every user-defined function for deterministic unless isDeterministic() says otherwise, so that it says nothing. Who vouches for one says so in lifeboat.yaml (functions: name, deterministic, reason); where both regions' engines were seen, their artifacts are compared.`,
+	Page:   `Flink takes every user-defined function for deterministic unless isDeterministic() says otherwise, so that it says nothing. Who vouches for one says so in lifeboat.yaml (functions: name, deterministic, reason); where both regions' engines were seen, their artifacts are compared. A name that is neither Flink's nor declared by CREATE FUNCTION, by lifeboat.yaml or in a region is taken for a function that a catalog knows, unless one letter makes it one of Flink's: that is a mistake (sql/name).`,
 	Wrong: `CREATE TABLE orders (id STRING, address STRING);
 CREATE TABLE placed (id STRING, region STRING);
 INSERT INTO placed SELECT id, region_of(address) FROM orders;`,
@@ -27,20 +31,33 @@ func checkD21(in *judged) []hit {
 	told := map[string]bool{} // one finding for a function, where it is called first
 	inspect(in.stmt, func(n Node) {
 		name, at := calledName(n)
-		if c, ok := n.(*Call); told[name] || ok && !c.Declared && misspelt(name) != "" {
+		if name == "" || told[name] || !userFunction(name) || builtin(name) {
 			return
 		}
 		told[name] = true
-		fact := in.facts.Functions[name]
-		switch {
-		case name == "" || !userFunction(name) || builtin(name):
-		case fact.Differs != "":
+		fact, declared := in.facts.Functions[name]
+		switch c, call := n.(*Call); {
+		case declared && fact.Differs != "":
 			out = append(out, hit{at: at, message: name + " is not the same in both regions: " + fact.Differs})
-		case !fact.Deterministic:
+		case declared && !fact.Deterministic:
 			out = append(out, hit{at: at, message: name + " is a user-defined function, of which nothing says that it is deterministic"})
+		case !declared && !(call && len(c.Of) == 0 && misspelt(name) != ""): // that is told as a mistake
+			out = append(out, in.undeclaredFunction(name, at))
 		}
 	})
 	return out
+}
+
+// undeclaredFunction is a call of what is none of Flink's functions: it may be one that the regions' catalogs have.
+func (in *judged) undeclaredFunction(name string, at Pos) hit {
+	remedy := howToDeclare
+	if meant := meantFunction(name, sortedKeys(in.facts.Functions)); meant != "" {
+		remedy = meant + " Else " + remedy
+		if !strings.HasSuffix(meant, "?") {
+			remedy = meant + "; " + howToDeclare
+		}
+	}
+	return hit{at: at, message: name + " is a user-defined function that nothing here declares, and of which nothing says that it is deterministic", remedy: remedy}
 }
 
 // builtin reports whether a function is one of the dialect's that the lists of known ones leave out.
