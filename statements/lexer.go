@@ -127,6 +127,7 @@ func (lx *lexer) next() (token, *problem) {
 		return token{}, p
 	}
 	at := lx.pos()
+	lx.src.steps++
 	done := func(kind tokenKind, n int, text, key string) (token, *problem) {
 		lx.skip(n)
 		return token{Pos: at, end: lx.at, kind: kind, text: text, key: key}, nil

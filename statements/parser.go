@@ -154,7 +154,10 @@ func (p *parser) lastEnd() int {
 	return p.tokens[0].end
 }
 
-func (p *parser) peek() token { return p.tokens[p.at] }
+func (p *parser) peek() token {
+	p.src.steps++
+	return p.tokens[p.at]
+}
 
 // ahead returns the token n places on; behind the end it is the end.
 func (p *parser) ahead(n int) token { return p.tokens[min(p.at+n, len(p.tokens)-1)] }
