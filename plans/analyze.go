@@ -96,6 +96,11 @@ func analyze(d *Declared, o *Observed) *analysis {
 			a.declare(name, u)
 		}
 	}
+	for _, s := range d.Statements {
+		if u := a.parsed[s.Name]; u != nil {
+			a.find(s.Name, notAt(a.findings, statements.ConnectorOptions(u, a.catalogOf(s.Name), a.dialect)))
+		}
+	}
 	return a
 }
 
