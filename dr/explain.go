@@ -24,7 +24,7 @@ func ExplainStatements(title string, d *plans.Declared, found []report.Finding, 
 		writes, ttl := st.Writes(s.Name)
 		line.Paths, line.Columns = pathsOf(s, writes, ttl), originsOf(writes)
 		for _, op := range statements.PlanOf(ttl, writes...) {
-			line.Plan = append(line.Plan, report.Operator{Depth: op.Depth, Name: op.Name, Detail: op.Detail, Changelog: op.Changelog, UpsertKeys: op.UpsertKeys, State: op.State, StateSize: op.StateSize, Note: op.Note,
+			line.Plan = append(line.Plan, report.Operator{Depth: op.Depth, Operator: op.Operator, Name: op.Name, Detail: op.Detail, Changelog: op.Changelog, UpsertKeys: op.UpsertKeys, State: op.State, StateSize: op.StateSize, Note: op.Note,
 				Place: report.Place{File: s.File, Line: op.At.Line, Column: op.At.Column}})
 		}
 		if len(line.Plan) == 0 && !s.Resolved && len(s.Writes) > 0 {

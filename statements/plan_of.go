@@ -11,7 +11,8 @@ import (
 
 // PlanNode is one node of a statement's plan, for people.
 type PlanNode struct {
-	Depth      int // 0 is what writes; an input is one deeper than what reads it
+	Depth      int    // 0 is what writes; an input is one deeper than what reads it
+	Operator   string // in the words of Flink's plans: StreamGroupAggregate
 	Name       string
 	Detail     string
 	Changelog  string     // of the rows that it gives: append, or the kinds of change
@@ -34,7 +35,7 @@ func PlanOf(ttl time.Duration, writes ...*Write) []PlanNode {
 
 // planBelow is a node and what is below it. The first of the result is the node.
 func planBelow(r Rel, o *OperatorNode, depth int, ttl time.Duration) []PlanNode {
-	op := PlanNode{Depth: depth, At: r.At(), Changelog: o.Changelog, Note: o.Note}
+	op := PlanNode{Depth: depth, Operator: o.Operator, At: r.At(), Changelog: o.Changelog, Note: o.Note}
 	if o.State != "none" && o.Note == "" {
 		op.State, op.StateSize = stateText(r, ttl), o.State
 	}

@@ -191,6 +191,13 @@ type Statement struct {
 	Read      int64      `json:"read,omitempty"`   // rows
 	State     string     `json:"state,omitempty"`  // about how large what it keeps is, at most
 	Cost      string     `json:"cost,omitempty"`   // estimated, in CFUs
+	// As a region's engine has it, of a statement that was asked for by its name.
+	Kind       string            `json:"kind,omitempty"` // INSERT_INTO …
+	SQL        string            `json:"sql,omitempty"`
+	Created    time.Time         `json:"created,omitzero"`
+	Properties map[string]string `json:"properties,omitempty"`
+	Positions  map[string]string `json:"positions,omitempty"`  // by topic, the next offsets to read
+	Exceptions []string          `json:"exceptions,omitempty"` // the newest first
 	// Paths are the ways from inputs to outputs, Columns what the outputs' columns come from.
 	Paths   []Path         `json:"paths,omitempty"`
 	Columns []ColumnOrigin `json:"columns,omitempty"`
@@ -214,7 +221,8 @@ type ColumnOrigin struct {
 
 // Operator is one node of a statement's plan.
 type Operator struct {
-	Depth     int    `json:"depth"` // 0 is what writes; an input is one deeper than what reads it
+	Depth     int    `json:"depth"`              // 0 is what writes; an input is one deeper than what reads it
+	Operator  string `json:"operator,omitempty"` // as Flink's EXPLAIN calls it
 	Name      string `json:"name"`
 	Detail    string `json:"detail,omitempty"`
 	Changelog string `json:"changelog,omitempty"` // of the rows that it gives

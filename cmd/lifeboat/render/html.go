@@ -24,8 +24,14 @@ var pages = template.Must(template.New("page").Funcs(template.FuncMap{
 	"mark":      func(o report.Outcome) string { return string(o) },
 	"partition": func(topic string, p int32) string { return fmt.Sprintf("%s-%d", topic, p) },
 	"state":     mirrorState,
-	"operator":  func(op report.Operator) string { return strings.Repeat("  ", op.Depth) + operatorLine(op) },
-	"center":    graphFuncs["center"],
+	"operators": func(plan []report.Operator) []string {
+		lines := planBranches(plan)
+		for i, op := range plan {
+			lines[i] += operatorLine(op)
+		}
+		return lines
+	},
+	"center": graphFuncs["center"],
 }).Parse(graphShapes + pageTemplate))
 
 // htmlPage is what the template shows: the report, and the drawings made of it.

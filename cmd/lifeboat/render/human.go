@@ -3,8 +3,10 @@ package render
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 )
@@ -249,8 +251,9 @@ func (p *page) statements(list []report.Statement) {
 		for i, c := range s.Columns {
 			p.hanging(fmt.Sprintf("      %-10s ", []string{"columns", ""}[min(i, 1)]), originLine(c))
 		}
+		branches := planBranches(s.Plan)
 		for i, op := range s.Plan {
-			p.hanging(fmt.Sprintf("      %-10s %s", []string{"plan", ""}[min(i, 1)], strings.Repeat("  ", op.Depth)), operatorLine(op))
+			p.hanging(fmt.Sprintf("      %-10s %s", []string{"plan", ""}[min(i, 1)], branches[i]), operatorLine(op))
 		}
 	}
 }
@@ -279,9 +282,39 @@ func originLine(c report.ColumnOrigin) string {
 	return s
 }
 
+// planBranches are what stands before each operator of a plan to draw it as a tree, as Flink's EXPLAIN does.
+func planBranches(plan []report.Operator) []string {
+	branches, open := make([]string, len(plan)), map[int]bool{} // by depth: another operator of the same parent comes
+	for i := len(plan) - 1; i >= 0; i-- {
+		depth := plan[i].Depth
+		for d := range open {
+			if d > depth {
+				delete(open, d)
+			}
+		}
+		for d := 1; d <= depth; d++ {
+			switch {
+			case d < depth && open[d]:
+				branches[i] += ":  "
+			case d < depth:
+				branches[i] += "   "
+			case open[d]:
+				branches[i] += ":- "
+			default:
+				branches[i] += "+- "
+			}
+		}
+		open[depth] = true
+	}
+	return branches
+}
+
 // operatorLine tells an operator of a plan in one line.
 func operatorLine(op report.Operator) string {
 	s := op.Name
+	if op.Operator != "" {
+		s = op.Operator + ": " + s
+	}
 	if op.Detail != "" {
 		s += " " + op.Detail
 	}
@@ -306,11 +339,19 @@ type field struct{ Name, Value string }
 
 // statementFields are the parts of a statement that have a value, in the order in which they are told.
 func statementFields(s report.Statement) []field {
-	all := []field{{"why", s.Reason}, {"detail", s.Detail}, {"reads", strings.Join(s.Reads, ", ")}, {"writes", strings.Join(s.Writes, ", ")},
+	all := []field{{"kind", s.Kind}, {"why", s.Reason}, {"detail", s.Detail}, {"reads", strings.Join(s.Reads, ", ")}, {"writes", strings.Join(s.Writes, ", ")},
 		{"start", s.Start}, {"horizon", s.Horizon}, {"history", s.Retention}, {"changelog", s.Changelog}, {"verdict", s.Verdict}, {"state", s.State}, {"cost", s.Cost}, {"watermark", s.Watermark}, {"digest", s.Digest}}
 	if s.Rows > 0 {
 		all = append(all, field{"rows", thousands(s.Rows)})
 	}
+	if s.Read > 0 {
+		all = append(all, field{"rows read", thousands(s.Read)})
+	}
+	all = append(all, field{"positions", settings(s.Positions, " ")}, field{"properties", settings(s.Properties, "=")})
+	if !s.Created.IsZero() {
+		all = append(all, field{"created", s.Created.UTC().Format(time.RFC3339)})
+	}
+	all = append(all, field{"exceptions", strings.Join(s.Exceptions, "; ")}, field{"sql", strings.Join(strings.Fields(s.SQL), " ")})
 	var fields []field
 	for _, f := range all {
 		if f.Value != "" {
@@ -318,6 +359,15 @@ func statementFields(s report.Statement) []field {
 		}
 	}
 	return fields
+}
+
+// settings are names with their values, in the order of the names.
+func settings(of map[string]string, is string) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		all = append(all, name+is+of[name])
+	}
+	return strings.Join(all, ", ")
 }
 
 func (p *page) mirrors(list []report.Mirror) {
