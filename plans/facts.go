@@ -68,6 +68,11 @@ func (d *Declared) stateTTL(a *analysis) func(statement string) time.Duration {
 	return func(name string) time.Duration { return statements.StateTTL(propertiesOf(d, a, name)) }
 }
 
+// Properties are those under which a declared statement runs.
+func (d *Declared) Properties(name string) map[string]string {
+	return propertiesOf(d, analyze(d, nil), name)
+}
+
 // propertiesOf are the properties under which a declared statement runs: those of its pipeline, and what SET and USE say before it in its file.
 func propertiesOf(d *Declared, a *analysis, name string) map[string]string {
 	var own Statement

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"github.com/lifeboat-dr/lifeboat/dr"
+	"github.com/lifeboat-dr/lifeboat/engine"
 	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
@@ -106,6 +107,10 @@ func explain(err error) (code int, hint string) {
 		secret      *plans.MissingSecretError
 		unsupported *dr.UnsupportedOperationError
 		back        *dr.NotReturnableError
+		unanswered  *dr.EngineUnreachableError
+		none        *dr.NoStatementError
+		mirrored    *dr.MirroredOutputError
+		invalid     *engine.InvalidError
 	)
 	if errors.As(err, &hinted) {
 		hint = hinted.hint
@@ -156,6 +161,8 @@ func explain(err error) (code int, hint string) {
 		return exitUnreachable, or("check regions." + unreachable.Region + ".kafka.bootstrap in lifeboat.yaml, the network, and the brokers")
 	case errors.As(err, &registry):
 		return exitUnreachable, or("check registry.url of both regions in lifeboat.yaml, the network, and the registries")
+	case errors.As(err, &unanswered):
+		return exitUnreachable, or("check regions." + unanswered.Region + ".engine.url in lifeboat.yaml, or start it: lifeboat engine serve --region " + unanswered.Region)
 	case errors.As(err, &paused):
 		return exitPartWay, or("lifeboat resume " + paused.Run)
 	case errors.As(err, &step):
@@ -186,6 +193,16 @@ func explain(err error) (code int, hint string) {
 		return exitError, or("leave them out: --only checks")
 	case errors.As(err, &secret):
 		return exitError, or("set it, then run the command again")
+	case errors.As(err, &none) && none.Near != "":
+		return exitError, or("did you mean " + none.Near + "?")
+	case errors.As(err, &none):
+		return exitError, or("lifeboat statement list --region " + none.Region)
+	case errors.As(err, &mirrored):
+		return exitError, or("a topic has one writer: promote the mirror first, by a failover or lifeboat link promote " + mirrored.Topic)
+	case errors.Is(err, engine.ErrExists):
+		return exitError, or("lifeboat statement describe shows it; another one needs another name, or the old one deleted")
+	case errors.As(err, &invalid):
+		return exitError, or(invalid.Hint)
 	default:
 		return exitError, hint
 	}

@@ -1,10 +1,8 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -44,6 +42,8 @@ this name in the topology.
    lifeboat statement print --region west delays-by-hour`,
 				Flags: []cli.Flag{a.topologyFlag(), &cli.StringFlag{Name: "region", Usage: "`REGION` in which they run", Required: true}},
 			}, manyTopics, a.printStatements),
+			a.listStatementsCommand(), a.describeStatementCommand(), a.createStatementCommand(),
+			a.changeStatementsCommand(dr.StopStatement), a.changeStatementsCommand(dr.ResumeStatement), a.changeStatementsCommand(dr.DeleteStatement),
 		},
 	})
 }
@@ -60,9 +60,8 @@ func (a *app) printStatements(c *cli.Context) error {
 			return withHint{fmt.Errorf("%s:%d: %s", f.Place.File, f.Place.Line, f.Message), "lifeboat check --offline"}
 		}
 	}
-	if d.Topology.Regions[region] == nil {
-		regions := slices.Sorted(maps.Keys(d.Topology.Regions))
-		return usageError{withHint{fmt.Errorf("%s declares no region %q", d.Path, region), "lifeboat statement print --region " + cmp.Or(plans.Nearest(region, regions), strings.Join(regions, "|"))}}
+	if err := knownRegion(c, d, region); err != nil {
+		return err
 	}
 	var names []string
 	for _, s := range d.Statements {

@@ -12,8 +12,7 @@ import (
 
 // notYet are the verbs that people will look for and that this version does not have, with what to do instead.
 var notYet = map[string]string{
-	"sql": "", "statement create": "", "statement list": "", "statement describe": "", "statement stop": "", "statement resume": "",
-	"statement delete": "", "statement exceptions": "",
+	"sql": "lifeboat statement create --sql", "statement exceptions": "lifeboat statement describe tells them",
 }
 
 // unknownCommand refuses a verb, below a group or at the top, and says what was probably meant.
@@ -90,6 +89,7 @@ func (a *app) command(c *cli.Command, args int, run cli.ActionFunc) *cli.Command
 		}
 	}
 	c.OnUsageError = a.flagError
+	c.HideHelpCommand = true // else an argument that is called h or help is a command
 	c.Action = func(ctx *cli.Context) error {
 		given := ctx.Args().Slice()
 		if i := slices.IndexFunc(given, func(arg string) bool { return strings.HasPrefix(arg, "-") && arg != "-" }); i >= 0 {
