@@ -94,11 +94,7 @@ func physical(t *Table, ids []Ident, what string) []string {
 		switch {
 		case !ok:
 			remedy := ""
-			var names []string
-			for _, c := range t.Columns {
-				names = append(names, c.Name)
-			}
-			if meant := nearest(id.Name, names); meant != "" {
+			if meant := nearest(id.Name, t.columnNames()); meant != "" {
 				remedy = "did you mean " + quoteName(meant) + "?"
 			}
 			nameProblem(id.Pos, remedy, "%s names %s, which is no column of the table", what, quoteName(clip(id.Name)))
@@ -110,6 +106,14 @@ func physical(t *Table, ids []Ident, what string) []string {
 		out = append(out, id.Name)
 	}
 	return out
+}
+
+func (t *Table) columnNames() []string {
+	var names []string
+	for _, c := range t.Columns {
+		names = append(names, c.Name)
+	}
+	return names
 }
 
 // computed resolves the computed columns. They see the other columns but not each other, as in Flink.
@@ -145,7 +149,11 @@ func declareWatermark(t *Table, n *WatermarkDef) {
 	name := n.Column.Last()
 	c, _, ok := t.Column(name)
 	if !ok {
-		nameProblem(n.Column.Pos, "", "the watermark names %s, which is no column of the table", quoteName(clip(name)))
+		remedy := ""
+		if meant := nearest(name, t.columnNames()); meant != "" {
+			remedy = "did you mean " + quoteName(meant) + "?"
+		}
+		nameProblem(n.Column.Pos, remedy, "the watermark names %s, which is no column of the table", quoteName(clip(name)))
 	}
 	if !c.Type.IsTimestamp() || c.Type.Precision > 3 {
 		typeProblem(n.Column.Pos, "declare it TIMESTAMP_LTZ(3) or TIMESTAMP(3)", "the watermark's column %s is %s; it must be a TIMESTAMP or TIMESTAMP_LTZ of precision 3 or less", quoteName(clip(name)), c.Type)
