@@ -119,9 +119,8 @@ func openJournal(ctx context.Context, r *linking.Region, run string, o *Options)
 		kgo.DefaultProduceTopic(RunsTopic(r.Name)),
 		kgo.TransactionTimeout(30*time.Second),
 		kgo.RecordDeliveryTimeout(20*time.Second),
-		// So that a transaction's entries are one batch: of two, a partition that is only just there may refuse the first and then the
-		// second for being out of order.
-		kgo.ProducerLinger(2*time.Millisecond),
+		// Of two batches on their way to a partition that is only just there, it may refuse the first and then the second for being out of order.
+		kgo.MaxProduceRequestsInflightPerBroker(1),
 	)
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {

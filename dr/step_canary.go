@@ -9,6 +9,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
@@ -50,31 +51,76 @@ func canaryApply(ctx context.Context, r *run, s plans.Step) error {
 			return err
 		}
 	}
-	if !found["transactional"] {
-		if err := r.canary(ctx, s, "transactional", kgo.TransactionalID("lifeboat."+r.to.Name+".canary")); err != nil {
+	for attempt := 0; ; attempt++ {
+		if !found["transactional"] {
+			if err := r.canary(ctx, s, "transactional", kgo.TransactionalID("lifeboat."+r.to.Name+".canary")); err != nil {
+				return err
+			}
+		}
+		if found, err = r.awaitCanaries(ctx, s, attempt+1); err != nil || found["idempotent"] && found["transactional"] {
 			return err
 		}
-	}
-	// A commit is answered before its marker is in the log, and a new topic is known to every broker a little later.
-	for deadline := r.world.now().Add(canaryWithin); ; {
-		found, err := r.canaries(ctx, s)
-		if err != nil || found["idempotent"] && found["transactional"] {
-			return err
-		}
-		if r.world.now().After(deadline) {
-			return r.canaryLost(ctx, found)
-		}
-		if err := sleep(ctx, 50*time.Millisecond); err != nil {
-			return err
+		// What was committed, and is not there, is what this step is for.
+		if found["transactional"] || attempt == canaryRepeats || !r.canaryAborted(ctx, s, attempt+1) {
+			return r.canaryLost(ctx, s, found)
 		}
 	}
 }
 
+// awaitCanaries looks until both kinds are found, the newest of as many transactions was aborted, or canaryWithin has passed: a commit is answered before
+// its marker is in the log, and a new topic is known to every broker a little later.
+func (r *run) awaitCanaries(ctx context.Context, s plans.Step, transactions int) (map[string]bool, error) {
+	for deadline := r.world.now().Add(canaryWithin); ; {
+		found, err := r.canaries(ctx, s)
+		if err != nil || found["idempotent"] && found["transactional"] || r.world.now().After(deadline) {
+			return found, err
+		}
+		if found["idempotent"] && r.canaryAborted(ctx, s, transactions) {
+			return found, nil
+		}
+		if err := sleep(ctx, 50*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// canaryAborted says whether this many transactional canaries of the run are in the log, and aborted, as a client does that has lost track of whether its
+// partition is part of a transaction. They say nothing of what the region keeps.
+func (r *run) canaryAborted(ctx context.Context, s plans.Step, transactions int) bool {
+	topic := CanaryTopic(r.to.Name)
+	starts, err := logStarts(ctx, r.to, []string{topic})
+	if err != nil {
+		return false
+	}
+	ends, err := logEnds(ctx, r.to, []string{topic})
+	if err != nil {
+		return false
+	}
+	open, aborted := map[int64]bool{}, 0
+	spans := map[string]map[int32]span{topic: {0: {int64(starts[topic][0]), int64(ends[topic][0])}}}
+	err = readSpans(ctx, r.to, spans, kgo.ReadUncommitted(), func(rec *kgo.Record) error {
+		if rec.Attrs.IsControl() {
+			var kind kmsg.ControlRecordKey
+			if open[rec.ProducerID] && kind.ReadFrom(rec.Key) == nil && kind.Type == kmsg.ControlRecordKeyTypeAbort {
+				aborted++
+			}
+			delete(open, rec.ProducerID)
+		} else if string(rec.Key) == r.canaryKey(s) && string(rec.Value) == "transactional" {
+			open[rec.ProducerID] = true
+		}
+		return nil
+	})
+	return err == nil && aborted >= transactions
+}
+
 // canaryLost says what is known of canaries that were acknowledged and are not there.
-func (r *run) canaryLost(ctx context.Context, found map[string]bool) error {
+func (r *run) canaryLost(ctx context.Context, s plans.Step, found map[string]bool) error {
 	topic := CanaryTopic(r.to.Name)
 	text := fmt.Sprintf("%s: topic %q: the canaries were acknowledged and could not be read back within %s: idempotent %t, transactional %t", r.to.Name, topic, canaryWithin,
 		found["idempotent"], found["transactional"])
+	if r.canaryAborted(ctx, s, canaryRepeats+1) {
+		text += fmt.Sprintf(" (it was aborted, %d times)", canaryRepeats+1)
+	}
 	stable, err := stableEnds(ctx, r.to, []string{topic})
 	if err != nil {
 		return fmt.Errorf("%s: %w", text, err)
@@ -85,6 +131,9 @@ func (r *run) canaryLost(ctx context.Context, found map[string]bool) error {
 	}
 	return fmt.Errorf("%s; the log ends at @%d, consumers of committed data read up to @%d", text, ends[topic][0], stable[topic][0])
 }
+
+// canaryRepeats is how often a canary that was aborted is written again.
+const canaryRepeats = 2
 
 // canaryWithin is how long acknowledged canaries may take to be readable.
 const canaryWithin = 15 * time.Second

@@ -63,7 +63,12 @@ func runChild(text string) int {
 
 func serveChild(ctx context.Context, spec *childSpec) error {
 	network := proxy.New()
-	calls := calls{data: spec.Strike.Data, met: spec.Strike.met}
+	calls := &calls{data: spec.Strike.Data}
+	calls.met = func(call int64, behind bool, key kmsg.Key) {
+		if call == spec.Strike.At && behind == spec.Strike.Behind {
+			spec.Strike.meet(key, calls.bulk.Load() > 0)
+		}
+	}
 	east, err := linking.Open(ctx, "east", &plans.Region{Kafka: plans.Kafka{Bootstrap: spec.East}}, linking.Options{})
 	if err == nil {
 		east, err = behind(east, network.DialContext)
@@ -109,18 +114,23 @@ func behind(r *linking.Region, dial dialed) (*linking.Region, error) {
 	return &linking.Region{Name: r.Name, Addresses: r.Addresses, Client: cl, Admin: kadm.NewClient(cl), Registry: r.Registry}, nil
 }
 
-func (s strike) met(call int64, behind bool, key kmsg.Key) {
-	if call != s.At || behind != s.Behind {
-		return
-	}
+// meet strikes the process at a call. bulk: an answer to a request for markers was outstanding.
+func (s strike) meet(key kmsg.Key, bulk bool) {
 	woken := make(chan os.Signal, 1)
 	signal.Notify(woken, syscall.SIGCONT)
+	if bulk {
+		fmt.Fprintln(os.Stderr, markersOut)
+	}
 	fmt.Println(struckAt, key.Name())
 	if err := syscall.Kill(os.Getpid(), s.Signal); err != nil {
 		panic(err)
 	}
 	<-woken // whatever thread has the signal: this one goes no further before it
 }
+
+// markersOut is what a link process says that is struck while a request for bulk markers is unanswered: it may have been stalled between its last look
+// at the lease and the request, of whatever partition, or a broker may work on it for longer than others wait.
+const markersOut = "a request for markers was out"
 
 // struckAt begins the line that names the call that a link process is struck at.
 const struckAt = "struck at"
