@@ -155,6 +155,9 @@ func (r *run) summary() string {
 		return r.migrated()
 	}
 	text := fmt.Sprintf("%s is the primary now: %s promoted, %s running", r.plan.To, counted(len(r.plan.Topics), "topic"), counted(len(r.rep.Statements), "statement"))
+	if s := r.plan.Share; s != nil {
+		text = fmt.Sprintf("%s is the primary of %s now: %s promoted, %s running, %s not moved", r.plan.To, s, counted(len(r.plan.Topics), "topic"), counted(len(r.rep.Statements), "statement"), counted(len(s.Stays), "topic"))
+	}
 	if r.plan.Writers {
 		if text = r.writersSummary(); r.plan.Failback != nil {
 			return text
@@ -279,6 +282,9 @@ func (r *run) next() []string {
 		}
 	} else {
 		next = append(next, fmt.Sprintf("keep %s away from its producers when it returns; then `lifeboat verify` measures what it still has", r.plan.From))
+	}
+	if s := r.plan.Share; s != nil && len(s.Stays) > 0 && r.plan.Failback == nil {
+		next = append(next, fmt.Sprintf("lifeboat link run --link %s mirrors %s on, where no process serves the link", r.plan.Link, shortList(s.Stays)))
 	}
 	if f := r.plan.Failback; f != nil {
 		next = append(next, fmt.Sprintf("lifeboat link run --link %s keeps %s as near as it was; link %s is not needed any more", f.Forward, r.plan.From, r.plan.Link))

@@ -60,7 +60,7 @@ func (w *World) findCreated(ctx context.Context) {
 		for i, l := range topology.Links {
 			topology.Links[i] = l.Knowing(topology.Links)
 		}
-		declared.Topology = &topology
+		declared.Topology, declared.Created = &topology, w.created
 		w.Declared = &declared
 	}
 }
@@ -227,6 +227,23 @@ func (w *World) leadBack(ctx context.Context, back *plans.Link, there bool, reve
 		return linking.Update(ctx, w.Regions[back.To], next, w.opts.Who)
 	}
 	return nil
+}
+
+// joined is a link that selects what more does besides what it selects.
+func joined(l, more *plans.Link) *plans.Link {
+	next := *l
+	for _, r := range []struct {
+		of   *plans.Rule
+		more plans.Rule
+	}{{&next.Topics.Rule, more.Topics.Rule}, {&next.Groups, more.Groups}, {&next.Subjects.Rule, more.Subjects.Rule}} {
+		r.of.Include = slices.Clone(r.of.Include)
+		for _, p := range r.more.Include {
+			if !slices.Contains(r.of.Include, p) {
+				r.of.Include = append(r.of.Include, p)
+			}
+		}
+	}
+	return &next
 }
 
 // alsoSelecting is a link that selects topics besides those that it selects.

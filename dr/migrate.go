@@ -39,6 +39,9 @@ func scoped(fact string, s plans.Step) string {
 	return fact
 }
 
+// partial says that a step is about a part of what its link mirrors: whoever serves the link goes on with the rest.
+func (r *run) partial(s plans.Step) bool { return s.Batch != "" || r.plan.Share != nil }
+
 // topicsOf are the topics that a step is about.
 func (r *run) topicsOf(s plans.Step) []string { return namesOf(r.plan.Part(s)) }
 

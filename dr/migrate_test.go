@@ -299,7 +299,8 @@ func TestMigrationStopsInItsSecondBatch(t *testing.T) {
 	}
 	done, err := dr.Resume(t.Context(), w, "")
 	must(t, err)
-	if done.Outcome != report.Done || len(done.Checks) != 2 {
+	compared := slices.DeleteFunc(slices.Clone(done.Checks), func(c report.Check) bool { return c.ID != "identical" })
+	if done.Outcome != report.Done || len(compared) != 2 {
 		t.Errorf("resumed: %s, checks %+v", done.Summary, done.Checks)
 	}
 	ends, err := adm.ListCommittedOffsets(t.Context(), p.orders)

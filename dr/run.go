@@ -60,6 +60,7 @@ var actions = map[plans.StepKind]action{
 	plans.StepStopSource:  {returned(stopSourceDone), stopSourceApply},
 	plans.StepDrain:       {returned(drainDone), drainApply},
 	plans.StepOffsets:     {offsetsDone, offsetsApply},
+	plans.StepVerify:      {verifyDone, verifyApply},
 	plans.StepPromote:     {promoteDone, promoteApply},
 	plans.StepRegistry:    {registryDone, registryApply},
 	plans.StepCanary:      {canaryDone, canaryApply},
@@ -89,7 +90,7 @@ var actions = map[plans.StepKind]action{
 }
 
 // atTheSource are the steps that look at the old primary, or change it.
-var atTheSource = map[plans.StepKind]bool{plans.StepFence: true, plans.StepVerifyFence: true, plans.StepDrain: true,
+var atTheSource = map[plans.StepKind]bool{plans.StepFence: true, plans.StepVerifyFence: true, plans.StepDrain: true, plans.StepVerify: true,
 	plans.StepInventory: true, plans.StepCut: true, plans.StepCompare: true, plans.StepResidue: true, plans.StepCatchUp: true, plans.StepIdentical: true,
 	plans.StepRestart: true}
 
@@ -428,6 +429,7 @@ func (r *run) finish(ctx context.Context, err error) (*report.Report, error) {
 	switch {
 	case err == nil:
 		r.rep.Outcome = report.Done
+		r.notCompared()
 		r.rep.Summary = r.summary()
 		r.rep.Next = r.next()
 		if err := r.keepFences(ctx); err != nil {

@@ -107,7 +107,11 @@ func operationName(p *plans.Plan) string {
 	if p.Planned {
 		kind = "planned"
 	}
-	return fmt.Sprintf("%s failover %s → %s", kind, p.From, p.To)
+	name := fmt.Sprintf("%s failover %s → %s", kind, p.From, p.To)
+	if p.Share != nil {
+		name += " of " + p.Share.String()
+	}
+	return name
 }
 
 // ErrNoRun is returned when a run that was asked for is in no journal.

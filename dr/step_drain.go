@@ -41,7 +41,7 @@ func drainDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) 
 func drainApply(ctx context.Context, r *run, s plans.Step) error {
 	return r.whileMoving(ctx, s, func(ctx context.Context) (string, error) { return r.lagText(ctx, s) }, func(ctx context.Context) error {
 		err := r.link.Run(ctx, r.once(s))
-		if s.Batch != "" && errors.Is(err, linking.ErrTakenOver) { // whoever serves the link, and later batches with it, has it back
+		if r.partial(s) && errors.Is(err, linking.ErrTakenOver) { // whoever serves the link, and what stays with it, has it back
 			return r.awaitLink(ctx, s)
 		}
 		return err

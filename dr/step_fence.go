@@ -178,7 +178,7 @@ func (r *run) confirmFence(ctx context.Context, s plans.Step, region string) err
 		return fmt.Errorf("%s: the fence is manual and there is nobody to ask: stop the writers, then pass --fenced", region)
 	}
 	question := fmt.Sprintf("Are all writers to %s stopped?", region)
-	if s.Batch != "" {
+	if r.partial(s) {
 		question = fmt.Sprintf("Are all writers to %s in %s stopped?", shortList(r.topicsOf(s)), region)
 	}
 	ok, err := r.world.opts.Confirm(ctx, question)

@@ -111,14 +111,14 @@ func mirrorOnApply(ctx context.Context, r *run, s plans.Step) error {
 	return nil
 }
 
-// once mirrors until lag is zero, that of its batch's topics where a step has one. Where both regions write, links go on in both directions all the time,
-// and behind a batch with what has not moved: who serves one goes on afterwards.
+// once mirrors until lag is zero, that of its own topics where a step is about a part of the link. Where both regions write, links go on in both directions
+// all the time, and behind a part with what has not moved: who serves one goes on afterwards.
 func (r *run) once(s plans.Step) linking.RunOptions {
 	var only []string
-	if s.Batch != "" {
+	if r.partial(s) {
 		only = r.topicsOf(s)
 	}
-	return linking.RunOptions{Topics: only, Once: true, Brief: r.plan.Writers || s.Batch != "", Owner: "run " + r.id + " by " + r.world.opts.Who, Progress: func(p linking.Progress) { r.sampleLag(s, p) }}
+	return linking.RunOptions{Topics: only, Once: true, Brief: r.plan.Writers || r.partial(s), Owner: "run " + r.id + " by " + r.world.opts.Who, Progress: func(p linking.Progress) { r.sampleLag(s, p) }}
 }
 
 // sources are a step's topics as they are called in the source.

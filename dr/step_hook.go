@@ -81,7 +81,7 @@ func hookApply(ctx context.Context, r *run, s plans.Step) error {
 func (r *run) call(ctx context.Context, h *plans.Hook, s plans.Step) (over hookResult, err error) {
 	call := HookCall{Hook: h.Name, Topology: r.plan.Topology, Run: r.id, Operation: string(r.plan.Operation), Planned: r.plan.Planned, Phase: s.Phase, From: r.plan.From, To: r.plan.To,
 		At: r.world.now().UTC(), Batch: s.Batch}
-	if s.Batch != "" {
+	if r.partial(s) {
 		call.Topics = r.topicsOf(s)
 	}
 	within, cancel := context.WithTimeoutCause(ctx, h.Within(), fmt.Errorf("it had not ended after %s", h.Within()))

@@ -14,7 +14,7 @@ import (
 
 func offsetsDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
 	if r.from == nil {
-		n, err := r.groupsLastSynced(ctx)
+		n, err := r.groupsLastSynced(ctx, s)
 		if err != nil {
 			return false, "", err
 		}
@@ -31,18 +31,18 @@ func offsetsApply(ctx context.Context, r *run, s plans.Step) error {
 	if s.Batch == "" {
 		r.rep.Groups = nil
 	}
-	r.rep.Groups = append(slices.DeleteFunc(r.rep.Groups, func(g report.Group) bool { return r.ofBatch(s, g) }), r.groupsOf(s, groupReport(synced))...)
+	r.rep.Groups = append(slices.DeleteFunc(r.rep.Groups, func(g report.Group) bool { return r.concerns(s, g) }), r.groupsOf(s, groupReport(synced))...)
 	r.see(s.ID)
 	return nil
 }
 
 // groupsOf are the lines about the topics of a step.
 func (r *run) groupsOf(s plans.Step, lines []report.Group) []report.Group {
-	return slices.DeleteFunc(slices.Clone(lines), func(g report.Group) bool { return !r.ofBatch(s, g) })
+	return slices.DeleteFunc(slices.Clone(lines), func(g report.Group) bool { return !r.concerns(s, g) })
 }
 
-func (r *run) ofBatch(s plans.Step, g report.Group) bool {
-	return s.Batch == "" || slices.Contains(r.topicsOf(s), g.Topic)
+func (r *run) concerns(s plans.Step, g report.Group) bool {
+	return !r.partial(s) || slices.Contains(r.topicsOf(s), g.Topic)
 }
 
 // groupReport sums a sync's partitions to one line per group and topic.
@@ -67,10 +67,14 @@ func groupReport(synced []linking.GroupSync) []report.Group {
 }
 
 // groupsLastSynced fills the report from what the destination holds and what the link last saw of the source.
-func (r *run) groupsLastSynced(ctx context.Context) (int, error) {
+func (r *run) groupsLastSynced(ctx context.Context, s plans.Step) (int, error) {
 	known, err := r.link.LastGroups(ctx)
 	if err != nil {
 		return 0, err
+	}
+	if r.partial(s) {
+		topics := r.topicsOf(s)
+		known = slices.DeleteFunc(known, func(g linking.GroupSync) bool { return !slices.Contains(topics, g.Topic) })
 	}
 	r.rep.Groups = groupReport(known)
 	return len(known), nil

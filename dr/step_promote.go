@@ -37,7 +37,7 @@ func promoteDone(ctx context.Context, r *run, s plans.Step) (bool, string, error
 }
 
 func promoteApply(ctx context.Context, r *run, s plans.Step) error {
-	promoted, err := r.link.Promote(ctx, linking.PromoteOptions{Topics: r.topicsOf(s), By: r.world.opts.Who + " in run " + r.id, Force: !r.plan.Planned, Brief: s.Batch != ""})
+	promoted, err := r.link.Promote(ctx, linking.PromoteOptions{Topics: r.topicsOf(s), By: r.world.opts.Who + " in run " + r.id, Force: !r.plan.Planned, Brief: r.partial(s)})
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -66,17 +67,9 @@ const cleanupPolicy = "cleanup.policy"
 // emptyApply removes the records of a topic and keeps the topic. A topic that is only compacted must be one to delete from while that is done:
 // brokers refuse DeleteRecords otherwise (POLICY_VIOLATION).
 func emptyApply(ctx context.Context, r *run, s plans.Step) (err error) {
-	described, err := r.to.Admin.DescribeTopicConfigs(ctx, s.Subject)
+	policy, err := policyOf(ctx, r.to, s.Subject)
 	if err != nil {
-		return fmt.Errorf("%s: topic %q: reading its configs: %w", r.to.Name, s.Subject, err)
-	}
-	policy := ""
-	for _, d := range described {
-		for _, c := range d.Configs {
-			if c.Key == cleanupPolicy {
-				policy = c.MaybeValue()
-			}
-		}
+		return err
 	}
 	if !slices.Contains(strings.Split(policy, ","), "delete") {
 		if err := setTopicConfig(ctx, r.to, s.Subject, cleanupPolicy, policy+",delete"); err != nil {
@@ -100,6 +93,22 @@ func emptyApply(ctx context.Context, r *run, s plans.Step) (err error) {
 		return fmt.Errorf("%s: topic %q: removing its records: %w", r.to.Name, s.Subject, err)
 	}
 	return nil
+}
+
+// policyOf is a topic's cleanup.policy.
+func policyOf(ctx context.Context, in *linking.Region, topic string) (policy string, err error) {
+	described, err := in.Admin.DescribeTopicConfigs(ctx, topic)
+	if err != nil {
+		return "", fmt.Errorf("%s: topic %q: reading its configs: %w", in.Name, topic, err)
+	}
+	for _, d := range described {
+		for _, c := range d.Configs {
+			if c.Key == cleanupPolicy {
+				policy = c.MaybeValue()
+			}
+		}
+	}
+	return policy, nil
 }
 
 func setTopicConfig(ctx context.Context, in *linking.Region, topic, key, value string) error {
@@ -171,15 +180,20 @@ func reverseApply(ctx context.Context, r *run, s plans.Step) error {
 // leadsBack sees to it that the link back is known to every process, and selects topics.
 func (w *World) leadsBack(ctx context.Context, back *plans.Link, topics []string) error {
 	to := w.Regions[back.To]
-	declared := slices.ContainsFunc(w.Declared.Topology.Links, func(l *plans.Link) bool { return l.Name == back.Name })
+	i := slices.IndexFunc(w.Declared.Topology.Links, func(l *plans.Link) bool { return l.Name == back.Name })
 	left := slices.DeleteFunc(slices.Clone(topics), back.Selects)
 	switch {
-	case !declared:
+	case i < 0:
 		return linking.Create(ctx, to, back, w.opts.Who)
-	case len(left) > 0 && !w.created[back.Name]:
-		return fmt.Errorf("link %s is declared in %s and does not select %s", back.Name, w.Declared.Path, strings.Join(left, ", "))
+	case w.created[back.Name]:
+		now := w.Declared.Topology.Links[i]
+		next := alsoSelecting(joined(now, back), topics)
+		if reflect.DeepEqual(now, next) {
+			return nil
+		}
+		return linking.Update(ctx, to, next, w.opts.Who)
 	case len(left) > 0:
-		return linking.Update(ctx, to, alsoSelecting(back, left), w.opts.Who)
+		return fmt.Errorf("link %s is declared in %s and does not select %s", back.Name, w.Declared.Path, strings.Join(left, ", "))
 	}
 	return nil
 }

@@ -34,25 +34,17 @@ func Switch(ctx context.Context, w *World, id string) (run string, p *plans.Plan
 	case past.plan.Operation != plans.OpFailover || !past.plan.Planned:
 		return "", nil, &NotSwitchableError{past.id, past.operation()}
 	}
-	p, err = Plan(ctx, w, plans.OpFailover, plans.Options{Link: past.plan.Link, Pipeline: onlyPipeline(past.plan)})
+	share := plans.Share{}
+	if past.plan.Share != nil {
+		share = *past.plan.Share
+	}
+	p, err = Plan(ctx, w, plans.OpFailover, plans.Options{Link: past.plan.Link, Pipeline: share.Pipeline, Topics: share.Topics})
 	if err != nil {
 		return past.id, nil, err
 	}
 	// That everything is promoted already is no reason against going on with the run that has done it: its end is left.
 	p.Findings = slices.DeleteFunc(p.Findings, func(f report.Finding) bool { return f.Rule == "failover/done" })
 	return past.id, p, nil
-}
-
-// onlyPipeline is the pipeline that a plan was made for, "" where it was made for all.
-func onlyPipeline(p *plans.Plan) string {
-	name := ""
-	for _, s := range p.Statements {
-		if name != "" && s.Pipeline != name {
-			return ""
-		}
-		name = s.Pipeline
-	}
-	return name
 }
 
 // ResumeAs goes on with an unfinished run along another plan, which Switch has computed. The journal has both.

@@ -112,22 +112,34 @@ func (v *verification) groups(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	from, to := v.decl.View(seen.Regions[v.decl.From]), seen.Regions[v.decl.To]
-	for _, name := range sortedKeys(from.Groups) {
-		if !v.decl.Groups.Match(name) || to.Groups[name] == nil {
-			continue
+	selected := map[string]*plans.GroupState{}
+	for name, g := range v.decl.View(seen.Regions[v.decl.From]).Groups {
+		if v.decl.Groups.Match(name) && seen.Regions[v.decl.To].Groups[name] != nil {
+			selected[name] = g
 		}
-		for _, topic := range sortedKeys(from.Groups[name].Positions) {
-			line := report.Group{Name: name, Topic: topic, State: to.Groups[name].State}
+	}
+	v.rep.Groups, err = comparePositions(ctx, v.link, v.decl.To, selected, seen.Regions[v.decl.To].Groups)
+	return err
+}
+
+// comparePositions compares the positions of groups, those of the source as the link's mirrors have them: a line for each topic of each.
+func comparePositions(ctx context.Context, l *linking.Link, dest string, from, to map[string]*plans.GroupState) (lines []report.Group, err error) {
+	for _, name := range sortedKeys(from) {
+		there := to[name]
+		if there == nil {
+			there = &plans.GroupState{}
+		}
+		for _, topic := range sortedKeys(from[name].Positions) {
+			line := report.Group{Name: name, Topic: topic, State: there.State}
 			moved := false
-			places, err := v.link.Places(ctx, plans.Positions{topic: from.Groups[name].Positions[topic]})
+			places, err := l.Places(ctx, plans.Positions{topic: from[name].Positions[topic]})
 			if err != nil {
-				return err
+				return nil, err
 			}
 			for _, place := range places {
 				p, src := place.Partition, place.Dest
 				line.ReReads += place.Beyond
-				dst, ok := to.Groups[name].Positions[topic][p]
+				dst, ok := there.Positions[topic][p]
 				switch {
 				case !ok:
 					line.Explanation = fmt.Sprintf("no position on partition %d", p)
@@ -138,26 +150,32 @@ func (v *verification) groups(ctx context.Context) error {
 				}
 			}
 			if moved {
-				line.Explanation = "went on in " + v.decl.To
+				line.Explanation = "went on in " + dest
 			}
-			v.rep.Groups = append(v.rep.Groups, line)
+			lines = append(lines, line)
 		}
 	}
-	return nil
+	return lines, nil
 }
 
 func (v *verification) subjects(ctx context.Context) {
-	if v.from.Registry == nil || v.to.Registry == nil {
-		return
+	if v.from.Registry != nil && v.to.Registry != nil {
+		lines, _ := compareSchemas(ctx, v.w, v.decl)
+		v.rep.Checks = append(v.rep.Checks, lines...)
 	}
-	c := &checkup{world: v.w, decl: v.decl, seen: &plans.Observed{Regions: map[string]*plans.RegionState{
-		v.decl.From: {Reachable: true}, v.decl.To: {Reachable: true}}}}
-	observeSubjects(ctx, v.from, c.seen.Regions[v.decl.From])
-	observeSubjects(ctx, v.to, c.seen.Regions[v.decl.To])
+}
+
+// compareSchemas compares the subjects that a link selects, and says whether both registries answer.
+func compareSchemas(ctx context.Context, w *World, decl *plans.Link) (lines []report.Check, both bool) {
+	from, to := &plans.RegionState{Reachable: true}, &plans.RegionState{Reachable: true}
+	c := &checkup{world: w, decl: decl, seen: &plans.Observed{Regions: map[string]*plans.RegionState{decl.From: from, decl.To: to}}}
+	observeSubjects(ctx, w.Regions[decl.From], from)
+	observeSubjects(ctx, w.Regions[decl.To], to)
 	for _, line := range checkRegistry(ctx, c) {
 		line.ID = "schemas"
-		v.rep.Checks = append(v.rep.Checks, line)
+		lines = append(lines, line)
 	}
+	return lines, from.Registry == "ok" && to.Registry == "ok"
 }
 
 func objectives(w *World) plans.Objectives {

@@ -153,7 +153,7 @@ func advice(r *run, s plans.Step) string {
 		return fmt.Sprintf("lifeboat link status --link %s, and the brokers of %s", r.plan.Link, r.plan.To)
 	case plans.StepStart, plans.StepWatermark, plans.StepForget:
 		return fmt.Sprintf("look at statement %s in the engine of %s", s.Subject, r.plan.To)
-	case plans.StepHook, plans.StepInventory, plans.StepResidue, plans.StepCompare, plans.StepSalvage, plans.StepDiverge, plans.StepMeasure, plans.StepOutputs, plans.StepIdentical:
+	case plans.StepHook, plans.StepInventory, plans.StepResidue, plans.StepCompare, plans.StepSalvage, plans.StepDiverge, plans.StepMeasure, plans.StepOutputs, plans.StepIdentical, plans.StepVerify:
 		return "it ends by itself; Ctrl-C stops the run behind it, a second one at once"
 	}
 	return fmt.Sprintf("see that %s and its registry answer; Ctrl-C twice stops at once, and lifeboat resume %s goes on", r.plan.To, r.id)

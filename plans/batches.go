@@ -46,7 +46,9 @@ type load struct {
 // touch is a statement and the tables that it has to do with.
 type touch struct {
 	statement string
+	pipeline  string
 	tables    []string // read, created or written
+	reads     []string
 	writes    []string
 	needs     []string // statements that have to be there before it
 }

@@ -15,12 +15,13 @@ import (
 // Options narrow an operation.
 type Options struct {
 	Planned  bool          // failover: the old primary is alive and is drained
+	Verify   string        // planned failover, failback: VerifySample (default), VerifyAll or VerifyNone
 	Link     string        // "" = the one from the primary region
-	Pipeline string        // failover: start only this pipeline's statements; "" = all
+	Pipeline string        // failover: move only this pipeline's lineage; drill: rehearse only its statements; "" = all
 	Drill    *DrillOptions // drill: what is rehearsed
 	Salvage  string        // failback: the directory that what is removed is exported to first; "" = none was named
 	Discard  bool          // failback: what is removed is not wanted
-	Topics   []string      // link: mirror only these of the link's topics; nil = all
+	Topics   []string      // link: mirror only these of the link's topics; failover: move only those that these patterns match; nil = all
 	Sample   float64       // migrate: the share of every log that is compared, in (0, 1]; 0 = all of it
 	Batch    string        // migrate: only this batch, by its name, or by something in it; "" = all that have not moved
 }
@@ -46,6 +47,11 @@ func Compute(op Operation, opts Options, d *Declared, o *Observed) (*Plan, error
 	}
 	if err != nil {
 		return nil, err
+	}
+	if forward != nil && d.Created[link.Name] { // it is made to select what comes back
+		wide := *link
+		wide.Topics, wide.Groups, wide.Subjects = forward.Topics, forward.Groups, forward.Subjects
+		link = &wide
 	}
 	there := d.In(link.To)
 	c := &computation{opts: opts, decl: there, seen: o, link: link, forward: forward, from: o.Regions[link.From], to: o.Regions[link.To],
@@ -148,7 +154,11 @@ func (p *Plan) LinkIn(d *Declared) (*Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	return d.Topology.returning(forward)
+	back, err := d.Topology.returning(forward)
+	if err != nil || p.Share == nil {
+		return back, err
+	}
+	return back.only(p), nil
 }
 
 // returning is the link along which a region comes back that was failed over from along another one.

@@ -3,7 +3,9 @@ package plans
 import (
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/statements"
@@ -24,6 +26,9 @@ func (c *computation) failback() (err error) {
 	if c.plan.Objectives, err = c.objectives(); err != nil {
 		return err
 	}
+	if err := c.wholeOnly(); err != nil {
+		return err
+	}
 	if c.decl.Topology.OtherWay(c.forward) != nil {
 		return c.comeBack()
 	}
@@ -32,7 +37,13 @@ func (c *computation) failback() (err error) {
 	}
 	f := &FailbackPlan{Forward: c.forward.Name, Salvage: c.opts.Salvage, Discard: c.opts.Discard}
 	c.plan.Failback = f
+	if err := c.howVerified(); err != nil {
+		return err
+	}
 	c.topics()
+	if err := c.share(); err != nil {
+		return err
+	}
 	c.failedOver()
 	c.comesBack()
 	c.rebuilt()
@@ -63,11 +74,22 @@ func (c *computation) failedOver() {
 			"there is nothing to come back from", "lifeboat link status")
 		return
 	}
+	var part []string
+	for _, m := range forward {
+		if m.State == MirrorStopped {
+			part = append(part, regexp.QuoteMeta(m.Topic))
+		}
+	}
 	for _, m := range forward {
 		switch {
+		case c.plan.Share != nil && !c.moved(m.Topic):
 		case m.State != MirrorStopped:
+			remedy := fmt.Sprintf("lifeboat failover moves the pipeline to %s first; lifeboat runs list shows what was begun", newer)
+			if len(part) > 0 {
+				remedy = fmt.Sprintf("lifeboat failback --topics '%s' brings back what was failed over; or --pipeline its pipeline", strings.Join(part, "|"))
+			}
 			c.find(report.Block, "failback/no-failover", m.Topic, fmt.Sprintf("topic %s in %s is %s, a mirror of %s: it was not failed over", m.Topic, newer, m.State, older),
-				"the primary has what the mirror has, and more", fmt.Sprintf("lifeboat failover moves the pipeline to %s first; lifeboat runs list shows what was begun", newer))
+				"the primary has what the mirror has, and more", remedy)
 		case len(m.Translated) > 0:
 			c.find(report.Block, "failback/translated", m.Topic, fmt.Sprintf("offsets of %s in %s are not those of %s", m.Topic, newer, older),
 				"a mirror back would have to stand where other records are", fmt.Sprintf("delete topic %s in %s, and mirror it there by a link of its own", m.Topic, older))
@@ -79,6 +101,7 @@ func (c *computation) failedOver() {
 				"the pipeline would come back without it", fmt.Sprintf("add it to links[%s].topics", c.link.Name))
 		}
 	}
+	c.wouldLoop()
 	done := len(c.plan.Topics) > 0
 	for _, t := range c.plan.Topics {
 		i := slices.IndexFunc(forward, func(m MirrorState) bool { return m.Topic == t.Name })

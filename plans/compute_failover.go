@@ -1,13 +1,13 @@
 package plans
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
-	"github.com/lifeboat-dr/lifeboat/statements"
 )
 
 // The phases that a run's time is told by.
@@ -28,8 +28,8 @@ func (c *computation) failover() (err error) {
 	if c.plan.Objectives, err = c.objectives(); err != nil {
 		return err
 	}
-	if len(c.opts.Topics) > 0 {
-		return fmt.Errorf("a failover moves all topics of link %s: a part of them would split the pipeline", c.link.Name)
+	if err := c.wholeOnly(); err != nil {
+		return err
 	}
 	if c.decl.Topology.OtherWay(c.link) != nil {
 		return c.lose()
@@ -37,7 +37,13 @@ func (c *computation) failover() (err error) {
 	if c.link.Renames() {
 		return &RenamedError{Link: c.link}
 	}
+	if err := c.howVerified(); err != nil {
+		return err
+	}
 	c.topics()
+	if err := c.share(); err != nil {
+		return err
+	}
 	c.sameTopics()
 	c.mirrorsThere()
 	c.doneAlready()
@@ -45,9 +51,9 @@ func (c *computation) failover() (err error) {
 	c.statements()
 	c.registryMode()
 	c.schemaIDs()
+	c.changedTables()
 	c.refusals()
 	c.wayBack()
-	c.otherPipelines()
 	if c.plan.Planned {
 		c.plannedSteps()
 	} else {
@@ -56,32 +62,6 @@ func (c *computation) failover() (err error) {
 	}
 	c.withHooks()
 	return nil
-}
-
-// otherPipelines says which pipelines are left behind where one is named: all topics of the link are promoted, theirs too, and their statements are neither
-// stopped in the source nor started.
-func (c *computation) otherPipelines() {
-	if c.opts.Pipeline == "" {
-		return
-	}
-	for _, p := range c.decl.Topology.Pipelines {
-		var read []string
-		for _, s := range c.decl.Statements {
-			u := c.analysis.parsed[s.Name]
-			if s.Pipeline != p.Name || p.Name == c.opts.Pipeline || u == nil {
-				continue
-			}
-			for _, topic := range statements.Reads(u.Statement) {
-				if c.moved(topic) && !slices.Contains(read, topic) {
-					read = append(read, topic)
-				}
-			}
-		}
-		if len(read) > 0 {
-			c.find(report.High, "failover/other-pipeline", p.Name, fmt.Sprintf("pipeline %s reads %s too, which is promoted in %s, and its statements are not started there", p.Name, listed(read), c.link.To),
-				fmt.Sprintf("its input goes on in %s while it waits in %s", c.link.To, c.link.From), "fail over without --pipeline, or start it by hand; or give each pipeline topics and a link of its own")
-		}
-	}
 }
 
 // mirrorsThere reports topics that could not be failed over to because nothing of them is in the destination.
@@ -138,7 +118,11 @@ func (c *computation) doneAlready() {
 			return
 		}
 	}
-	c.find(report.Block, "failover/done", c.link.To, fmt.Sprintf("%s is the primary already: every topic of link %s is promoted, and every statement runs there", c.link.To, c.link.Name),
+	of := "link " + c.link.Name
+	if c.plan.Share != nil {
+		of = c.plan.Share.String()
+	}
+	c.find(report.Block, "failover/done", c.link.To, fmt.Sprintf("%s is the primary already: every topic of %s is promoted, and every statement runs there", c.link.To, of),
 		"nothing is left to fail over, and the logs of both regions go their own ways", "lifeboat runs list shows the run that did it; where it is unfinished: lifeboat resume")
 }
 
@@ -188,6 +172,7 @@ func (c *computation) wayBack() {
 	if err != nil {
 		find(c.link.Name, fmt.Sprintf("no link could lead back from %s to %s: %v", c.link.To, c.link.From, err), "mend it while both regions are there: rename, or narrow, the link that stands in the way")
 	}
+	c.wouldLoop()
 	var other []string
 	for _, t := range c.plan.Topics {
 		if len(c.mirrors[t.Name].Translated) > 0 {
@@ -230,7 +215,11 @@ func (c *computation) plannedSteps(before ...string) {
 	if c.batch == "" || len(c.plan.Groups) > 0 {
 		offsets = c.step(StepOffsets, phaseDrain, "", fmt.Sprintf("the positions of %s in %s are those of %s", c.groupList(), to, from), c.offsetsReason(), false, drain)
 	}
-	c.restOfSteps(offsets)
+	same := offsets
+	if c.batch == "" && c.plan.Verify != VerifyNone {
+		same = c.step(StepVerify, phaseDrain, "", c.sameGoal(), c.verifyReason(), false, offsets)
+	}
+	c.restOfSteps(same)
 	if c.hot() && c.plan.Failback == nil {
 		c.protect(from, to, backName(c.link))
 	}
@@ -423,6 +412,35 @@ func (c *computation) offsetsReason() string {
 		return fmt.Sprintf("link %s selects no group that exists", c.link.Name)
 	}
 	return "offsets mean the same record in both regions, so groups go on where they were"
+}
+
+// howVerified takes over how much is compared in front of the promotion.
+func (c *computation) howVerified() error {
+	if c.plan.Planned {
+		c.plan.Verify = cmp.Or(c.opts.Verify, VerifySample)
+	}
+	if known := []string{"", VerifySample, VerifyAll, VerifyNone}; !slices.Contains(known, c.opts.Verify) {
+		return fmt.Errorf("--verify %q is not known: use %s, %s or %s", c.opts.Verify, VerifySample, VerifyAll, VerifyNone)
+	}
+	return nil
+}
+
+func (c *computation) sameGoal() string {
+	what := []string{"the records of " + c.topicList()}
+	if len(c.plan.Groups) > 0 {
+		what = append(what, "the positions of "+c.groupList())
+	}
+	if len(c.plan.Subjects) > 0 {
+		what = append(what, "the schemas of "+short(c.plan.Subjects, "subject"))
+	}
+	return listed(what) + " are the same in both regions"
+}
+
+func (c *computation) verifyReason() string {
+	if c.plan.Verify == VerifyAll {
+		return "every record, while writers wait: behind the promotion the logs go their own ways"
+	}
+	return "a sample of every log and its end, in a few seconds, while writers wait: behind the promotion the logs go their own ways; --verify all compares every record"
 }
 
 func (c *computation) promoteReason() string {

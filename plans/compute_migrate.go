@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
-	"github.com/lifeboat-dr/lifeboat/statements"
 )
 
 // phaseBack is that of a batch's way back.
@@ -47,6 +46,7 @@ func (c *computation) migrate() (err error) {
 	c.statements()
 	c.registryMode()
 	c.schemaIDs()
+	c.changedTables()
 	c.refusals()
 	c.staysBehind()
 	m.Left = c.left()
@@ -77,19 +77,6 @@ func (c *computation) units() []Batch {
 			add(name, nil)
 		}
 	}
-	var touches []touch
-	for _, s := range c.inOrder() {
-		u := c.analysis.parsed[s.Name]
-		if u == nil {
-			continue
-		}
-		writes := statements.Writes(u.Statement)
-		tables := slices.Concat(statements.Reads(u.Statement), writes)
-		if name, creates := statements.Created(u.Statement); creates {
-			tables = append(tables, name)
-		}
-		touches = append(touches, touch{statement: s.Name, tables: tables, writes: writes, needs: c.analysis.graph.Needs(s.Name)})
-	}
 	groups := map[string][]string{}
 	for _, g := range c.plan.Groups {
 		for topic := range c.from.Groups[g].Positions {
@@ -98,7 +85,7 @@ func (c *computation) units() []Batch {
 			}
 		}
 	}
-	return together(loads, touches, groups)
+	return together(loads, c.touches(), groups)
 }
 
 // hasMoved says that a unit is in the destination: its topics are promoted, and its statements run there.

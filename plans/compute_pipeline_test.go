@@ -22,7 +22,7 @@ func TestPipelinesThatAreLeftBehind(t *testing.T) {
 		for _, f := range compute(t, OpFailover, Options{Planned: true, Pipeline: c.pipeline}, d, o).Findings {
 			if f.Rule == "failover/other-pipeline" {
 				told += f.Subject
-				if !strings.Contains(f.Message, "reads orders too, which is promoted in west") {
+				if !strings.Contains(f.Message, "has to do with orders too, which moves to west") {
 					t.Errorf("%s", f.Message)
 				}
 			}

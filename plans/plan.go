@@ -59,11 +59,20 @@ type Plan struct {
 	Findings   []report.Finding `json:"findings,omitempty"`
 	Forecast   []report.Topic   `json:"forecast,omitempty"` // what is lost, as known when planning
 	Objectives Objectives       `json:"objectives,omitzero"`
+	Verify     string           `json:"verify,omitempty"`    // planned: how much is compared before the promotion
+	Share      *Share           `json:"share,omitempty"`     // of a failover that moves a part of its link; nil: all of it
 	Writers    bool             `json:"writers,omitempty"`   // both regions write topics of their own: the mirrors stay mirrors
 	Drill      *DrillPlan       `json:"drill,omitempty"`     // of a drill
 	Failback   *FailbackPlan    `json:"failback,omitempty"`  // of a failback
 	Migration  *MigrationPlan   `json:"migration,omitempty"` // of a migration
 }
+
+// How much of the logs a planned failover or failback compares before it promotes.
+const (
+	VerifySample = "sample" // some of every log, in bounded time
+	VerifyAll    = "all"    // all of it, however long writers wait
+	VerifyNone   = "none"
+)
 
 // StepKind names what a step does; package dr has one file a kind.
 type StepKind string
@@ -74,6 +83,7 @@ const (
 	StepDrain       StepKind = "drain"           // mirror until lag is zero
 	StepStopSource  StepKind = "stop-statements" // stop the pipeline's statements in the old primary (planned only)
 	StepOffsets     StepKind = "offsets"         // final group positions
+	StepVerify      StepKind = "verify"          // planned: records, positions and schemas are the same in both regions
 	StepPromote     StepKind = "promote"         // mirror topics become writable topics; waits for every topic's terminal state
 	StepRegistry    StepKind = "registry-mode"   // subjects become READWRITE
 	StepCanary      StepKind = "canary"          // idempotent and transactional write, read back by read_committed
@@ -327,9 +337,10 @@ type Translation struct {
 // Declared is a topology with the text of the statements it names.
 type Declared struct {
 	Topology   *Topology
-	Path       string      // of lifeboat.yaml
-	Statements []Statement // in file order
-	AsOf       time.Time   `json:"-"` // the day by which waivers have ended; zero: none has
+	Path       string          // of lifeboat.yaml
+	Statements []Statement     // in file order
+	Created    map[string]bool `json:"-"` // links that were created by a verb, by name
+	AsOf       time.Time       `json:"-"` // the day by which waivers have ended; zero: none has
 
 	waivedAt map[*Waiver]report.Place
 	parsed   map[string]*statements.Parsed // by statement name, as Load read them; those that do not parse have a nil Statement

@@ -34,6 +34,10 @@ func (p *Plan) Text() string {
 		w.blank()
 		w.line(0, "%s", p.writersLine())
 	}
+	if p.Share != nil {
+		w.blank()
+		w.hanging(0, "", p.Share.rest(p.Link, p.From, p.Failback != nil))
+	}
 	if p.Failback != nil && !p.Writers {
 		w.blank()
 		w.line(0, "What becomes of %s, so that it is a mirror again", p.To)
@@ -96,13 +100,21 @@ func (p *Plan) headline() string {
 	case p.Failback != nil && p.Writers:
 		return fmt.Sprintf("Return of %s to %s, beside %s: %s", p.To, p.Topology, p.From, listed(moved))
 	case p.Failback != nil:
-		return fmt.Sprintf("Failback of %s from %s to %s: %s", p.Topology, p.From, p.To, listed(moved))
+		return fmt.Sprintf("Failback of %s from %s to %s: %s", p.what(), p.From, p.To, listed(moved))
 	}
 	kind := "Unplanned"
 	if p.Planned {
 		kind = "Planned"
 	}
-	return fmt.Sprintf("%s failover of %s from %s to %s: %s", kind, p.Topology, p.From, p.To, listed(moved))
+	return fmt.Sprintf("%s failover of %s from %s to %s: %s", kind, p.what(), p.From, p.To, listed(moved))
+}
+
+// what is moved, by name.
+func (p *Plan) what() string {
+	if p.Share != nil {
+		return fmt.Sprintf("%s of %s", p.Share, p.Topology)
+	}
+	return p.Topology
 }
 
 func (p *Plan) objectivesLine() string {

@@ -184,6 +184,9 @@ func (b *runbook) step(s Step) report.Instruction {
 			Shows: "no difference, but for topics with translated offsets: lifeboat link status shows those with lag 0", Back: "nothing was changed"}
 	case StepOffsets:
 		return b.offsets()
+	case StepVerify:
+		return report.Instruction{By: "lifeboat link verify --link " + p.Link, Look: "lifeboat link verify --sample 5% --link " + p.Link, Shows: "no difference; by hand, read the same few offsets of " + listed(b.topics()) + " in both regions",
+			Back: "nothing was changed"}
 	case StepPromote:
 		verb := "failover"
 		if p.Planned {

@@ -26,8 +26,9 @@ caught up, the pipeline moves there as in a planned failover, nothing is lost, a
 
    lifeboat failback --dry-run                               what would be done, and what would be removed
    lifeboat failback --salvage ./salvaged                    show it, ask, carry it out
+   lifeboat failback --pipeline orders                       only that pipeline, of those that were failed over
    lifeboat salvage replay ./salvaged/RUN                    afterwards: the exported records, produced again`,
-		Flags: a.journalFlags(a.runFlags(append(salvageFlags(), &cli.StringFlag{Name: "link", Usage: "`NAME` of the link that the failover went along; default: the one from the primary"})...)...),
+		Flags: a.journalFlags(a.runFlags(append(failbackFlags(), &cli.StringFlag{Name: "link", Usage: "`NAME` of the link that the failover went along; default: the one from the primary"})...)...),
 	}, 0, func(c *cli.Context) error {
 		o, err := failbackOptions(c)
 		if err != nil {
@@ -43,15 +44,15 @@ caught up, the pipeline moves there as in a planned failover, nothing is lost, a
 	})
 }
 
-func salvageFlags() []cli.Flag {
-	return []cli.Flag{
+func failbackFlags() []cli.Flag {
+	return append([]cli.Flag{
 		&cli.StringFlag{Name: "salvage", Usage: "`DIR`ectory that what is removed is exported to first, below the run's id"},
 		&cli.BoolFlag{Name: "discard", Usage: "what is removed is not wanted any more: it is gone"},
-	}
+	}, shareFlags()...)
 }
 
 func failbackOptions(c *cli.Context) (plans.Options, error) {
-	o := plans.Options{Link: c.String("link"), Discard: c.Bool("discard")}
+	o := plans.Options{Verify: c.String("verify"), Link: c.String("link"), Pipeline: c.String("pipeline"), Topics: c.StringSlice("topics"), Discard: c.Bool("discard")}
 	if dir := c.String("salvage"); dir != "" {
 		if o.Discard {
 			return o, usageError{errors.New("--salvage exports what is removed, --discard gives it up: one of them")}

@@ -26,6 +26,7 @@ With --manual every phase waits for a yes; with --until a step and what it needs
 
    lifeboat failover --unplanned --dry-run                   only show the plan
    lifeboat failover --unplanned                             show it, ask, carry it out
+   lifeboat failover --planned --pipeline orders             only that pipeline: what else is mirrored goes on
    lifeboat failover --planned --yes --report report.html    do not ask; keep the report`,
 		Flags: a.journalFlags(append(kindFlags(), a.runFlags(&cli.StringFlag{Name: "link", Usage: "`NAME` of the link; default: the one from the primary"})...)...),
 	}, 0, func(c *cli.Context) error {
@@ -34,7 +35,7 @@ With --manual every phase waits for a yes; with --until a step and what it needs
 			return err
 		}
 		return a.world(c, func(ctx context.Context, w *dr.World) error {
-			p, err := dr.Plan(ctx, w, plans.OpFailover, plans.Options{Planned: planned, Link: c.String("link"), Pipeline: c.String("pipeline")})
+			p, err := dr.Plan(ctx, w, plans.OpFailover, failoverOptions(c, planned))
 			if err != nil {
 				return err
 			}

@@ -46,11 +46,11 @@ func (a *app) planCommand() *cli.Command {
 					if err != nil {
 						return err
 					}
-					return show(c, plans.OpFailover, plans.Options{Planned: planned, Pipeline: c.String("pipeline")})
+					return show(c, plans.OpFailover, failoverOptions(c, planned))
 				}),
 			a.command(&cli.Command{Name: "failback", Usage: "bring the pipeline back to the region that it was failed over from",
 				Description: "   lifeboat plan failback --salvage ./salvaged -o plan.json     then: lifeboat apply plan.json",
-				Flags:       a.flags(append(own, salvageFlags()...)...)}, 0,
+				Flags:       a.flags(append(own, failbackFlags()...)...)}, 0,
 				func(c *cli.Context) error {
 					o, err := failbackOptions(c)
 					if err != nil {
@@ -122,10 +122,18 @@ func (a *app) showPlan(ctx context.Context, c *cli.Context, w *dr.World, p *plan
 }
 
 func kindFlags() []cli.Flag {
-	return []cli.Flag{
+	return append([]cli.Flag{
 		&cli.BoolFlag{Name: "planned", Usage: "the primary is alive: fence it, drain it, lose nothing"},
 		&cli.BoolFlag{Name: "unplanned", Usage: "the primary is lost: go on with what has arrived"},
-		&cli.StringFlag{Name: "pipeline", Usage: "`NAME` of the pipeline whose statements to move; default: all"},
+	}, shareFlags()...)
+}
+
+// shareFlags select a part of what a link mirrors, and how it is looked at before it is promoted.
+func shareFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.StringFlag{Name: "verify", Usage: "planned: compare `HOW` much of both regions before the promotion: sample, all, none", Value: plans.VerifySample},
+		&cli.StringFlag{Name: "pipeline", Usage: "move only the lineage of the pipeline of this `NAME`; the rest stays"},
+		&cli.StringSliceFlag{Name: "topics", Usage: "move only topics that `PATTERN` matches as a whole, with the statements over them; the rest stays"},
 	}
 }
 
@@ -136,6 +144,11 @@ func failoverKind(c *cli.Context) (planned bool, err error) {
 			c.Command.HelpName + " --unplanned"}}
 	}
 	return c.Bool("planned"), nil
+}
+
+// failoverOptions are what a failover is asked to move.
+func failoverOptions(c *cli.Context, planned bool) plans.Options {
+	return plans.Options{Planned: planned, Verify: c.String("verify"), Link: c.String("link"), Pipeline: c.String("pipeline"), Topics: c.StringSlice("topics")}
 }
 
 func writePlan(path string, p *plans.Plan) error {

@@ -60,7 +60,7 @@ Nothing is changed. Secrets are in none of it.
 			err = a.world(c, func(ctx context.Context, w *dr.World) error {
 				ctx, stop := a.untilInterrupted(ctx)
 				defer stop()
-				p, err := dr.Plan(ctx, w, plans.OpFailover, plans.Options{Planned: planned, Pipeline: c.String("pipeline"), Link: c.String("link")})
+				p, err := dr.Plan(ctx, w, plans.OpFailover, failoverOptions(c, planned))
 				if err != nil {
 					return err
 				}
