@@ -23,12 +23,12 @@ type rehearsal struct {
 	plan    *plans.DrillPlan
 	sandbox engine.Backend // nil: no engine is declared
 
-	cutShort bool        // by an earlier process's end
-	tidied   bool        // nothing of it is left, as was seen
-	last     *pastDrill  // the newest of the same name before this one
-	at       time.Time   // of the cut: the instant that the time to recover counts from
-	before   beforeCut   // what the old primary had put out
-	compared comparisons // guarded by run.mu
+	cutShort bool         // by an earlier process's end
+	tidied   bool         // nothing of it is left, as was seen
+	earlier  []*pastDrill // of the same name and scenario, the newest first
+	at       time.Time    // of the cut: the instant that the time to recover counts from
+	before   beforeCut    // what the old primary had put out
+	compared comparisons  // guarded by run.mu
 }
 
 // ErrCutShort ends a drill that an earlier process has begun.
@@ -50,7 +50,7 @@ func DrillDeclared(ctx context.Context, w *World, d plans.Drill) (*report.Report
 }
 
 func (r *run) newRehearsal(entries []Entry) error {
-	r.drill = &rehearsal{plan: r.plan.Drill, last: lastDrill(entries, r.plan.Drill.Name, r.id)}
+	r.drill = &rehearsal{plan: r.plan.Drill, earlier: earlierDrills(entries, r.plan.Drill.Name, r.plan.Drill.Scenario, r.id)}
 	decl := r.world.Declared.Topology.Regions[r.plan.To]
 	b, err := openEngine(r.plan.To, decl, r.plan.Drill.Sandbox(), r.world.opts)
 	if err != nil {

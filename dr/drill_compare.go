@@ -28,11 +28,21 @@ import (
 //
 // Both hold for a statement whose result depends on its input alone, whatever rows the primary adds meanwhile. Where the second can not be asked (the
 // primary had read past the cut already, or the drill starts in the middle of the input) that is said.
+//
+// Of an output that is updated in place, the last values of keys are compared (drill_keyed.go).
 
 const (
 	compareWithin = time.Minute // until the old primary has read up to the cut
 	markWithin    = 20 * time.Second
 	mostRows      = 4 << 20 // that are held in memory; of more, those are compared whose digest says so
+)
+
+// What it means that outputs differ, or that only half of the question was asked, and what to do then.
+const (
+	whyOther    = "after a failover readers would see other results than before"
+	remedyOther = "lifeboat statement explain tells what its result depends on; lifeboat lint names what is not deterministic"
+	whyHalf     = "only that nothing wrong was computed is shown"
+	remedyHalf  = "rehearse it with --scenario " + plans.ScenarioPlanned
 )
 
 // comparisons are what compared statements leave for those behind them.
@@ -85,7 +95,8 @@ func compareApply(ctx context.Context, r *run, s plans.Step) error {
 
 func (r *run) compare(ctx context.Context, sp plans.StatementPlan, sandbox engine.Backend, line *report.Check) error {
 	primary := r.world.Engines[r.plan.From]
-	if err := r.comparable(ctx, primary, sp); err != nil {
+	updated, err := r.comparable(ctx, primary, sp)
+	if err != nil {
 		return err
 	}
 	if len(sp.Writes) != 1 {
@@ -118,6 +129,9 @@ func (r *run) compare(ctx context.Context, sp plans.StatementPlan, sandbox engin
 	if err != nil {
 		return err
 	}
+	if updated {
+		return r.compareKeyed(ctx, sp, mine[isolated], starts[topic], ends[topic], half, line)
+	}
 	one := sampleOf(mine[isolated], ends[topic])
 	drill, err := rowsOf(ctx, r.to, isolated, nil, mine[isolated], one)
 	if err != nil {
@@ -145,7 +159,7 @@ func (r *run) compare(ctx context.Context, sp plans.StatementPlan, sandbox engin
 	case half != "":
 		line.Outcome = report.Warned
 		line.Detail += fmt.Sprintf("; whether one is missing was not compared: %s", half)
-		line.Why, line.Remedy = "only that nothing wrong was computed is shown", "rehearse it with --scenario "+plans.ScenarioPlanned
+		line.Why, line.Remedy = whyHalf, remedyHalf
 	default:
 		line.Detail += fmt.Sprintf(", and all %d that it had put out before the cut are among them", had.n)
 	}
@@ -162,8 +176,7 @@ func (r *run) compare(ctx context.Context, sp plans.StatementPlan, sandbox engin
 			told = append(told, fmt.Sprintf("%d of the %s that %s had put out are missing%s", missing, counted(int(had.n), "row"), r.plan.From, such(sample)))
 		}
 		line.Detail = strings.Join(told, "; ")
-		line.Why = "after a failover readers would see other results than before"
-		line.Remedy = "lifeboat statement explain tells what its result depends on; lifeboat lint names what is not deterministic"
+		line.Why, line.Remedy = whyOther, remedyOther
 	}
 	return nil
 }
@@ -177,41 +190,39 @@ func such(sample string) string {
 
 func fraction(one uint64) string { return fmt.Sprintf("1 in %d", one) }
 
-// comparable refuses statements whose output in the old primary is not what theirs could be.
-func (r *run) comparable(ctx context.Context, primary engine.Backend, sp plans.StatementPlan) error {
+// comparable refuses statements whose output in the old primary is not what theirs could be, and says whether it is updated in place.
+func (r *run) comparable(ctx context.Context, primary engine.Backend, sp plans.StatementPlan) (updated bool, err error) {
 	if primary == nil {
-		return incomparable(r.plan.From + " declares no engine")
+		return false, incomparable(r.plan.From + " declares no engine")
 	}
 	st, err := primary.Get(ctx, sp.Name)
 	switch {
 	case errors.Is(err, engine.ErrNotFound):
-		return incomparable(fmt.Sprintf("%s runs no statement %s", r.plan.From, sp.Name))
+		return false, incomparable(fmt.Sprintf("%s runs no statement %s", r.plan.From, sp.Name))
 	case err != nil:
-		return incomparable(fmt.Sprintf("the engine of %s: %v", r.plan.From, err))
+		return false, incomparable(fmt.Sprintf("the engine of %s: %v", r.plan.From, err))
 	case st.Phase != engine.Running && st.Phase != engine.Completed:
-		return incomparable(fmt.Sprintf("in %s it is %s", r.plan.From, st.Phase))
-	case !st.AppendOnly:
-		return incomparable("its output is updated in place")
+		return false, incomparable(fmt.Sprintf("in %s it is %s", r.plan.From, st.Phase))
 	}
 	for _, s := range r.world.Declared.Statements {
 		if s.Name == sp.Name && !sameSQL(s.SQL, st.SQL) {
-			return incomparable(fmt.Sprintf("%s runs other SQL under its name than is declared", r.plan.From))
+			return false, incomparable(fmt.Sprintf("%s runs other SQL under its name than is declared", r.plan.From))
 		}
 	}
 	for key := range st.Properties {
 		if strings.HasPrefix(key, engine.PropStart) || key == engine.PropEmitFrom || strings.HasPrefix(key, "sql.tables.scan.startup") {
-			return incomparable(fmt.Sprintf("in %s it was started in the middle of its input (%s)", r.plan.From, key))
+			return false, incomparable(fmt.Sprintf("in %s it was started in the middle of its input (%s)", r.plan.From, key))
 		}
 	}
 	if mode := sp.Properties["sql.tables.scan.startup.mode"]; mode == "latest-offset" {
-		return incomparable("it starts fresh, at the end of its input")
+		return false, incomparable("it starts fresh, at the end of its input")
 	}
 	for _, topic := range sp.Writes {
 		if r.drill.before.Ends[r.drill.original(topic)] == nil {
-			return incomparable(fmt.Sprintf("%s has no topic %s", r.plan.From, r.drill.original(topic)))
+			return false, incomparable(fmt.Sprintf("%s has no topic %s", r.plan.From, r.drill.original(topic)))
 		}
 	}
-	return nil
+	return !st.AppendOnly, nil
 }
 
 // halfOnly says why it can not be asked whether a row is missing in the drill; "" where it can.

@@ -71,8 +71,9 @@ func (r *run) drillScope() {
 	if rpo != nil && rto != nil {
 		d.Actual = objectivesText(rpo.Value, rto.Value)
 	}
-	if last := r.drill.last; last != nil {
-		d.Last = last.words()
+	if earlier := r.drill.earlier; len(earlier) > 0 {
+		d.Last = earlier[0].words()
+		d.Trend = trendOf(r.rep.Figures, earlier)
 	}
 	if declared := declaredDrill(r.world.Declared.Topology, p.Drill.Name); declared != nil {
 		if s, err := plans.ParseSchedule(declared.Schedule); err == nil {
@@ -135,31 +136,4 @@ func (r *run) drillSummary() string {
 		text += ". Everything that the drill made is removed"
 	}
 	return text + "."
-}
-
-// pastDrill is a drill of before.
-type pastDrill struct {
-	id      string
-	at      time.Time
-	outcome report.Outcome
-	actual  string
-}
-
-func (d *pastDrill) words() string {
-	return fmt.Sprintf("%s on %s (run %s): %s", d.outcome, d.at.UTC().Format("2006-01-02 15:04Z"), d.id, d.actual)
-}
-
-// lastDrill is the newest drill of a name in a journal but for one; nil where there is none.
-func lastDrill(entries []Entry, name, but string) *pastDrill {
-	var last *pastDrill
-	for _, p := range foldRuns(entries) {
-		if p.plan == nil || p.plan.Drill == nil || p.ended == nil || p.id == but || p.plan.Drill.Name != name {
-			continue
-		}
-		last = &pastDrill{id: p.id, at: p.seen, outcome: p.ended.Outcome, actual: "not measured"}
-		if p.ended.Drill != nil {
-			last.actual = p.ended.Drill.Actual
-		}
-	}
-	return last
 }

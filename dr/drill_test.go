@@ -357,3 +357,44 @@ func TestDrillOfALinkThatIsBehind(t *testing.T) {
 		})
 	}
 }
+
+// TestDrillComparesLastValues: of an output that is updated in place the last value of each key counts, and the next drill is told beside the one before.
+func TestDrillComparesLastValues(t *testing.T) {
+	p := newPipeline(t, each.Embedded(t), 200)
+	p.write("sql/latest.sql", fmt.Sprintf("CREATE TABLE `latest_%[1]s` (shop STRING NOT NULL, amount BIGINT, PRIMARY KEY (shop) NOT ENFORCED) DISTRIBUTED BY (shop) INTO 2 BUCKETS;\n"+
+		"INSERT INTO `latest_%[1]s` SELECT shop, amount FROM `%[1]s`;\n", p.orders))
+	p.load()
+	w := p.open()
+	defer w.Close()
+	p.startInEast(w)
+	p.mirror()
+	p.serveLink()
+	p.readUpTo(w, "latest-2", 200)
+	drill := func(want report.Outcome, detail string) *report.Report {
+		t.Helper()
+		plan, err := dr.PlanDrill(t.Context(), w, "", "", plans.DrillOptions{Scenario: plans.ScenarioPlanned})
+		must(t, err)
+		rep, err := dr.Execute(t.Context(), w, plan)
+		must(t, err)
+		i := slices.IndexFunc(rep.Checks, func(c report.Check) bool {
+			return c.ID == "output" && strings.Contains(c.Name, "latest-2")
+		})
+		if i < 0 || rep.Checks[i].Outcome != want || !strings.Contains(rep.Checks[i].Detail, detail) {
+			t.Errorf("want %s: %q:\n%s", want, detail, strings.Join(checkLines(rep), "\n"))
+		}
+		return rep
+	}
+	if first := drill(report.Passed, "7 keys, digest "); first.Drill.Last != "" || len(first.Drill.Trend) > 0 {
+		t.Errorf("the first drill is compared with %q, %+v", first.Drill.Last, first.Drill.Trend)
+	}
+	cl := each.Client(t, p.env.East)
+	must(t, cl.ProduceSync(t.Context(), p.oldest("east", "latest_"+p.orders)).FirstErr())
+	second := drill(report.Failed, "of 7 keys, 1 have another last value than east had at the cut")
+	must(t, cl.ProduceSync(t.Context(), &kgo.Record{Topic: "latest_" + p.orders, Key: []byte("nobody's"), Value: []byte("x")}).FirstErr())
+	third := drill(report.Failed, "1 key that east had is missing")
+	for i, rep := range []*report.Report{second, third} {
+		if rep.Drill.Last == "" || len(rep.Drill.Trend) < 2 || len(rep.Drill.Trend[0].Before) != i+1 {
+			t.Errorf("drill %d is told beside %q, %+v", i+2, rep.Drill.Last, rep.Drill.Trend)
+		}
+	}
+}

@@ -71,14 +71,24 @@ type Report struct {
 
 // Drill is what an auditor asks of a rehearsal first.
 type Drill struct {
-	Name     string    `json:"name,omitempty"` // as declared; "" of one that is not
-	Scenario string    `json:"scenario"`       // in words
-	Scope    string    `json:"scope"`          // pipelines, topics, statements
-	Who      string    `json:"who"`            // user@host
-	Target   string    `json:"target"`         // the objectives
-	Actual   string    `json:"actual"`         // what was measured
-	Last     string    `json:"last,omitempty"` // how the one before it ended
+	Name     string    `json:"name,omitempty"`  // as declared; "" of one that is not
+	Scenario string    `json:"scenario"`        // in words
+	Scope    string    `json:"scope"`           // pipelines, topics, statements
+	Who      string    `json:"who"`             // user@host
+	Target   string    `json:"target"`          // the objectives
+	Actual   string    `json:"actual"`          // what was measured
+	Last     string    `json:"last,omitempty"`  // how the one before it, of the same scenario, ended
+	Trend    []Trend   `json:"trend,omitempty"` // what was measured beside what earlier ones of the same scenario have
 	NextDue  time.Time `json:"next_due,omitzero"`
+}
+
+// Trend is a figure beside what it was.
+type Trend struct {
+	Name   string    `json:"name"`
+	Phase  string    `json:"phase,omitempty"`
+	Unit   string    `json:"unit"`
+	Value  float64   `json:"value"`
+	Before []float64 `json:"before"` // the newest first, at least one
 }
 
 // Check is one question asked of the files or the regions, with its answer.

@@ -162,10 +162,32 @@ func drillFacts(d report.Drill) []fact {
 	if d.Last != "" {
 		facts = append(facts, fact{"Before", d.Last})
 	}
+	for _, t := range d.Trend {
+		facts = append(facts, fact{strings.TrimSpace(t.Name + " " + t.Phase), trendText(t)})
+	}
 	if !d.NextDue.IsZero() {
 		facts = append(facts, fact{"Next due", moment(d.NextDue)})
 	}
 	return facts
+}
+
+// trendText says what a figure is, how that is to the last one, and what it was before.
+func trendText(t report.Trend) string {
+	last := t.Before[0]
+	change := "the same"
+	if now, was := amount(t.Value, t.Unit), amount(last, t.Unit); now != was && last > 0 {
+		change = fmt.Sprintf("%+.0f %%", 100*(t.Value-last)/last)
+	} else if now != was {
+		change = "more"
+	}
+	text := fmt.Sprintf("%s, %s before (%s)", amount(t.Value, t.Unit), amount(last, t.Unit), change)
+	if len(t.Before) > 1 {
+		text += "; earlier"
+		for _, v := range t.Before[1:] {
+			text += " " + strings.ReplaceAll(amount(v, t.Unit), " ", "\u00a0")
+		}
+	}
+	return text
 }
 
 func drillFactsOf(d *report.Drill) []fact { return drillFacts(*d) }
