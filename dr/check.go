@@ -73,9 +73,12 @@ var checks = []check{
 	{"drills", checkDrills, true},
 }
 
+// observeTimeouts is how long a check looks at each region before it asks its questions, in time-outs of a question: there is much to tell.
+const observeTimeouts = 6
+
 // Check asks every pre-flight question of both regions and reports the answers. Nothing is changed anywhere.
 func Check(ctx context.Context, w *World, link string) (*report.Report, error) {
-	seen, err := Observe(ctx, w)
+	seen, err := observe(ctx, w, observeTimeouts*w.opts.Timeout)
 	if err != nil {
 		return nil, err
 	}

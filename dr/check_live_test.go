@@ -120,6 +120,25 @@ func TestCheckTriesWhatARunNeeds(t *testing.T) {
 	got := answers(t, limited, "rights")
 	wantAnswer(t, got, "failed a run has the rights that it needs in west: missing: ", "topic _lifeboat.west.runs", "topic _lifeboat.west.canary (the canary)", "lifeboat.west.runs (the lease of runs)")
 	wantAnswer(t, got, "failed the fence on east can be raised: missing: ALTER on the cluster")
+
+	// Who may see a transactional id may not write under it yet.
+	adm := kadm.NewClient(each.Client(t, env.West))
+	may := func(op kadm.ACLOperation, names ...string) {
+		t.Helper()
+		of := kadm.NewACLs().Allow("User:lifeboat").AllowHosts().ResourcePatternType(kadm.ACLPatternPrefixed).Operations(op)
+		if len(names) > 0 {
+			of = of.Topics(names...)
+		} else {
+			of = of.TransactionalIDs("lifeboat.")
+		}
+		_, err := adm.CreateACLs(t.Context(), of)
+		must(t, err)
+	}
+	may(kadm.OpAll, "_lifeboat.")
+	may(kadm.OpDescribe)
+	wantAnswer(t, answers(t, limited, "rights"), "failed a run has the rights that it needs in west: missing: ", "lifeboat.west.runs (the lease of runs)", "lifeboat.west.canary (the canary)")
+	may(kadm.OpWrite)
+	wantAnswer(t, answers(t, limited, "rights"), "passed a run has the rights that it needs in west")
 }
 
 // A fence by ACL on brokers that check none keeps nobody out.
@@ -138,4 +157,19 @@ func TestCheckAsksForAnAuthorizer(t *testing.T) {
 		return resp, nil, true
 	})
 	wantAnswer(t, answers(t, w, "rights"), "failed the fence on east can be raised: its brokers have no authorizer")
+}
+
+// A region that does not tell all that it holds keeps nobody waiting, and nothing is claimed of it.
+func TestCheckGivesUpLookingAtARegion(t *testing.T) {
+	p := newPipeline(t, each.Embedded(t, each.Private()), 20)
+	p.mirror()
+	w := p.with(func(o *dr.Options) { o.Timeout = 100 * time.Millisecond })
+	held := make(chan struct{})
+	defer close(held)
+	p.env.East.Fake.ControlKey(int16(kmsg.ListGroups), func(kmsg.Request) (kmsg.Response, error, bool) {
+		p.env.East.Fake.KeepControl()
+		p.env.East.Fake.SleepControl(func() { <-held })
+		return nil, nil, false
+	})
+	wantAnswer(t, answers(t, w, "region-reachable"), "failed east answers: it had not told all that it holds after 600ms")
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -18,7 +19,10 @@ import (
 
 // Observe looks at every region of the world: what a plan is computed from. A region that does not answer is observed as
 // unreachable; a part that can not be read (a registry, an engine) carries its error. Anything else is an error.
-func Observe(ctx context.Context, w *World) (*plans.Observed, error) {
+func Observe(ctx context.Context, w *World) (*plans.Observed, error) { return observe(ctx, w, 0) }
+
+// observe is Observe where each region has so long to tell all that it is asked, unless that is 0. One that takes longer is observed as unreachable.
+func observe(ctx context.Context, w *World, within time.Duration) (*plans.Observed, error) {
 	o := &plans.Observed{At: w.now().UTC(), Regions: map[string]*plans.RegionState{}, Mirrors: map[string][]plans.MirrorState{}}
 	for _, name := range w.RegionNames() {
 		o.Regions[name] = &plans.RegionState{}
@@ -30,30 +34,53 @@ func Observe(ctx context.Context, w *World) (*plans.Observed, error) {
 			state.Error = w.Errs[name].Error()
 			continue
 		}
-		state.Reachable = true
-		g.Go(func() error { return observeTopics(ctx, r, state, w.Declared.In(name).Reads()) })
-		g.Go(func() error { return observeGroups(ctx, w, r, state) })
-		g.Go(func() error { observeSubjects(ctx, r, state); return nil })
-		g.Go(func() error { observeStatements(ctx, w, name, state); return nil })
+		g.Go(func() error {
+			return inTime(ctx, state, within, func(ctx context.Context) error {
+				state.Reachable = true
+				var g errgroup.Group
+				g.Go(func() error { return observeTopics(ctx, r, state, w.Declared.In(name).Reads()) })
+				g.Go(func() error { return observeGroups(ctx, w, r, state) })
+				g.Go(func() error { observeSubjects(ctx, r, state); return nil })
+				g.Go(func() error { observeStatements(ctx, w, name, state); return nil })
+				return g.Wait()
+			})
+		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
 	for _, decl := range w.Declared.Topology.Links {
-		if w.Regions[decl.To] == nil {
+		if !o.Regions[decl.To].Reachable {
 			continue
 		}
 		l, err := w.OpenLink(decl)
 		if err != nil {
 			return nil, err
 		}
-		states, err := l.States(ctx)
+		err = inTime(ctx, o.Regions[decl.To], within, func(ctx context.Context) (err error) {
+			o.Mirrors[decl.Name], err = l.States(ctx)
+			return err
+		})
 		if err != nil {
 			return nil, err
 		}
-		o.Mirrors[decl.Name] = states
 	}
 	return o, nil
+}
+
+// inTime looks at a region. When that takes longer than it may, nothing is known of the region but that.
+func inTime(ctx context.Context, state *plans.RegionState, within time.Duration, look func(context.Context) error) error {
+	if within == 0 {
+		return look(ctx)
+	}
+	limited, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	err := look(limited)
+	if limited.Err() != nil && ctx.Err() == nil {
+		*state = plans.RegionState{Error: fmt.Sprintf("it had not told all that it holds after %s", within)}
+		return nil
+	}
+	return err
 }
 
 func observeTopics(ctx context.Context, r *linking.Region, state *plans.RegionState, read map[string]bool) error {

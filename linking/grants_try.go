@@ -214,7 +214,8 @@ func (l *Link) groupRights(ctx context.Context, r *Region, may *rights) error {
 	return nil
 }
 
-// transactionRights has coordinators describe the link's transactional ids: brokers tell no rights on them, but who may write may describe.
+// transactionRights has coordinators describe transactional ids: brokers tell no rights on them. Who may not describe may not write; of all others a
+// coordinator judges the end of a transaction that nobody has begun: it looks for the right to write before it finds that it knows no such producer.
 func transactionRights(ctx context.Context, r *Region, ids []string, may *rights) error {
 	described, err := r.Admin.DescribeTransactions(ctx, ids...)
 	parts, partly := errors.AsType[*kadm.ShardErrors](err)
@@ -235,10 +236,32 @@ func transactionRights(ctx context.Context, r *Region, ids []string, may *rights
 		case errors.Is(d.Err, kerr.TransactionalIDAuthorizationFailed):
 			may.refused[kmsg.ACLResourceTypeTransactionalId][id] = true
 		case d.Err == nil || errors.Is(d.Err, kerr.TransactionalIDNotFound):
-			may.of[kmsg.ACLResourceTypeTransactionalId][id] = -1 // every bit
+			switch judged, err := endNothing(ctx, r, id); {
+			case err != nil:
+				return fmt.Errorf("%s: asking for rights on transactional id %q: %w", r.Name, id, err)
+			case errors.Is(judged, kerr.TransactionalIDAuthorizationFailed):
+				may.refused[kmsg.ACLResourceTypeTransactionalId][id] = true
+			case judged != nil && kerr.IsRetriable(judged): // by a coordinator that is busy, or moves: it has not come to the right
+			default:
+				may.of[kmsg.ACLResourceTypeTransactionalId][id] = -1 // every bit
+			}
 		}
 	}
 	return nil
+}
+
+// endNothing asks for the end of a transaction by a producer that there can not be, and returns what a broker says of that: it is always refused.
+func endNothing(ctx context.Context, r *Region, id string) (judged, err error) {
+	req := kmsg.NewPtrEndTxnRequest()
+	req.TransactionalID, req.ProducerID = id, math.MaxInt64
+	resp, err := req.RequestWith(ctx, r.Client)
+	if errors.Is(err, kerr.TransactionalIDAuthorizationFailed) { // by who tells which broker coordinates it
+		return err, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return kerr.ErrorForCode(resp.ErrorCode), nil
 }
 
 // clusterRights asks what may be done to the cluster; brokers tell it to those who may describe it.
