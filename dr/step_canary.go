@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 	"github.com/lifeboat-dr/lifeboat/plans"
@@ -28,9 +29,17 @@ func canaryDone(ctx context.Context, r *run, s plans.Step) (bool, string, error)
 		return false, "", err
 	}
 	if found["idempotent"] && found["transactional"] {
+		r.canaryShown()
 		return true, "an idempotent and a transactional write were read back", nil
 	}
 	return false, fmt.Sprintf("read back: idempotent %t, transactional %t", found["idempotent"], found["transactional"]), nil
+}
+
+// canaryShown says in the report what the canary has shown, and what it has not.
+func (r *run) canaryShown() {
+	line := report.Check{ID: "canary", Name: r.to.Name + " keeps what it takes", Outcome: report.Passed,
+		Detail: fmt.Sprintf("an idempotent and a transactional write to %s were read back as committed; not tried: writes to the promoted topics themselves, where a record of lifeboat's would be read by everybody, and writes by anybody else's login", CanaryTopic(r.to.Name))}
+	r.addCheck(line)
 }
 
 func canaryApply(ctx context.Context, r *run, s plans.Step) error {
@@ -67,10 +76,10 @@ func canaryApply(ctx context.Context, r *run, s plans.Step) error {
 	}
 }
 
-// awaitCanaries looks until both kinds are found, the newest of as many transactions was aborted, or canaryWithin has passed: a commit is answered before
+// awaitCanaries looks until both kinds are found, the newest of as many transactions was aborted, or the limit has passed: a commit is answered before
 // its marker is in the log, and a new topic is known to every broker a little later.
 func (r *run) awaitCanaries(ctx context.Context, s plans.Step, transactions int) (map[string]bool, error) {
-	for deadline := r.world.now().Add(canaryWithin); ; {
+	for deadline := r.world.now().Add(r.canaryLimit()); ; {
 		found, err := r.canaries(ctx, s)
 		if err != nil || found["idempotent"] && found["transactional"] || r.world.now().After(deadline) {
 			return found, err
@@ -116,7 +125,7 @@ func (r *run) canaryAborted(ctx context.Context, s plans.Step, transactions int)
 // canaryLost says what is known of canaries that were acknowledged and are not there.
 func (r *run) canaryLost(ctx context.Context, s plans.Step, found map[string]bool) error {
 	topic := CanaryTopic(r.to.Name)
-	text := fmt.Sprintf("%s: topic %q: the canaries were acknowledged and could not be read back within %s: idempotent %t, transactional %t", r.to.Name, topic, canaryWithin,
+	text := fmt.Sprintf("%s: topic %q: the canaries were acknowledged and could not be read back within %s: idempotent %t, transactional %t", r.to.Name, topic, r.canaryLimit(),
 		found["idempotent"], found["transactional"])
 	if r.canaryAborted(ctx, s, canaryRepeats+1) {
 		text += fmt.Sprintf(" (it was aborted, %d times)", canaryRepeats+1)
@@ -135,8 +144,10 @@ func (r *run) canaryLost(ctx context.Context, s plans.Step, found map[string]boo
 // canaryRepeats is how often a canary that was aborted is written again.
 const canaryRepeats = 2
 
-// canaryWithin is how long acknowledged canaries may take to be readable.
+// canaryWithin is how long acknowledged canaries may take to be readable, where no step may be stuck for less.
 const canaryWithin = 15 * time.Second
+
+func (r *run) canaryLimit() time.Duration { return min(canaryWithin, r.world.opts.Stuck) }
 
 func (r *run) canary(ctx context.Context, s plans.Step, kind string, opts ...kgo.Opt) error {
 	cl, err := kgo.NewClient(slices.Concat(r.to.Client.Opts(), opts)...)
