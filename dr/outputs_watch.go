@@ -18,10 +18,11 @@ import (
 // WatchOptions say how outputs are compared continuously.
 type WatchOptions struct {
 	Link    string
-	Every   time.Duration   // between two looks; default a second
-	Judged  func(Judged)    // told of every window, and of rows that tell none, when they are judged
-	Said    func(string)    // told when nothing can be compared, why, and when it goes on
-	Metrics *OutputsMetrics // nil: none
+	Every   time.Duration        // between two looks; default a second
+	Judged  func(Judged)         // told of every window, and of rows that tell none, when they are judged
+	Said    func(string)         // told when nothing can be compared, why, and when it goes on
+	Looked  func([]report.Check) // told after every look: a line of each output, as it is so far
+	Metrics *OutputsMetrics      // nil: none
 }
 
 // mostDifferences are listed one by one in the report; all are counted.
@@ -60,6 +61,13 @@ func WatchOutputs(ctx context.Context, w *World, o WatchOptions) (*report.Report
 		_ = g.Wait() // each keeps what went wrong
 		if o.Metrics != nil {
 			o.Metrics.fill(list, w.now())
+		}
+		if o.Looked != nil {
+			var lines []report.Check
+			for _, one := range list {
+				lines = append(lines, one.check())
+			}
+			o.Looked(lines)
 		}
 		_ = sleep(ctx, o.Every) // the loop looks why
 	}
@@ -293,7 +301,7 @@ func (x *watched) check() report.Check {
 			line.Detail += ": " + x.waits
 		}
 	case x.waits != "":
-		line.Detail += "; at the end it waited: " + x.waits
+		line.Detail += "; it waits: " + x.waits
 	}
 	return line
 }

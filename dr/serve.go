@@ -43,6 +43,8 @@ type Server struct {
 	status  *report.Report       // of the last look; nil before
 	looked  time.Time            // when that was tried last
 	trouble error                // why it did not succeed
+	outputs []report.Check       // of the last look at what both regions put out, where both compute
+	metrics *OutputsMetrics      // of these; nil where one computes
 }
 
 // NewServer returns a server that does not run yet. A job without an operation is refused (*UnsupportedOperationError), and so is a
@@ -70,6 +72,9 @@ func NewServer(d *plans.Declared, o ServeOptions) (*Server, error) {
 			return nil, err
 		}
 		s.hooks = append(s.hooks, newWebhook(n, key, o.Transport, o.Log))
+	}
+	if d.Topology.Pattern == plans.ActiveActive && len(d.Outputs()) > 0 {
+		s.metrics = NewOutputsMetrics()
 	}
 	var err error
 	s.past, err = readHistory(o.State)
@@ -112,6 +117,9 @@ func (s *Server) Run(ctx context.Context) error {
 	g, until := errgroup.WithContext(until)
 	g.Go(func() error { return s.schedule(ctx, until) })
 	g.Go(func() error { s.watch(until); return nil })
+	if s.metrics != nil {
+		g.Go(func() error { s.compare(until); return nil })
+	}
 	err := g.Wait()
 	if !errors.Is(err, ErrServedElsewhere) {
 		err = errors.Join(err, s.remember())
@@ -322,5 +330,29 @@ func (s *Server) watch(ctx context.Context) {
 			return
 		case <-time.After(s.o.Every):
 		}
+	}
+}
+
+// compare compares what both regions put out, until the context ends.
+func (s *Server) compare(ctx context.Context) {
+	looked := func(lines []report.Check) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.outputs = lines
+	}
+	for ctx.Err() == nil {
+		w, err := s.o.open(ctx)
+		if err == nil {
+			_, err = WatchOutputs(ctx, w, WatchOptions{Every: s.o.Every, Looked: looked, Metrics: s.metrics, Said: func(text string) { s.o.Log.Info("comparing outputs", slog.String("said", text)) }})
+			w.Close()
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if err != nil {
+			s.o.Log.Warn("outputs can not be compared", slog.Any("error", err))
+			looked([]report.Check{{ID: "output", Name: "both regions put out the same", Outcome: report.Unknown, Detail: "not compared: " + err.Error()}})
+		}
+		_ = sleep(ctx, s.o.Every) // the loop looks why
 	}
 }

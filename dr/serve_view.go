@@ -41,6 +41,7 @@ func (s *Server) Report() *report.Report {
 		}
 		rep.Figures = append([]report.Figure{f}, rep.Figures...)
 	}
+	rep.Checks = append(rep.Checks, s.outputs...)
 	for _, j := range s.o.Jobs {
 		rep.Checks = append(rep.Checks, s.jobLine(j.ID(), j.Operation+" "+j.Drill.Name+" by schedule, "+j.Schedule.String(), now))
 	}
@@ -123,6 +124,9 @@ func (s *Server) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descReadiness, descLast, descNext, descRunning, descEnded, descNotified, descLines, descLooked} {
 		ch <- d
 	}
+	if s.metrics != nil {
+		s.metrics.Describe(ch)
+	}
 }
 
 // Collect implements prometheus.Collector. It asks no region anything.
@@ -155,6 +159,9 @@ func (s *Server) Collect(ch chan<- prometheus.Metric) {
 		for outcome, n := range results {
 			gauge(descEnded, float64(n), id, string(outcome))
 		}
+	}
+	if s.metrics != nil {
+		s.metrics.Collect(ch)
 	}
 	for i, h := range s.hooks {
 		name := fmt.Sprint(i)
