@@ -99,6 +99,7 @@ func analyze(d *Declared, o *Observed) *analysis {
 	for _, s := range d.Statements {
 		if u := a.parsed[s.Name]; u != nil {
 			a.find(s.Name, notAt(a.findings, statements.ConnectorOptions(u, a.catalogOf(s.Name), a.dialect)))
+			a.find(s.Name, notAt(a.findings, statements.Misset(u)))
 		}
 	}
 	return a

@@ -64,17 +64,19 @@ func StudyOf(d *Declared, o *Observed) *Study {
 	for _, s := range d.Statements {
 		declared[s.Name] = s
 	}
-	along := newVerdicts(a.graph, links)
+	along, creators := newVerdicts(a.graph, links), a.graph.Creators()
 	told := map[string]bool{} // tables that are not declared, each told once
 	for _, name := range a.graph.Order() {
 		u := a.parsed[name]
 		s := Studied{Name: name, File: declared[name].File, Line: declared[name].Line, Kind: u.Statement.Kind(),
 			Reads: statements.Reads(u.Statement), Writes: statements.Writes(u.Statement), Horizons: map[string]statements.Horizon{}}
 		unknown := statements.Undeclared(u, a.tablesOf(name), a.unread)
+		allKnown := len(unknown) == 0
+		unknown = slices.DeleteFunc(unknown, func(f report.Finding) bool { return len(creators[f.Subject]) > 0 }) // what is wrong with its CREATE TABLE is told there
 		if !slices.ContainsFunc(a.findings, func(f report.Finding) bool {
 			return f.Subject == name && f.Severity == report.Block && f.Rule != statements.RuleUnsupported && f.Rule != statements.RuleDialect
 		}) {
-			mistakes, understood := a.namesOf(name, u, len(unknown) == 0)
+			mistakes, understood := a.namesOf(name, u, allKnown)
 			unknown, s.Resolved = append(unknown, mistakes...), understood
 			if len(mistakes) == 0 {
 				unknown = append(unknown, statements.Unplannable(u, a.catalogOf(name))...)

@@ -66,7 +66,7 @@ fields.#.end fields.#.null-rate`)},
 }
 
 // ConnectorOptions says which options of tables are none of their connectors', in WITH, ALTER TABLE … SET and the hint OPTIONS, and which connectors are
-// misspelt. Nothing is told of a connector that is not known: anybody can make one.
+// misspelt. In the hint those of the dialect's own are too. Nothing is told of a connector that is not known: anybody can make one.
 func ConnectorOptions(p *Parsed, cat Catalog, d Dialect) []report.Finding {
 	var found []report.Finding
 	tell := func(at Pos, remedy, format string, args ...any) {
@@ -116,8 +116,16 @@ func ConnectorOptions(p *Parsed, cat Catalog, d Dialect) []report.Finding {
 			check(ofTable(n.Name), n.Options) // the connector may be that of the table after LIKE
 		case *TableRef:
 			for _, h := range n.Hints {
-				if h.Name == "OPTIONS" {
-					check(ofTable(n.Name), h.Options)
+				if h.Name != "OPTIONS" {
+					continue
+				}
+				check(ofTable(n.Name), h.Options)
+				if t, ok := cat.Table(n.Name.Last()); ok && d != Flink2 {
+					for _, o := range h.Options {
+						if bad := caught(func() { checkOption(t, o) }); bad != nil {
+							found = append(found, p.finding(bad))
+						}
+					}
 				}
 			}
 		case *SetOptions:

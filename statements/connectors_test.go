@@ -34,6 +34,10 @@ func TestConnectorOptions(t *testing.T) {
 		{"options that may be there", table + "'mongodb', 'mongodb.embedding_column' = 'c')", CCloud2026, nil},
 		{"a hint", "INSERT INTO out_t SELECT id FROM generated /*+ OPTIONS('rows-per-secon' = '1') */", Flink2,
 			[]string{"56 the connector datagen has no option 'rows-per-secon' [did you mean 'rows-per-second'?]"}},
+		{"a hint for a topic", "INSERT INTO out_t SELECT id FROM topic /*+ OPTIONS('scan.startup.mod' = 'latest-offset') */", CCloud2026,
+			[]string{"52 there is no table option 'scan.startup.mod' [did you mean 'scan.startup.mode'?]"}},
+		{"its value", "INSERT INTO out_t SELECT id FROM topic /*+ OPTIONS('scan.startup.mode' = 'latst-offset') */", CCloud2026,
+			[]string{"52 'scan.startup.mode' can not be 'latst-offset' [did you mean 'latest-offset'?]"}},
 		{"ALTER TABLE", "ALTER TABLE generated SET ('number-of-row' = '1')", Flink2,
 			[]string{"28 the connector datagen has no option 'number-of-row' [did you mean 'number-of-rows'?]"}},
 	} {
@@ -42,7 +46,7 @@ func TestConnectorOptions(t *testing.T) {
 			if p == nil || p.Statement == nil {
 				t.Fatal(found)
 			}
-			cat := Tables{"generated": {Name: "generated", Options: map[string]string{"connector": "datagen"}}}
+			cat := Tables{"topic": {Name: "topic"}, "generated": {Name: "generated", Options: map[string]string{"connector": "datagen"}}}
 			var got []string
 			for _, f := range ConnectorOptions(p, cat, c.dialect) {
 				got = append(got, fmt.Sprintf("%d %s [%s]", f.Place.Column, f.Message, f.Remedy))
@@ -51,5 +55,29 @@ func TestConnectorOptions(t *testing.T) {
 				t.Error(diff)
 			}
 		})
+	}
+}
+
+func TestMisset(t *testing.T) {
+	for sql, want := range map[string]string{
+		"SET 'sql.state-tl' = '1 d'":                   "1:5 there is no property 'sql.state-tl' [did you mean 'sql.state-ttl'?]",
+		"SET 'sql.state-ttl' = 'a day'":                "1:23 'sql.state-ttl' can not be 'a day', which is no time [write a number and a unit: '6 h'; '0' keeps state for ever]",
+		"SET 'sql.state-ttl' = '1 d'":                  "",
+		"SET 'sql.state-ttl' = '0'":                    "",
+		"SET 'sql.tables.scan.idle-timeout' = '1 min'": "",
+		"SET 'sql.of-next-year' = 'x'":                 "",
+		"SET 'table.exec.state.ttl' = 'soon'":          "1:30 'table.exec.state.ttl' can not be 'soon', which is no time [write a number and a unit: '6 h'; '0' keeps state for ever]",
+	} {
+		p, found := ParseOne("", sql)
+		if p == nil {
+			t.Fatal(sql, found)
+		}
+		got := ""
+		for _, f := range Misset(p) {
+			got += fmt.Sprintf("%d:%d %s [%s]", f.Place.Line, f.Place.Column, f.Message, f.Remedy)
+		}
+		if got != want {
+			t.Errorf("%s\n got %s\nwant %s", sql, got, want)
+		}
 	}
 }

@@ -412,6 +412,9 @@ func (r *relater) values(n *Values, outer *relScope) Rel {
 		for _, x := range items {
 			row = append(row, r.bind(x, s))
 		}
+		if len(out.Rows) > 0 && len(row) != len(out.Rows[0]) {
+			r.bad = append(r.bad, &problem{Pos: e.At(), rule: RuleType, message: fmt.Sprintf("the row has %s, and the first of VALUES has %d", counted(len(row), "column"), len(out.Rows[0]))})
+		}
 		out.Rows = append(out.Rows, row)
 	}
 	if len(out.Rows) > 0 {

@@ -14,7 +14,7 @@ const RuleUndeclared = "sql/undeclared-table"
 const RuleSchema = "sql/schema"
 
 // Undeclared says which tables a statement reads or writes that the catalog does not know, each once, where it stands first. unread has the reason of
-// those that are topics with schemas, which would tell their columns if they could be read.
+// those that are topics with schemas, which would tell their columns if they could be read. What only lacks a CREATE TABLE has the table as its subject.
 func Undeclared(p *Parsed, cat Catalog, unread map[string]string) []report.Finding {
 	var found []report.Finding
 	seen := map[string]bool{}
@@ -38,7 +38,7 @@ func Undeclared(p *Parsed, cat Catalog, unread map[string]string) []report.Findi
 			}
 		}
 		f := p.src.finding(RuleUndeclared, n.Pos, fmt.Sprintf("no CREATE TABLE declares %s", quoteName(clip(name))), remedy)
-		f.Severity = report.Low
+		f.Severity, f.Subject = report.Low, name
 		f.Why = "its columns are not known, so what is read from it or written to it is not checked; where it is read it is taken for an append table with the default watermark"
 		found = append(found, f)
 	}
