@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -163,15 +162,12 @@ func StartApicurio(ctx context.Context) (_ *Apicurio, err error) {
 	if err != nil {
 		return nil, err
 	}
-	ports, err := kafkaListeners() // three that are free
-	if err != nil {
-		return nil, err
-	}
+	port := FreePort()
 	dir, err := os.MkdirTemp("", "lifeboat-apicurio-")
 	if err != nil {
 		return nil, err
 	}
-	a := &Apicurio{URL: "http://" + ports.Client + "/apis/ccompat/v7", dir: dir}
+	a := &Apicurio{URL: fmt.Sprintf("http://127.0.0.1:%d/apis/ccompat/v7", port), dir: dir}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.Stop())
@@ -185,14 +181,8 @@ func StartApicurio(ctx context.Context) (_ *Apicurio, err error) {
 	// The process outlives ctx, which is only about the start.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), java, "-Xmx512m", "-XX:TieredStopAtLevel=1", "-jar", filepath.Join(home, "quarkus-run.jar"))
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, log, log
-	cmd.Env = os.Environ()
-	for name, listener := range map[string]string{"HTTP": ports.Client, "MANAGEMENT": ports.Controller} {
-		host, port, err := net.SplitHostPort(listener)
-		if err != nil {
-			return nil, err
-		}
-		cmd.Env = append(cmd.Env, "QUARKUS_"+name+"_HOST="+host, "QUARKUS_"+name+"_PORT="+port)
-	}
+	cmd.Env = append(os.Environ(), "QUARKUS_HTTP_HOST=127.0.0.1", fmt.Sprintf("QUARKUS_HTTP_PORT=%d", port),
+		"QUARKUS_MANAGEMENT_HOST=127.0.0.1", fmt.Sprintf("QUARKUS_MANAGEMENT_PORT=%d", FreePort()))
 	if a.process, err = startProcess(cmd); err != nil {
 		return nil, fmt.Errorf("starting Apicurio Registry: %w", err)
 	}

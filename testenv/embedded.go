@@ -96,7 +96,7 @@ func (b *fakeBroker) Start(ctx context.Context) error {
 	for {
 		port := b.port
 		if port == 0 {
-			port = RandomPort()
+			port = FreePort()
 		}
 		var ln *listener
 		listen := kfake.ListenFn(func(network, addr string) (net.Listener, error) {

@@ -6,7 +6,6 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	mrand "math/rand/v2"
 	"slices"
 	"sync"
 
@@ -73,7 +72,3 @@ func NewClusterID() string {
 	id[0] &= 0x7f // a first letter of A to f: Kafka gives out no id that begins with a dash
 	return base64.RawURLEncoding.EncodeToString(id[:])
 }
-
-// RandomPort is a loopback port below the ephemeral range of Linux (32768) and macOS (49152): while its owner is killed, no
-// outgoing connection and no listener on port 0 takes it.
-func RandomPort() int { return 20000 + mrand.IntN(12000) }

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"time"
 )
 
@@ -69,21 +69,18 @@ const startTimeout = 2 * time.Minute
 // create formats the storage and starts the broker, on other ports when another process takes one of those chosen.
 func (b *kafkaBroker) create(ctx context.Context) error {
 	for attempt := 1; ; attempt++ {
-		l, err := kafkaListeners()
-		if err != nil {
-			return err
-		}
+		l := kafkaListeners()
 		if b.listeners = l; b.id == 1 {
 			b.region.Bootstrap = []string{l.Client}
 		}
 		if err := b.format(ctx, l); err != nil {
 			return err
 		}
-		err = b.Start(ctx)
+		err := b.Start(ctx)
 		if err == nil {
 			break
 		}
-		if attempt == 5 || !bytes.Contains([]byte(err.Error()), []byte("Address already in use")) {
+		if attempt == 5 || !errors.Is(err, syscall.EADDRINUSE) {
 			return err
 		}
 	}
@@ -166,7 +163,11 @@ func (b *kafkaBroker) Start(ctx context.Context) (err error) {
 		err = b.region.Await(ctx, p.exited, b.id, address)
 	}
 	if err != nil {
-		return errors.Join(fmt.Errorf("starting the broker on %s: %w; its log ends:\n%s", address, err, tail(log, from)), p.kill())
+		err = errors.Join(fmt.Errorf("starting the broker on %s: %w; its log ends:\n%s", address, err, tail(log, from)), p.kill())
+		if inUse(log, from) { // far above the end, where a broker tells of its shutdown
+			err = errors.Join(err, syscall.EADDRINUSE)
+		}
+		return err
 	}
 	b.process = p
 	return nil
@@ -204,22 +205,18 @@ func (b *kafkaBroker) running(doing string, do func(*process) error) error {
 }
 
 // kafkaListeners are three loopback ports that are free now.
-func kafkaListeners() (KafkaListeners, error) {
+func kafkaListeners() KafkaListeners {
 	var addrs [3]string
 	for i := range addrs {
-		for try := 0; addrs[i] == ""; try++ {
-			l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", RandomPort()))
-			if err != nil {
-				if try == 100 {
-					return KafkaListeners{}, fmt.Errorf("finding a free port: %w", err)
-				}
-				continue
-			}
-			defer l.Close() // all three are held until all are found
-			addrs[i] = l.Addr().String()
-		}
+		addrs[i] = fmt.Sprintf("127.0.0.1:%d", FreePort())
 	}
-	return KafkaListeners{Client: addrs[0], Advertised: addrs[0], Controller: addrs[1], Internal: addrs[2]}, nil
+	return KafkaListeners{Client: addrs[0], Advertised: addrs[0], Controller: addrs[1], Internal: addrs[2]}
+}
+
+// inUse says whether a process wrote since from that somebody has its port.
+func inUse(log *os.File, from int64) bool {
+	b, err := io.ReadAll(io.NewSectionReader(log, from, 1<<24))
+	return err == nil && bytes.Contains(b, []byte("Address already in use"))
 }
 
 // tail is the last lines of what a process wrote since from.

@@ -18,15 +18,12 @@ import (
 const firstController = 101
 
 // controllers are the nodes of a quorum of their own, with the ports that every node of the cluster has to know before one starts.
-func controllers(of *kafkaBroker, n int) (nodes []*kafkaBroker, voters string, err error) {
+func controllers(of *kafkaBroker, n int) (nodes []*kafkaBroker, voters string) {
 	var list []string
 	for i := range n {
 		id := int32(firstController + i)
 		c := &kafkaBroker{region: of.region, release: of.release, dir: filepath.Join(filepath.Dir(of.dir), fmt.Sprintf("%s-%d", of.region.Name, id)), options: of.options,
-			cluster: of.cluster, id: id, controls: true}
-		if c.listeners, err = kafkaListeners(); err != nil {
-			return nil, "", err
-		}
+			cluster: of.cluster, id: id, controls: true, listeners: kafkaListeners()}
 		list = append(list, fmt.Sprintf("%d@%s", id, c.listeners.Controller))
 		nodes = append(nodes, c)
 	}
@@ -48,7 +45,7 @@ func controllers(of *kafkaBroker, n int) (nodes []*kafkaBroker, voters string, e
 		})
 		c.options.HeapMiB = 128
 	}
-	return nodes, voters, nil
+	return nodes, voters
 }
 
 // startControllers starts them together: one alone does nothing.

@@ -47,10 +47,7 @@ func startCluster(ctx context.Context, first *kafkaBroker, more, control int) (s
 		return stop, fmt.Errorf("several brokers with users or TLS: %w", ErrNotSupported)
 	}
 	if control > 0 {
-		quorum, voters, err := controllers(first, control)
-		if err != nil {
-			return stop, err
-		}
+		quorum, voters := controllers(first, control)
 		nodes = append(nodes, quorum...)
 		first.region.Controllers = map[int32]Broker{}
 		for _, c := range quorum {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"path/filepath"
 	"sync"
@@ -49,14 +48,10 @@ func startZooKeeper(ctx context.Context, b *kafkaBroker) (stop func() error, err
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making ZooKeeper's directory: %w", err)
 	}
-	l, err := kafkaListeners()
-	if err != nil {
-		return nil, err
-	}
-	b.zookeeper = l.Client
-	host, port, _ := net.SplitHostPort(l.Client)
+	port := FreePort()
+	b.zookeeper = fmt.Sprintf("127.0.0.1:%d", port)
 	config := filepath.Join(dir, "zookeeper.properties")
-	text := fmt.Sprintf("dataDir=%s\nclientPort=%s\nclientPortAddress=%s\nadmin.enableServer=false\ntickTime=1000\n", filepath.Join(dir, "data"), port, host)
+	text := fmt.Sprintf("dataDir=%s\nclientPort=%d\nclientPortAddress=127.0.0.1\nadmin.enableServer=false\ntickTime=1000\n", filepath.Join(dir, "data"), port)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, fmt.Errorf("writing ZooKeeper's configuration: %w", err)
 	}

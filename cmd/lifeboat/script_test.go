@@ -98,7 +98,7 @@ func (s *stage) start(args []string) (err error) {
 	s.ts.Defer(func() { s.ts.Check(s.env.Stop()) })
 	s.engines = map[string]string{}
 	for _, r := range s.env.Regions() {
-		s.engines[r.Name] = fmt.Sprintf("127.0.0.1:%d", testenv.RandomPort())
+		s.engines[r.Name] = fmt.Sprintf("127.0.0.1:%d", testenv.FreePort())
 		name := strings.ToUpper(r.Name)
 		s.ts.Setenv(name, r.Bootstrap[0])
 		s.ts.Setenv(name+"_REGISTRY", r.Registry)

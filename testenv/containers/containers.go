@@ -150,7 +150,7 @@ func (b *broker) create(ctx context.Context) error {
 // run makes the container with a port of its own, which is the same inside and outside, since the broker connects to itself by
 // the address that it tells clients.
 func (b *broker) run(ctx context.Context) error {
-	port := testenv.RandomPort()
+	port := testenv.FreePort()
 	b.region.Bootstrap = []string{fmt.Sprintf("127.0.0.1:%d", port)}
 	properties := testenv.KafkaProperties(testenv.KafkaListeners{
 		Client: fmt.Sprintf("0.0.0.0:%d", port), Advertised: b.region.Bootstrap[0], Controller: "127.0.0.1:9093", Internal: "127.0.0.1:9094",
