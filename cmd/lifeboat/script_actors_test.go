@@ -69,20 +69,29 @@ func (s *stage) orders(args []string) error {
 	if err := s.topic([]string{args[0], args[1], "3", "retention.ms=864000000"}); err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return err
 	}
-	ss, err := s.create(args[0], args[1]+"-value", sr.Schema{Schema: orderSchema})
+	order, err := s.orderOf(args[0], args[1])
 	if err != nil {
 		return err
 	}
+	return s.write(args[0], args[1], n, order)
+}
+
+// orderOf registers the schema of orders and returns what makes the i-th one, one a second.
+func (s *stage) orderOf(region, topic string) (func(i int) (*kgo.Record, error), error) {
+	ss, err := s.create(region, topic+"-value", sr.Schema{Schema: orderSchema})
+	if err != nil {
+		return nil, err
+	}
 	schema := avro.MustParse(orderSchema)
 	begin := time.Now().Add(-2 * time.Hour).Truncate(time.Minute)
-	return s.write(args[0], args[1], n, func(i int) (*kgo.Record, error) {
+	return func(i int) (*kgo.Record, error) {
 		body, err := schema.AppendEncode([]byte{0, byte(ss.ID >> 24), byte(ss.ID >> 16), byte(ss.ID >> 8), byte(ss.ID)}, &struct {
 			ID     int64  `avro:"id"`
 			Shop   string `avro:"shop"`
 			Amount int64  `avro:"amount"`
 		}{int64(i), fmt.Sprint("shop-", i%7), int64(i % 100)})
 		return &kgo.Record{Key: fmt.Append(nil, i%7), Value: body, Timestamp: begin.Add(time.Duration(i) * time.Second)}, err
-	})
+	}, nil
 }
 
 func (s *stage) produce(args []string) error {

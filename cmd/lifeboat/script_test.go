@@ -34,6 +34,12 @@ import (
 //	orders REGION TOPIC N                writes N orders in Avro; creates the topic (3 partitions) and its subject
 //	produce REGION TOPIC N               writes N plain records
 //	consume REGION GROUP TOPIC N         reads N records as a group and commits
+//	join REGION GROUP TOPIC · leave      a consumer is a member of a group from here to there
+//	writer REGION TOPIC · quiet          an application writes orders from here to there, whatever anybody has said
+//	transaction REGION TOPIC · commit    a transaction with an order in it is open from here to there
+//	configure REGION TOPIC K=V …         sets configs of a topic
+//	grant REGION USER OP TOPIC · take    allows somebody something, and no more
+//	rights REGION FILE                   writes the rights on topics to a file
 //	answers URL                          waits until an HTTP server answers
 //	tells URL TEXT                       waits until an HTTP server's answer holds a text
 //	shows FILE TEXT                      waits until a file holds a text
@@ -53,6 +59,9 @@ var commands = map[string]func(*testscript.TestScript, bool, []string){
 	"produce": cmd(3, (*stage).produce), "consume": cmd(4, (*stage).consume), "register": cmd(3, (*stage).register),
 	"registry": cmd(2, (*stage).registry), "holds": cmd(3, (*stage).holds), "hold": cmd(2, (*stage).hold),
 	"held": cmd(0, (*stage).held), "answers": cmd(1, (*stage).answers), "shows": cmd(2, (*stage).shows), "tells": cmd(2, (*stage).tells), "terminate": cmd(0, (*stage).terminate), "readonly": cmd(1, (*stage).readonly), "release": cmd(0, (*stage).release),
+	"join": cmd(3, (*stage).join), "leave": cmd(0, (*stage).leave), "writer": cmd(2, (*stage).keepWriting), "quiet": cmd(0, (*stage).quiet),
+	"transaction": cmd(2, (*stage).transaction), "commit": cmd(0, (*stage).commit), "configure": cmd(3, (*stage).configure),
+	"grant": cmd(4, (*stage).grant), "take": cmd(4, (*stage).take), "rights": cmd(2, (*stage).rights),
 	"spoil": cmd(2, (*stage).spoil), "statements": cmd(2, (*stage).statements),
 }
 
@@ -67,6 +76,9 @@ type stage struct {
 	engines map[string]string // addresses, served by `engine`
 	sent    int
 	waiting *hold
+
+	member, writer func() error // end what is in the background
+	open           *kgo.Client  // with a transaction
 }
 
 func cmd(least int, do func(*stage, []string) error) func(*testscript.TestScript, bool, []string) {
