@@ -22,20 +22,25 @@ func (p *Plan) Runbook(d *Declared) (*report.Document, error) {
 	case OpDrill:
 		return nil, fmt.Errorf("a plan for a %s has no runbook: by hand nobody could show that nothing else has changed; lifeboat drill does", p.Operation)
 	}
-	if p.Writers {
-		return nil, fmt.Errorf("a plan between two regions that both write has no runbook yet: it is carried out by lifeboat apply")
-	}
 	from, to := d.Topology.Regions[p.From], d.Topology.Regions[p.To]
 	if from == nil || to == nil {
 		return nil, fmt.Errorf("the plan is about %s and %s, which the topology does not both declare", p.From, p.To)
 	}
 	b := &runbook{p: p, from: from, to: to, topology: d.Topology}
+	if p.Writers {
+		if err := b.writing(); err != nil {
+			return nil, err
+		}
+	}
 	verb := "lifeboat " + string(p.Operation)
 	switch {
 	case p.Operation == OpFailover && p.Planned:
 		verb += " --planned"
 	case p.Operation == OpFailover:
 		verb += " --unplanned"
+	}
+	if p.Writers {
+		verb += " --link " + b.links[len(b.links)-1].Name // the one that leads out of the region that it is about
 	}
 	doc := &report.Document{Title: "Runbook: " + p.headline(), Facts: []string{"as observed at " + clock(p.Observed)}}
 	if o := p.objectivesLine(); o != "" {
@@ -83,7 +88,8 @@ type runbook struct {
 	p        *Plan // or the part of it that a step is about
 	from, to *Region
 	topology *Topology
-	left     string // the region whose writers and statements a step of it stops
+	links    []*Link // where both regions write: the plan's, and of a return the one that leads out of what returns
+	left     string  // the region whose writers and statements a step of it stops
 }
 
 // about is the runbook for a step: of its batch, and of the region that it stops. That is the primary, but for what comes back: there it is first the region
@@ -167,6 +173,9 @@ func repeated(flag string, values []string) []string {
 }
 
 func (b *runbook) step(s Step) report.Instruction {
+	if in, ok := b.writersStep(s); ok {
+		return in
+	}
 	p := b.p
 	ends := b.ends
 	switch s.Kind {
@@ -249,23 +258,24 @@ func (b *runbook) fence() report.Instruction {
 	if declared := b.topology.Regions[b.left].Fence; declared != nil {
 		f = *declared
 	}
+	topics := b.topicsIn(b.left)
 	switch f.By {
 	case "acl":
 		rule := append(repeated("--deny-principal", f.Principals), "--operation", "Write")
-		rule = append(rule, repeated("--topic", b.topics())...)
+		rule = append(rule, repeated("--topic", topics)...)
 		return report.Instruction{Shell: b.kafka("kafka-acls", b.left, append([]string{"--add"}, rule...)...),
-			Look:  b.kafka("kafka-acls", b.left, append([]string{"--list"}, first("--topic", b.topics())...)...),
+			Look:  b.kafka("kafka-acls", b.left, append([]string{"--list"}, first("--topic", topics)...)...),
 			Shows: fmt.Sprintf("permissionType=DENY for operation WRITE of %s", strings.Join(f.Principals, ", ")),
 			Back:  "take the denials away", Undo: b.kafka("kafka-acls", b.left, append([]string{"--remove", "--force"}, rule...)...)}
 	case "config":
 		var set, unset []string
-		for _, t := range b.topics() {
+		for _, t := range topics {
 			at := []string{"--alter", "--entity-type", "topics", "--entity-name", t}
 			set = append(set, b.kafka("kafka-configs", b.left, append(at, "--add-config", "max.message.bytes=0")...))
 			unset = append(unset, b.kafka("kafka-configs", b.left, append(at, "--delete-config", "max.message.bytes")...))
 		}
 		return report.Instruction{Text: []string{"Transactions that are open can not end any more behind this: let their producers end them first. Note what was set before, if anything."},
-			Shell: strings.Join(set, "\n"), Look: b.kafka("kafka-configs", b.left, append([]string{"--describe", "--entity-type", "topics"}, first("--entity-name", b.topics())...)...),
+			Shell: strings.Join(set, "\n"), Look: b.kafka("kafka-configs", b.left, append([]string{"--describe", "--entity-type", "topics"}, first("--entity-name", topics)...)...),
 			Shows: "max.message.bytes=0 on every topic", Back: "take the limits away, or set what was set before", Undo: strings.Join(unset, "\n")}
 	case "command":
 		var words []string
@@ -277,7 +287,7 @@ func (b *runbook) fence() report.Instruction {
 		}
 		return report.Instruction{Shell: run("fence"), Look: "echo $?", Shows: "0", Back: "the same command undoes it", Undo: run("unfence")}
 	}
-	return report.Instruction{Text: []string{fmt.Sprintf("Stop everything that writes to %s in %s.", listed(b.topics()), b.left)},
+	return report.Instruction{Text: []string{fmt.Sprintf("Stop everything that writes to %s in %s.", listed(topics), b.left)},
 		Shows: "whoever answers for the writers says that they are stopped; the next step proves it", Back: "let the writers begin again"}
 }
 
@@ -370,6 +380,9 @@ func (b *runbook) start(name string) report.Instruction {
 }
 
 func (b *runbook) after() report.Part {
+	if b.p.Writers {
+		return b.afterWriters()
+	}
 	p := b.p
 	text := []string{
 		fmt.Sprintf("Point producers, consumers and whatever else reads %s at %s: bootstrap servers %s.", p.From, p.To, strings.Join(b.to.Kafka.Bootstrap, ", ")),

@@ -43,7 +43,7 @@ func (b *runbook) otherStep(s Step) report.Instruction {
 		return report.Instruction{By: "lifeboat link reverse --link " + p.Link, Text: []string{fmt.Sprintf("The region that was left becomes the mirror, under link %s, which a process has to run.", link)},
 			Look: status(link), Shows: "every topic ACTIVE", Back: "lifeboat link failover ends the mirrors again"}
 	case StepOutputs:
-		return report.Instruction{By: "lifeboat verify", Text: []string{"Outputs are compared row by row; by hand, compare a few of them."}, Look: "lifeboat verify --link " + p.Link,
+		return report.Instruction{By: "lifeboat verify --link " + p.Link, Text: []string{"Outputs are compared row by row; by hand, compare a few of them."}, Look: "lifeboat verify --link " + p.Link,
 			Shows: s.Subject + " puts out the same in both regions", Back: "nothing was changed"}
 	case StepIdentical:
 		return report.Instruction{By: "lifeboat link verify --link " + p.Link, Look: "lifeboat link verify --link " + p.Link, Shows: "every record of " + listed(b.topics()) + " equal, up to the promotion",
@@ -57,7 +57,7 @@ func (b *runbook) otherStep(s Step) report.Instruction {
 
 // ends are the ends of the step's topics.
 func (b *runbook) ends(region string) string {
-	return b.kafka("kafka-get-offsets", region, "--topic-partitions", shellQuote(strings.Join(b.topics(), ",")), "--time", "latest")
+	return b.kafka("kafka-get-offsets", region, "--topic-partitions", shellQuote(strings.Join(b.topicsIn(region), ",")), "--time", "latest")
 }
 
 // partings say where the logs of both regions parted when the plan was made.
