@@ -82,6 +82,9 @@ func Check(ctx context.Context, w *World, link string) (*report.Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := Measure(ctx, w, seen); err != nil {
+		return nil, err
+	}
 	return CheckObserved(ctx, w, seen, link)
 }
 

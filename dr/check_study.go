@@ -206,7 +206,7 @@ func studyHorizon(st *plans.Study, _ func(report.Finding) bool) []report.Check {
 			out = append(out, c)
 		case len(data) > 0:
 			c.Why = "how far back the records of " + shortList(data) + " go that count, the data alone tell"
-			c.Remedy = "keep the last record of every key (cleanup.policy=compact), or all of them"
+			c.Remedy = s.Horizons[data[0]].DataRemedy()
 			out = append(out, c)
 		case len(open) > 0:
 			unknown = append(unknown, s.Name)

@@ -8,10 +8,11 @@ import (
 	"github.com/lifeboat-dr/lifeboat/statements"
 )
 
-// ExplainStatements reports the plans of the declared statements that are wanted, and what is found of them.
-func ExplainStatements(title string, d *plans.Declared, found []report.Finding, wanted func(plans.Statement) bool) *report.Report {
+// ExplainStatements reports the plans of the declared statements that are wanted, and what is found of them; by what was seen of the regions, too, where that
+// is not nil.
+func ExplainStatements(title string, d *plans.Declared, seen *plans.Observed, found []report.Finding, wanted func(plans.Statement) bool) *report.Report {
 	rep := &report.Report{Command: "statement explain", Title: title, Outcome: report.Passed, Findings: found}
-	st := plans.StudyOf(d, nil)
+	st := plans.StudyOf(d, seen)
 	names := map[string]bool{}
 	for _, s := range d.Statements {
 		names[s.Name] = wanted(s)

@@ -18,10 +18,13 @@ func (c *computation) retention(sp *StatementPlan, horizons map[string]statement
 	var formulas []string
 	for _, topic := range slices.Sorted(maps.Keys(horizons)) {
 		h := horizons[topic]
-		if len(h.Windows) == 0 && h.Unknown == "" && h.Duration() == 0 {
+		if h.Unknown == "" && h.Duration() == 0 {
 			continue
 		}
 		text := h.String()
+		if m, _, _ := c.seen.measure(h, c.decl.LookFirst()); m != "" {
+			text += "; " + m
+		}
 		if len(horizons) > 1 {
 			text = topic + ": " + text
 		}
@@ -50,6 +53,7 @@ func (c *computation) judgeLog(topic string, region *RegionState, configs map[st
 	logs := statements.LogFacts{Topic: topic, Now: c.seen.At}
 	if t, ok := c.analysis.tables.Table(topic); ok {
 		logs.Upsert = h.Unbounded && t.Mode() == statements.Upsert // the last row of a key is all that counts where all of the input does
+		logs.Versions = h.Versions()
 	}
 	if t := region.Topics[topic]; t != nil {
 		logs.Configs = map[string]string{}
@@ -73,10 +77,29 @@ func (c *computation) judgeLog(topic string, region *RegionState, configs map[st
 		need = statements.Unlimited
 	}
 	v := statements.JudgeRetention(logs, need)
+	if v.Verdict != statements.Proven && h.Data {
+		v = c.judgeMeasured(v, logs, h)
+	}
 	if h.Unknown != "" && !h.Unbounded && v.Verdict == statements.Proven {
 		v.Verdict, v.Detail = statements.UnknownReach, h.Unknown
 	}
 	return v
+}
+
+// judgeMeasured says of a log that does not hold everything whether it reaches back as far as its data have asked for until now. That is no proof of what
+// they will ask for.
+func (c *computation) judgeMeasured(v statements.RetentionVerdict, logs statements.LogFacts, h statements.Horizon) statements.RetentionVerdict {
+	text, reach, ok := c.seen.measure(h, c.decl.LookFirst())
+	if !ok {
+		return v
+	}
+	m := statements.JudgeRetention(logs, reach)
+	if m.Verdict == statements.Proven {
+		m.Verdict = statements.UnknownReach
+		m.Detail = strings.TrimPrefix(m.Detail+"; enough for what it has been, which does not bound what comes", "; ")
+	}
+	m.Detail += "; " + text
+	return m
 }
 
 // ahead is how much more than its horizon a log must hold for the move to come in time: what a mirror may be behind by the recovery point, what the move and

@@ -227,7 +227,7 @@ func (c *computation) auto(sp *StatementPlan, stateful bool) {
 func (c *computation) stateful(name string) bool {
 	ttl := c.decl.stateTTL(c.analysis)(name)
 	for _, h := range statements.HorizonOf(c.analysis.parsed[name].Statement, c.analysis.catalogOf(name), ttl) {
-		if len(h.Terms)+len(h.Windows) > 0 || h.Unbounded || h.Unknown != "" {
+		if len(h.Terms) > 0 || h.Unbounded || h.Unknown != "" {
 			return true
 		}
 	}

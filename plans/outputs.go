@@ -81,7 +81,7 @@ func (d *Declared) Window(o Output) (w OutputWindow, ok bool) {
 			return w, false
 		}
 		for _, h := range statements.HorizonOf(insert, a.catalog(), d.stateTTL(a)(name)) {
-			for _, window := range h.Windows {
+			for _, window := range h.Windows() {
 				own.Size = max(own.Size, window.Size)
 			}
 		}

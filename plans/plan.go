@@ -261,6 +261,7 @@ type TopicState struct {
 	ID         string            `json:"id"`
 	Partitions []PartitionState  `json:"partitions"` // by partition number
 	Configs    map[string]string `json:"configs"`    // all, with defaults
+	Measured   []Measured        `json:"measured,omitempty"`
 }
 
 // PartitionState is one partition's log.

@@ -35,6 +35,7 @@ type Studied struct {
 	Verdict    string                        // of what writes rows, along its chain
 	VerdictWhy string                        // the reason
 	Horizons   map[string]statements.Horizon // by the input at the root of its chain; inputs that need no history are left out
+	Measured   map[string]string             // of those that depend on the data, how far they have reached in a region; none where none was asked
 }
 
 // StudyOf judges the declared statements by the files, and by what the regions held where that is given: topics with schemas are tables too, which
@@ -69,7 +70,7 @@ func StudyOf(d *Declared, o *Observed) *Study {
 	for _, name := range a.graph.Order() {
 		u := a.parsed[name]
 		s := Studied{Name: name, File: declared[name].File, Line: declared[name].Line, Kind: u.Statement.Kind(),
-			Reads: statements.Reads(u.Statement), Writes: statements.Writes(u.Statement), Horizons: map[string]statements.Horizon{}}
+			Reads: statements.Reads(u.Statement), Writes: statements.Writes(u.Statement), Horizons: map[string]statements.Horizon{}, Measured: map[string]string{}}
 		unknown := statements.Undeclared(u, a.tablesOf(name), a.unread)
 		allKnown := len(unknown) == 0
 		unknown = slices.DeleteFunc(unknown, func(f report.Finding) bool { return len(creators[f.Subject]) > 0 }) // what is wrong with its CREATE TABLE is told there
@@ -102,10 +103,13 @@ func StudyOf(d *Declared, o *Observed) *Study {
 		s.Changelog = a.changelog(s.Writes)
 		for _, topic := range slices.Sorted(maps.Keys(horizons[name])) {
 			h := horizons[name][topic]
-			if len(h.Windows) == 0 && h.Unknown == "" && h.Duration() == 0 && h.Assumed == "" {
+			if h.Unknown == "" && h.Duration() == 0 && h.Assumed == "" {
 				continue
 			}
 			s.Horizons[topic] = h
+			if text, _, _ := o.measure(h, d.LookFirst()); text != "" {
+				s.Measured[topic] = text
+			}
 		}
 		st.Statements = append(st.Statements, s)
 	}
@@ -253,6 +257,9 @@ func (s Studied) Horizon() string {
 	var all []string
 	for _, topic := range slices.Sorted(maps.Keys(s.Horizons)) {
 		text := s.Horizons[topic].String()
+		if m := s.Measured[topic]; m != "" {
+			text += "; " + m
+		}
 		if len(s.Horizons) > 1 {
 			text = topic + ": " + text
 		}

@@ -11,18 +11,20 @@ import (
 // Horizon says how far before the moment of a failover an input must reach, so that a statement rebuilt from it gives the
 // same output from that moment on. It is a sum of terms along a path.
 type Horizon struct {
-	Terms     []Term
-	Windows   []Windowed // the windows on the path, from the statement to the input
-	Unbounded bool       // all of the input counts; Unknown says why
-	Unknown   string     // why no horizon can be told; Terms are then a lower bound
-	Assumed   string     // what is taken to hold of a table that nothing declares; "" where all are declared
-	Data      bool       // with Unbounded: the data alone tell how far back it goes, of what is compacted to the last row of a key
+	Terms     []Term       // from the statement to the input
+	Unbounded bool         // all of the input counts; Unknown says why
+	Unknown   string       // why no horizon can be told; Terms are then a lower bound
+	Assumed   string       // what is taken to hold of a table that nothing declares; "" where all are declared
+	Data      bool         // with Unbounded: the data alone tell how far back it goes, of what is compacted to the last row of a key
+	Depends   []Dependence // with Data: on what of them, each to be added to the terms
 }
 
 // Term is one summand of a horizon.
 type Term struct {
 	Duration time.Duration
-	Why      string // "TUMBLE", "watermark of flights"
+	Why      string    // "TUMBLE", "watermark of flights"
+	Window   *Windowed // of a window of this size
+	Delay    bool      // that of a watermark, which says how late rows may come, and not how far apart are rows that belong together
 }
 
 // Windowed is a window's size and offset, and how far apart windows begin where they overlap.
@@ -114,7 +116,7 @@ func millisOf(i *Interval, ok bool) (time.Duration, bool) {
 
 // add adds the horizon of what is further up or down the same path.
 func (h *Horizon) add(o Horizon) {
-	h.Terms, h.Windows = append(h.Terms, o.Terms...), append(h.Windows, o.Windows...)
+	h.Terms, h.Depends = append(h.Terms, o.Terms...), append(h.Depends, o.Depends...)
 	h.because(o)
 }
 
@@ -139,6 +141,17 @@ func (h *Horizon) because(o Horizon) {
 
 func (h *Horizon) unbounded(why string) { h.because(Horizon{Unbounded: true, Unknown: why}) }
 func (h *Horizon) unknown(why string)   { h.because(Horizon{Unknown: why}) }
+
+// Windows are the windows on the path, from the statement to the input.
+func (h Horizon) Windows() []Windowed {
+	var out []Windowed
+	for _, t := range h.Terms {
+		if t.Window != nil {
+			out = append(out, *t.Window)
+		}
+	}
+	return out
+}
 
 // Duration is the sum of the terms, at most the longest that a Duration holds.
 func (h Horizon) Duration() time.Duration {

@@ -79,18 +79,24 @@ func (h Horizon) after(up Horizon, writer string) Horizon {
 	if up.Unknown != "" && !strings.HasSuffix(up.Unknown, ")") {
 		up.Unknown += " (in " + writer + ")"
 	}
-	h.Terms, h.Windows = slices.Clone(h.Terms), slices.Clone(h.Windows)
+	h.Terms, h.Depends = slices.Clone(h.Terms), slices.Clone(h.Depends)
 	h.add(up)
 	return h
 }
 
-// longer is the longer of h and what is there for the topic. Where one of the two has no bound that is known, neither has the result.
+// longer is the longer of h and what is there for the topic. Where one of the two has no bound that is known, neither has the result; where the data
+// tell how far one of them goes, it is added.
 func longer(all map[string]Horizon, topic string, h Horizon) Horizon {
 	other, ok := all[topic]
 	if ok && other.Duration() > h.Duration() {
 		h, other = other, h
 	}
 	h.because(other)
+	for _, d := range other.Depends {
+		if !slices.Contains(h.Depends, d) {
+			h.Depends = append(slices.Clone(h.Depends), d)
+		}
+	}
 	return h
 }
 
@@ -101,11 +107,12 @@ func (h Horizon) Start(at time.Time, margin time.Duration) time.Time {
 		return time.Time{}
 	}
 	start := at.Add(-margin).Add(-h.Duration())
-	if len(h.Windows) == 0 {
+	windows := h.Windows()
+	if len(windows) == 0 {
 		return start
 	}
-	period, common := h.period()
-	start = floor(start, period, h.Windows[0].Offset)
+	period, common := period(windows)
+	start = floor(start, period, windows[0].Offset)
 	if !common {
 		// The windows never begin together: one more period holds a whole one of each.
 		start = start.Add(-period)
@@ -115,10 +122,10 @@ func (h Horizon) Start(at time.Time, margin time.Duration) time.Time {
 
 // period is the least common multiple of how far apart the windows of each kind begin; common is false where their offsets
 // differ within it, or where it would be longer than a year and the longest window stands for it.
-func (h Horizon) period() (period time.Duration, common bool) {
+func period(windows []Windowed) (period time.Duration, common bool) {
 	const year = 366 * 24 * time.Hour
-	period, longest, common := h.Windows[0].every(), h.Windows[0].Size, true
-	for _, w := range h.Windows[1:] {
+	period, longest, common := windows[0].every(), windows[0].Size, true
+	for _, w := range windows[1:] {
 		longest = max(longest, w.Size)
 		step := period / gcd(period, w.every())
 		if step > year/w.every() {
@@ -130,8 +137,8 @@ func (h Horizon) period() (period time.Duration, common bool) {
 	if !common {
 		return longest, false
 	}
-	for _, w := range h.Windows {
-		if (w.Offset-h.Windows[0].Offset)%w.every() != 0 {
+	for _, w := range windows {
+		if (w.Offset-windows[0].Offset)%w.every() != 0 {
 			return period, false
 		}
 	}
@@ -145,13 +152,18 @@ func gcd(a, b time.Duration) time.Duration {
 	return a
 }
 
-// FirstComplete is when the first window begins that a statement started at start sees whole; windows before it are partial
-// and are not to be emitted. Without a window it is start.
+// FirstComplete is from when on what a statement started at start puts out is whole: what it needs for a row reaches no further back, and
+// the first window of each kind begins that it sees from its first row on. What is before it is partial and not to be emitted.
 func (h Horizon) FirstComplete(start time.Time) time.Time {
-	for i := len(h.Windows) - 1; i >= 0; i-- {
-		w := h.Windows[i]
-		if begin := floor(start, w.every(), w.Offset); begin.Before(start) {
-			start = begin.Add(w.every())
+	for _, t := range slices.Backward(h.Terms) {
+		switch {
+		case t.Delay:
+		case t.Window == nil:
+			start = start.Add(t.Duration)
+		default:
+			if begin := floor(start, t.Window.every(), t.Window.Offset); begin.Before(start) {
+				start = begin.Add(t.Window.every())
+			}
 		}
 	}
 	return start

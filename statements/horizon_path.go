@@ -18,8 +18,9 @@ type Path struct {
 // PathsOf are the paths of a related query, from left to right. ttl is the statement's sql.state-ttl, 0 for none. Horizons
 // along a path add up; the delay of the watermark counts once, at the table.
 //
-// A TTL bounds what a regular join or a deduplication that keeps the first row remembers, since their rows expire one by one.
-// It bounds no aggregation: a key that is written at least once in each TTL never expires, so that its sums hold all history.
+// A TTL bounds what an inner join without time bounds remembers, since its rows expire one by one. It bounds no aggregation: a key that is written at
+// least once in each TTL never expires, so that its sums hold all history. Nor does it bound an outer join, where every match refreshes the row that
+// it belongs to, or a deduplication: which row is a key's first depends on when the one before it expired.
 func PathsOf(w *Write, ttl time.Duration) []Path {
 	p := &pathWalker{ttl: ttl}
 	p.walk(w.In, pathState{})
@@ -52,9 +53,12 @@ func (p *pathWalker) walk(r Rel, s pathState) {
 	}
 	for i, in := range Inputs(r) {
 		below := s
-		below.h.Terms, below.h.Windows = slices.Clone(s.h.Terms), slices.Clone(s.h.Windows)
+		below.h.Terms, below.h.Depends = slices.Clone(s.h.Terms), slices.Clone(s.h.Depends)
 		below.operators, below.windows = slices.Clone(s.operators), slices.Clone(s.windows)
 		timed, stateful := add(r, i, p.ttl, &below.windows, &below.h)
+		if back := heldBack(r); timed && !s.timed && back > 0 {
+			below.h.Terms = append(below.h.Terms, Term{Duration: back, Why: "watermark behind the interval join", Delay: true})
+		}
 		below.timed = below.timed || timed
 		if stateful {
 			below.operators = append(below.operators, OperatorName(r))
@@ -63,15 +67,34 @@ func (p *pathWalker) walk(r Rel, s pathState) {
 	}
 }
 
+// heldBack is how far the watermark of r's inputs is behind that of the tables: an interval join puts out rows as old as the older one of two, and
+// holds it back for them.
+func heldBack(r Rel) time.Duration {
+	var most time.Duration
+	for _, in := range Inputs(r) {
+		back := heldBack(in)
+		if j, ok := in.(*Joining); ok && j.Form == IntervalJoin {
+			back += j.Bounds.reach()
+		}
+		most = max(most, back)
+	}
+	return most
+}
+
 func (p *pathWalker) leaf(sc *Scan, s pathState) {
 	if !sc.Table.Topic() {
 		return // another system's rows have no history that a region could lack
 	}
 	if s.timed {
 		delay, why, known := watermarkDelay(sc.Table)
-		s.h.Terms = append(s.h.Terms, Term{delay, why})
+		s.h.Terms = append(s.h.Terms, Term{Duration: delay, Why: why, Delay: true})
 		if !known {
 			s.h.unknown("the watermark of " + sc.Table.Name + " is no column minus a fixed interval, so its delay is not known")
+		}
+	}
+	for i := range s.h.Depends {
+		if s.h.Depends[i].Last {
+			s.h.Depends[i].Topic = sc.Table.Name
 		}
 	}
 	if sc.Table.Open {
@@ -82,7 +105,9 @@ func (p *pathWalker) leaf(sc *Scan, s pathState) {
 
 // add adds to h what r needs of its i-th input. timed: r waits for the watermark. windows are those counted above.
 func add(r Rel, i int, ttl time.Duration, windows *[]*Windowing, h *Horizon) (timed, stateful bool) {
-	depends := func(why string) { h.add(Horizon{Unbounded: true, Data: true, Unknown: why}) }
+	depends := func(why string, on Dependence) {
+		h.add(Horizon{Unbounded: true, Data: true, Unknown: why, Depends: []Dependence{on}})
+	}
 	window := func(w *Windowing) {
 		if windows != nil {
 			if slices.Contains(*windows, w) {
@@ -91,15 +116,14 @@ func add(r Rel, i int, ttl time.Duration, windows *[]*Windowing, h *Horizon) (ti
 			*windows = append(*windows, w)
 		}
 		if w.Kind == Session {
-			depends(fmt.Sprintf("a session goes on until its key pauses for %s", short(w.Size)))
+			depends(fmt.Sprintf("a session goes on until its key pauses for %s", short(w.Size)), chainOf(w.Size, w.In, columnRefs(w.Partition)))
 			return
 		}
 		out := Windowed{Size: w.Size, Offset: w.Offset}
 		if w.Kind == Hop {
 			out.Slide = w.Step
 		}
-		h.Windows = append([]Windowed{out}, h.Windows...)
-		h.Terms = append(h.Terms, Term{w.Size, string(w.Kind)})
+		h.Terms = append(h.Terms, Term{Duration: w.Size, Why: string(w.Kind), Window: &out})
 	}
 	switch n := r.(type) {
 	case *Aggregation:
@@ -119,9 +143,9 @@ func add(r Rel, i int, ttl time.Duration, windows *[]*Windowing, h *Horizon) (ti
 			window(n.Window)
 			return true, true
 		case n.Dedup && n.KeepLast:
-			depends("the last row of every key counts, however old: a compacted topic holds it")
+			depends("the last row of every key counts, however old", Dependence{Last: true})
 		case n.Dedup && ttl > 0:
-			h.Terms = append(h.Terms, Term{ttl, "TTL of a deduplication"})
+			depends(fmt.Sprintf("a key's first row counts until it has expired, by a TTL of %s, and the row before it tells when", short(ttl)), chainOf(ttl, n.In, n.Partition))
 		case n.Dedup:
 			h.unbounded("a deduplication remembers every key")
 		default:
@@ -131,10 +155,10 @@ func add(r Rel, i int, ttl time.Duration, windows *[]*Windowing, h *Horizon) (ti
 	case *Over:
 		switch {
 		case n.Preceding != nil && n.Range:
-			h.Terms = append(h.Terms, Term{*n.Preceding, "OVER RANGE"})
+			h.Terms = append(h.Terms, Term{Duration: *n.Preceding, Why: "OVER RANGE"})
 		case !n.Range && n.Rows >= 0:
 			if n.Rows > 0 {
-				depends(fmt.Sprintf("the last %s of every key count, however old", counted(int(n.Rows), "row")))
+				depends(fmt.Sprintf("the last %s of every key count, however old", counted(int(n.Rows), "row")), lastOf(n.Rows, n.In, n.Partition))
 			}
 		default:
 			h.unbounded("OVER counts from the first row")
@@ -155,14 +179,18 @@ func add(r Rel, i int, ttl time.Duration, windows *[]*Windowing, h *Horizon) (ti
 		}
 		return true, true
 	case *Matching:
-		if n.Within == 0 {
+		switch {
+		case n.Within == 0:
 			h.unbounded("MATCH_RECOGNIZE without WITHIN waits for the rest of a match for ever")
-		} else {
-			h.Terms = append(h.Terms, Term{n.Within, "WITHIN"})
+		case n.NextRow:
+			h.Terms = append(h.Terms, Term{Duration: n.Within, Why: "WITHIN"})
+		default:
+			depends(fmt.Sprintf("where a match may begin, the one before it tells (but for AFTER MATCH SKIP TO NEXT ROW): back to where a key paused for %s (WITHIN)", short(n.Within)),
+				chainOf(n.Within, n.In, n.Partition))
 		}
 		return true, true
 	case *Normalizing:
-		depends("the last row of every key counts, however old: a compacted topic holds it")
+		depends("the last row of every key counts, however old: a compacted topic holds it", Dependence{Last: true})
 		return false, true
 	case *Calling:
 		if n.In != nil && n.Func != "UNNEST" && userFunction(n.Func) {
@@ -172,17 +200,17 @@ func add(r Rel, i int, ttl time.Duration, windows *[]*Windowing, h *Horizon) (ti
 	return false, false
 }
 
-func join(n *Joining, i int, ttl time.Duration, h *Horizon, window func(*Windowing), depends func(string)) (timed, stateful bool) {
+func join(n *Joining, i int, ttl time.Duration, h *Horizon, window func(*Windowing), depends func(string, Dependence)) (timed, stateful bool) {
 	switch n.Form {
 	case IntervalJoin:
-		h.Terms = append(h.Terms, Term{n.Bounds.reach(), "interval join"})
+		h.Terms = append(h.Terms, Term{Duration: n.reach(i), Why: "interval join"})
 		return true, true
 	case WindowJoin:
 		window(n.Window)
 		return true, true
 	case TemporalJoin:
 		if i == 1 {
-			depends("a temporal join needs the version of every key that held at the time, however old: a compacted topic holds the last")
+			depends("a temporal join needs the version of every key that held at the time, however old: a compacted topic holds the last", Dependence{Last: true})
 		}
 		return true, true
 	case LookupJoin:
@@ -192,8 +220,10 @@ func join(n *Joining, i int, ttl time.Duration, h *Horizon, window func(*Windowi
 		ttl = n.TTL[i]
 	}
 	switch {
+	case ttl > 0 && n.Kind == InnerJoin:
+		h.Terms = append(h.Terms, Term{Duration: ttl, Why: "TTL of a join"})
 	case ttl > 0:
-		h.Terms = append(h.Terms, Term{ttl, "TTL of a join"})
+		h.unbounded("every match refreshes the row of a join that is not INNER, so that no TTL tells how old it is")
 	case n.mayBeBound():
 		h.unknown("whether the join is bound in time is not known: the columns of one side are not")
 	default:

@@ -188,38 +188,39 @@ func TestHorizonsAlongAChain(t *testing.T) {
 
 func TestAlignedStart(t *testing.T) {
 	at := time.Date(2026, 3, 1, 12, 34, 56, 0, time.UTC)
-	hour, ten := Windowed{Size: time.Hour}, Windowed{Size: 10 * time.Minute}
+	window := func(w Windowed) Term { return Term{Duration: w.Size, Window: &w} }
+	hour, ten := window(Windowed{Size: time.Hour}), window(Windowed{Size: 10 * time.Minute})
+	delay := Term{Duration: DefaultDelay, Delay: true}
 	for name, tc := range map[string]struct {
-		h            Horizon
+		terms        []Term
 		margin       time.Duration
 		start, first string
 	}{
-		"no state":                            {Horizon{}, time.Minute, "12:33:56", "12:33:56"},
-		"one window":                          {Horizon{Terms: []Term{{time.Hour, ""}, {DefaultDelay, ""}}, Windows: []Windowed{hour}}, 0, "11:00:00", "11:00:00"},
-		"with a margin":                       {Horizon{Terms: []Term{{time.Hour, ""}}, Windows: []Windowed{hour}}, 40 * time.Minute, "10:00:00", "10:00:00"},
-		"two sizes":                           {Horizon{Terms: []Term{{time.Hour, ""}, {10 * time.Minute, ""}}, Windows: []Windowed{ten, hour}}, 0, "11:00:00", "11:00:00"},
-		"sizes 10 and 15 minutes align at 30": {Horizon{Terms: []Term{{25 * time.Minute, ""}}, Windows: []Windowed{ten, {Size: 15 * time.Minute}}}, 0, "12:00:00", "12:00:00"},
-		"hops begin at every slide":           {Horizon{Terms: []Term{{time.Hour, ""}, {DefaultDelay, ""}}, Windows: []Windowed{{Size: time.Hour, Slide: 5 * time.Minute}}}, 0, "11:30:00", "11:30:00"},
-		"hops within hours":                   {Horizon{Terms: []Term{{time.Hour, ""}, {time.Hour, ""}}, Windows: []Windowed{hour, {Size: time.Hour, Slide: 5 * time.Minute}}}, 0, "10:00:00", "10:00:00"},
-		"an offset":                           {Horizon{Terms: []Term{{time.Hour, ""}}, Windows: []Windowed{{Size: time.Hour, Offset: 5 * time.Minute}}}, 0, "11:05:00", "11:05:00"},
-		"offsets that never meet":             {Horizon{Terms: []Term{{time.Hour, ""}}, Windows: []Windowed{hour, {Size: time.Hour, Offset: 5 * time.Minute}}}, 0, "10:00:00", "11:00:00"},
-		"unbounded":                           {Horizon{Unbounded: true}, 0, "", ""},
+		"no state":                            {nil, time.Minute, "12:33:56", "12:33:56"},
+		"one window":                          {[]Term{hour, delay}, 0, "11:00:00", "11:00:00"},
+		"with a margin":                       {[]Term{hour}, 40 * time.Minute, "10:00:00", "10:00:00"},
+		"two sizes":                           {[]Term{hour, ten}, 0, "11:00:00", "11:00:00"},
+		"sizes 10 and 15 minutes align at 30": {[]Term{ten, window(Windowed{Size: 15 * time.Minute})}, 0, "12:00:00", "12:00:00"},
+		"hops begin at every slide":           {[]Term{window(Windowed{Size: time.Hour, Slide: 5 * time.Minute}), delay}, 0, "11:30:00", "11:30:00"},
+		"hops within hours":                   {[]Term{window(Windowed{Size: time.Hour, Slide: 5 * time.Minute}), hour}, 0, "10:00:00", "10:00:00"},
+		"an offset":                           {[]Term{window(Windowed{Size: time.Hour, Offset: 5 * time.Minute})}, 0, "11:05:00", "11:05:00"},
+		"offsets that never meet":             {[]Term{window(Windowed{Size: time.Hour, Offset: 5 * time.Minute}), hour}, 0, "09:05:00", "10:05:00"},
+		"what is joined below a window":       {[]Term{hour, {Duration: 10 * time.Minute}}, 0, "11:00:00", "12:00:00"},
+		"what is joined behind a window":      {[]Term{{Duration: 10 * time.Minute}, hour}, 0, "11:00:00", "11:10:00"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			start := tc.h.Start(at, tc.margin)
-			if tc.start == "" {
-				if !start.IsZero() {
-					t.Errorf("the start is %s, want none", start)
-				}
-				return
-			}
-			if diff := cmp.Diff([]string{tc.start, tc.first}, []string{start.Format(time.TimeOnly), tc.h.FirstComplete(start).Format(time.TimeOnly)}); diff != "" {
+			h := Horizon{Terms: tc.terms}
+			start := h.Start(at, tc.margin)
+			if diff := cmp.Diff([]string{tc.start, tc.first}, []string{start.Format(time.TimeOnly), h.FirstComplete(start).Format(time.TimeOnly)}); diff != "" {
 				t.Errorf("-want +got\n%s", diff)
 			}
-			if first := tc.h.FirstComplete(start); first.After(at.Add(-tc.margin)) {
+			if first := h.FirstComplete(start); first.After(at.Add(-tc.margin)) {
 				t.Errorf("the first complete window begins at %s, after the failover at %s", first, at)
 			}
 		})
+	}
+	if start := (Horizon{Unbounded: true}).Start(at, 0); !start.IsZero() {
+		t.Errorf("without a bound the start is %s, want none", start)
 	}
 	if got := floor(time.UnixMilli(-1), time.Second, 0).UnixMilli(); got != -1000 {
 		t.Errorf("the window of -1 ms begins at %d, want -1000", got)

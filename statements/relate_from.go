@@ -316,7 +316,7 @@ func (r *relater) unnest(n *Unnest, in Rel, s *relScope) *Calling {
 // match relates MATCH_RECOGNIZE: the partition's columns, then the measures.
 func (r *relater) match(n *Match, outer *relScope) (Rel, *relScope) {
 	in, s := r.from(n.Table, outer)
-	m := &Matching{Pos: n.Pos, In: in}
+	m := &Matching{Pos: n.Pos, In: in, NextRow: n.After != nil && n.After.To == "TO NEXT ROW"}
 	for _, e := range n.PartitionBy {
 		x := r.bind(e, s)
 		m.Partition = append(m.Partition, x)

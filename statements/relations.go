@@ -50,6 +50,16 @@ type TimeBounds struct {
 // reach is how far apart the times of two rows that join can be.
 func (b *TimeBounds) reach() time.Duration { return max(-b.Lower, b.Upper, 0) }
 
+// reach is how far back rows of the i-th input count for an interval join. A row of an outer side waits until nothing can join it any more, and
+// what has joined it may be as much older again.
+func (n *Joining) reach(i int) time.Duration {
+	outer := n.Kind == FullJoin || n.Kind == LeftJoin && i == 1 || n.Kind == RightJoin && i == 0
+	if !outer {
+		return n.Bounds.reach()
+	}
+	return max(-n.Bounds.Lower, 0) + max(n.Bounds.Upper, 0)
+}
+
 // mayBeBound reports whether a condition that is no equality is over columns that are not known: it may bind the times of both sides.
 func (n *Joining) mayBeBound() bool {
 	for _, x := range n.On {
@@ -143,6 +153,7 @@ type Matching struct {
 	Order     []SortKey
 	Measures  []Scalar
 	Within    time.Duration // 0 = none
+	NextRow   bool          // AFTER MATCH SKIP TO NEXT ROW: every row may begin a match, whatever matched before
 	Row       []Column
 }
 

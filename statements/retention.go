@@ -44,6 +44,8 @@ type LogFacts struct {
 
 	// Upsert: the input is read as one, so that of each key only the last record counts, and compaction takes nothing that does.
 	Upsert bool
+	// Versions is how far back, with Upsert, every record of a key counts and not the last one alone.
+	Versions time.Duration
 	// CatchUp is how long re-reading the log takes, 0 where that is not known: a tombstone must outlive it, or a key that was deleted
 	// while the log is read stays.
 	CatchUp time.Duration
@@ -74,7 +76,7 @@ func JudgeRetention(f LogFacts, need time.Duration) RetentionVerdict {
 		return v
 	}
 	var details []string
-	for _, limit := range []limit{f.byCleanup(need), f.byTombstones(), f.byTime(), f.bySize(), f.byLog(need)} {
+	for _, limit := range []limit{f.byCleanup(need), f.byVersions(), f.byTombstones(), f.byTime(), f.bySize(), f.byLog(need)} {
 		if limit.detail != "" {
 			details = append(details, limit.detail)
 		}
@@ -176,6 +178,8 @@ func (f LogFacts) byCleanup(need time.Duration) limit {
 		return limit{unknown: true, detail: "cleanup.policy is not known"}
 	case !strings.Contains(policy, "compact"):
 		return free()
+	case f.Upsert && f.Versions > 0:
+		return free() // byVersions
 	case f.Upsert:
 		return limit{reach: Unlimited, detail: "the topic is compacted, and of each key only the last record counts"}
 	}
@@ -191,6 +195,23 @@ func (f LogFacts) byCleanup(need time.Duration) limit {
 		return keep
 	}
 	return free()
+}
+
+// byVersions: compaction takes the versions that a key had before the last one, also those that rows which are still to be read have to be joined with.
+func (f LogFacts) byVersions() limit {
+	if !f.Upsert || f.Versions <= 0 || !strings.Contains(f.Configs["cleanup.policy"], "compact") {
+		return free()
+	}
+	need := f.wanted(f.Versions)
+	lag, ok := f.number("min.compaction.lag.ms")
+	switch {
+	case !ok:
+		return limit{unknown: true, detail: "the topic is compacted, and min.compaction.lag.ms is not known"}
+	case millis(lag) >= need:
+		return limit{reach: Unlimited, detail: fmt.Sprintf("the topic is compacted: the last record of each key stays, and the %s of min.compaction.lag.ms cover the %s in which all versions count", days(millis(lag)), days(need))}
+	}
+	return limit{unknown: true, config: "min.compaction.lag.ms", value: settingOf(strconv.FormatInt((need + mendMargin).Milliseconds(), 10)),
+		detail: fmt.Sprintf("the topic is compacted, and all versions of the last %s count: compaction spares only what is younger than min.compaction.lag.ms = %s, so rows may be joined with later versions, or with none", days(need), days(millis(lag)))}
 }
 
 // byTombstones: a tombstone goes delete.retention.ms after it was compacted. Who has read the record before it and comes to the tombstone

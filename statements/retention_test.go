@@ -13,24 +13,27 @@ func TestJudgeRetentionOfUpsert(t *testing.T) {
 	whole := []PartitionLog{{Partition: 0, Start: 0, End: 10}}
 	for name, tc := range map[string]struct {
 		policy, tombstones, retention string
-		catchUp, need                 time.Duration
+		catchUp, need, versions       time.Duration
 		want                          RetentionVerdict
 	}{
-		"all of a compacted topic": {"compact", "86400000", "1", time.Hour, Unlimited,
+		"all of a compacted topic": {"compact", "86400000", "1", time.Hour, Unlimited, 0,
 			RetentionVerdict{Verdict: Proven, Have: Unlimited, Detail: "the topic is compacted, and of each key only the last record counts"}},
-		"compacted and deleted by time": {"compact,delete", "86400000", "3600000", 0, Unlimited,
+		"compacted and deleted by time": {"compact,delete", "86400000", "3600000", 0, Unlimited, 0,
 			RetentionVerdict{Verdict: Insufficient, Have: time.Hour, Missing: Unlimited - time.Hour, Detail: "the topic is compacted, and of each key only the last record counts; retention.ms is 1h",
 				Mend: []Setting{{"retention.ms", "-1"}}}},
-		"tombstones go before they are read": {"compact", "60000", "-1", 2 * time.Minute, Unlimited,
+		"tombstones go before they are read": {"compact", "60000", "-1", 2 * time.Minute, Unlimited, 0,
 			RetentionVerdict{Verdict: UnknownReach, Have: Unlimited, Detail: "the topic is compacted, and of each key only the last record counts; tombstones go after delete.retention.ms = 1m, and re-reading takes 2m: keys that are deleted meanwhile may stay",
 				Mend: []Setting{{"delete.retention.ms", "240000"}}}},
-		"tombstones stay long enough": {"compact", "120000", "-1", 2 * time.Minute, Unlimited,
+		"tombstones stay long enough": {"compact", "120000", "-1", 2 * time.Minute, Unlimited, 0,
 			RetentionVerdict{Verdict: Proven, Have: Unlimited, Detail: "the topic is compacted, and of each key only the last record counts"}},
-		"nothing is compacted": {"delete", "0", "-1", 2 * time.Minute, Unlimited, RetentionVerdict{Verdict: Proven, Have: Unlimited, Detail: "retention.ms is unlimited"}},
+		"versions go before they are read": {"compact", "86400000", "-1", 0, Unlimited, 5 * time.Second,
+			RetentionVerdict{Verdict: UnknownReach, Have: Unlimited, Detail: "the topic is compacted, and all versions of the last 5s count: compaction spares only what is younger than min.compaction.lag.ms = 0s, so rows may be joined with later versions, or with none",
+				Mend: []Setting{{"min.compaction.lag.ms", "65000"}}}},
+		"nothing is compacted": {"delete", "0", "-1", 2 * time.Minute, Unlimited, 0, RetentionVerdict{Verdict: Proven, Have: Unlimited, Detail: "retention.ms is unlimited"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tc.want.Topic, tc.want.Need = "t", tc.need
-			got := JudgeRetention(LogFacts{Topic: "t", Now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Partitions: whole, Upsert: true, CatchUp: tc.catchUp,
+			got := JudgeRetention(LogFacts{Topic: "t", Now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC), Partitions: whole, Upsert: true, CatchUp: tc.catchUp, Versions: tc.versions,
 				Configs: map[string]string{"cleanup.policy": tc.policy, "delete.retention.ms": tc.tombstones, "retention.ms": tc.retention, "retention.bytes": "-1", "min.compaction.lag.ms": "0"}}, tc.need)
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("-want +got\n%s", diff)

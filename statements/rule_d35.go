@@ -47,7 +47,7 @@ func checkD35(in *judged) []hit {
 			h35 := hit{at: roots[topic], passive: report.High, message: "all of " + topic + " counts: " + h.Unknown}
 			if h.Data {
 				h35 = hit{at: roots[topic], passive: report.Medium, leaves: DeterministicChangelog, message: "how much of " + topic + " counts, the data tell: " + h.Unknown,
-					remedy: "keep the last record of every key (cleanup.policy=compact), or all of the topic"}
+					remedy: h.DataRemedy()}
 			}
 			out = append(out, h35)
 		}

@@ -58,6 +58,9 @@ back far enough for every statement, would it compute the same. Exit status 3 wh
 			if err != nil {
 				return err
 			}
+			if err := dr.Measure(ctx, w, seen); err != nil {
+				return err
+			}
 			if path := c.String("save-catalog"); path != "" {
 				if err := writeSnapshot(path, plans.NewSnapshot(w.Declared, seen)); err != nil {
 					return err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -29,8 +30,11 @@ func (a *app) statementCommand() *cli.Command {
 this name in the topology.
 
    lifeboat statement explain sql/delays.sql
-   lifeboat statement explain delays-by-hour`,
-				Flags: []cli.Flag{a.topologyFlag(), dialectFlag(), formatFlag(), reportFlag()},
+   lifeboat statement explain delays-by-hour
+   lifeboat statement explain --measure delays-by-hour        how far back what depends on the data has reached`,
+				Flags: []cli.Flag{a.topologyFlag(), dialectFlag(), formatFlag(), reportFlag(),
+					&cli.BoolFlag{Name: "measure", Usage: "ask the regions too: tables of topics, and how far back the data have reached where a horizon depends on them"},
+					&cli.StringFlag{Name: "catalog", Usage: "ask the snapshot in `FILE` instead, as check --save-catalog writes it", TakesFile: true}},
 			}, 1, a.explainStatement),
 			a.command(&cli.Command{
 				Name:      "print",
@@ -110,6 +114,9 @@ func (a *app) explainStatement(c *cli.Context) error {
 	if err := inDialect(c, d); err != nil {
 		return err
 	}
+	if len(d.Topology.Regions) == 0 && (c.Bool("measure") || c.String("catalog") != "") {
+		return usageError{withHint{fmt.Errorf("%s is a file, and which regions run it is not told: --measure and --catalog go with the name of a statement", arg), "lifeboat statement explain --measure -f lifeboat.yaml NAME"}}
+	}
 	if !slices.ContainsFunc(d.Statements, wanted) && len(found) == 0 {
 		var names []string
 		for _, s := range d.Statements {
@@ -121,9 +128,44 @@ func (a *app) explainStatement(c *cli.Context) error {
 		}
 		return withHint{fmt.Errorf("there is no statement %q in %s", arg, c.String("file")), hint}
 	}
-	rep := dr.ExplainStatements("explanation of "+arg, d, found, wanted)
+	seen, silent, err := a.seenFor(c, d)
+	if err != nil {
+		return err
+	}
+	rep := dr.ExplainStatements("explanation of "+arg, d, seen, found, wanted)
 	if err := a.emit(c, rep); err != nil {
 		return err
 	}
-	return outcome(rep)
+	return cmp.Or(silent, outcome(rep))
+}
+
+// seenFor is what is known of the regions where it is asked for, else nil. silent is why some of them did not answer.
+func (a *app) seenFor(c *cli.Context, d *plans.Declared) (seen *plans.Observed, silent, err error) {
+	if path := c.String("catalog"); path != "" {
+		s, err := openSnapshot(path)
+		if err != nil {
+			return nil, nil, err
+		}
+		if foreign := s.Foreign(d); len(foreign) > 0 {
+			return nil, nil, withHint{fmt.Errorf("the snapshot %s says nothing about these regions: %s", path, strings.Join(foreign, "; ")), "lifeboat check --save-catalog " + path}
+		}
+		return s.Observed, nil, nil
+	}
+	if !c.Bool("measure") {
+		return nil, nil, nil
+	}
+	w, err := dr.Open(c.Context, d, a.options(c))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer w.Close()
+	ctx, stop := a.untilInterrupted(c.Context)
+	defer stop()
+	if seen, err = dr.Observe(ctx, w); err != nil {
+		return nil, nil, err
+	}
+	for _, name := range w.RegionNames() {
+		silent = errors.Join(silent, w.Errs[name])
+	}
+	return seen, silent, dr.Measure(ctx, w, seen)
 }
