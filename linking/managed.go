@@ -115,10 +115,7 @@ func writeLink(ctx context.Context, to *Region, decl *plans.Link, by string) err
 	if err != nil {
 		return err
 	}
-	if err := to.Client.ProduceSync(ctx, &kgo.Record{Topic: LinksTopic(to.Name), Key: []byte(linkKey(decl.Name, "link", "")), Value: value}).FirstErr(); err != nil {
-		return fmt.Errorf("%s: link %s: recording it: %w", to.Name, decl.Name, err)
-	}
-	return nil
+	return note(ctx, to, decl.Name, "recording it", &kgo.Record{Topic: LinksTopic(to.Name), Key: []byte(linkKey(decl.Name, "link", "")), Value: value})
 }
 
 // Delete forgets a link with everything that it remembers but its last owner, which keeps a process that wakes up late shut out. Its topics stay

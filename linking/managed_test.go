@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/plans"
@@ -95,5 +97,42 @@ func (p *pair) identicalUpTo(topic string, n int) {
 	p.t.Helper()
 	if got := consume(p.t, p.west, topic).Records[0]; len(got) != n {
 		p.t.Errorf("topic %s has %d records, want %d", topic, len(got), n)
+	}
+}
+
+// TestVerbsEndWhereNothingIsWritten: creating and pausing a link used to wait for ever for a region that takes no writes.
+func TestVerbsEndWhereNothingIsWritten(t *testing.T) {
+	t.Parallel()
+	env := each.Embedded(t)
+	p := newPair(t, env, "t")
+	each.Topic(t, env.East, "t", 1)
+	put(t, p.east, "t", 0, 5)
+	must(t, p.once())
+	env.West.Fake.ControlKey(int16(kmsg.Produce), func(kreq kmsg.Request) (kmsg.Response, error, bool) {
+		env.West.Fake.KeepControl()
+		req := kreq.(*kmsg.ProduceRequest)
+		resp := req.ResponseKind().(*kmsg.ProduceResponse)
+		for _, rt := range req.Topics {
+			st := kmsg.NewProduceResponseTopic()
+			st.Topic, st.TopicID = rt.Topic, rt.TopicID
+			for _, rp := range rt.Partitions {
+				sp := kmsg.NewProduceResponseTopicPartition()
+				sp.Partition, sp.ErrorCode = rp.Partition, kerr.NotEnoughReplicas.Code
+				st.Partitions = append(st.Partitions, sp)
+			}
+			resp.Topics = append(resp.Topics, st)
+		}
+		return resp, nil, true
+	})
+	for verb, do := range map[string]func() error{
+		"create": func() error { return linking.Create(t.Context(), p.west, p.decl, "somebody") },
+		"pause":  func() error { _, _, err := p.link().Pause(t.Context(), "somebody", nil); return err },
+	} {
+		t.Run(verb, func(t *testing.T) {
+			t.Parallel()
+			if err := do(); err == nil || !strings.Contains(err.Error(), "takes no record within 10s") || !strings.HasPrefix(err.Error(), "west: link ") {
+				t.Errorf("%v; want that nothing was written, and where", err)
+			}
+		})
 	}
 }

@@ -87,8 +87,8 @@ func (l *Link) wish(ctx context.Context, verb plans.MirrorVerb, by string, topic
 		}
 		records = append(records, &kgo.Record{Topic: LinksTopic(l.to.Name), Key: []byte(linkKey(l.decl.Name, "wish", c.Topic)), Value: value})
 	}
-	if err := l.to.Client.ProduceSync(ctx, records...).FirstErr(); err != nil {
-		return nil, NotServed, fmt.Errorf("%s: link %s: recording what is wanted: %w", l.to.Name, l.decl.Name, err)
+	if err := note(ctx, l.to, l.decl.Name, "recording what is wanted", records...); err != nil {
+		return nil, NotServed, err
 	}
 	if !m.served() {
 		return changes, NotServed, nil
