@@ -39,11 +39,15 @@ const (
 	tinyBytes  = 4 << 10   // what is worth joining where compressing is slow
 )
 
-// depart puts the next batch of a mirror on its way: the first item, with the small neighbours behind it that are joined to it.
-func (m *mirror) depart(id identity, crowded bool) *flight {
+// leastShare is what the batch of a partition may be joined to however many others there are for the same request: rather fewer of them in it.
+const leastShare = 128 << 10
+
+// depart puts the next batch of a mirror on its way: the first item, with the small neighbours behind it that are joined to it, up to its share of the
+// request.
+func (m *mirror) depart(id identity, share int, crowded bool) *flight {
 	ready := m.queue[m.sent:]
 	size, n := len(ready[0].data), 1
-	for n < len(ready) && ready[n].data != nil && ready[n-1].end == ready[n].base && m.announced(ready[n]) && size+len(ready[n].data) <= m.room(ready[0].data, ready[n].data, crowded) &&
+	for n < len(ready) && ready[n].data != nil && ready[n-1].end == ready[n].base && m.announced(ready[n]) && size+len(ready[n].data) <= m.room(ready[0].data, ready[n].data, share, crowded) &&
 		mergeable(ready[n-1], ready[n]) {
 		size += len(ready[n].data)
 		n++
@@ -62,17 +66,17 @@ func (m *mirror) depart(id identity, crowded bool) *flight {
 
 // room is how many bytes a batch may come to by joining next to one that begins with first. Uncompressed ones are always joined, which
 // costs less than it saves; compressed ones, which have to be compressed again, where the broker is the one that is waited for.
-func (m *mirror) room(first, next batch.Batch, crowded bool) int {
+func (m *mirror) room(first, next batch.Batch, share int, crowded bool) int {
 	switch first.Codec() {
 	case batch.None:
-		return m.limit
+		return min(share, m.limit)
 	case batch.LZ4, batch.Snappy:
 		if crowded && len(first) < smallBytes && len(next) < smallBytes {
-			return min(joinBytes, m.limit/2) // they may come out larger than they were
+			return min(joinBytes, share, m.limit/2) // they may come out larger than they were
 		}
 	default:
 		if crowded && len(first) < tinyBytes && len(next) < tinyBytes {
-			return min(joinBytes, m.limit/2)
+			return min(joinBytes, share, m.limit/2)
 		}
 	}
 	return 0

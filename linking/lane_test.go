@@ -115,7 +115,7 @@ func inFlight(t *testing.T) (*runner, *mirror) {
 			t.Fatal(err)
 		}
 		m.queue = append(m.queue, item{base: 2 * i, end: 2*i + 2, data: data})
-		f := m.depart(identity{ProducerID: 1}, false)
+		f := m.depart(identity{ProducerID: 1}, leastShare, false)
 		if f.build(nil); f.err != nil {
 			t.Fatal(f.err)
 		}

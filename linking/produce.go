@@ -13,7 +13,7 @@ import (
 
 // Bounds of what is on its way to the destination.
 const (
-	maxRequestBytes = 8 << 20 // of one request, where memory allows
+	maxRequestBytes = 4 << 20 // of one request, where memory allows
 	mergeBytes      = 900 << 10
 	produceTimeout  = 30 * time.Second
 )
@@ -66,19 +66,20 @@ func (r *runner) lane(broker int32) *lane {
 	return l
 }
 
-// mayCarry says whether another request may go to a broker: several to each, and to all of them together no more bytes than fill as many for one.
+// mayCarry says whether another request may go to a broker: several to each, and to all of them together no more bytes than fill as many for two.
 func (r *runner) mayCarry(l *lane) bool {
-	return l.inFlight == 0 || l.inFlight < maxInFlight && r.flying < maxInFlight*r.requestBytes
+	return l.inFlight == 0 || l.inFlight < maxInFlight && r.flying < 2*maxInFlight*r.requestBytes
 }
 
 // send packs the next batch of as many partitions as a request holds, each once: a broker drops one of two silently.
 func (r *runner) send(ctx context.Context, l *lane, ready []*mirror) {
 	sent, bufs, size := map[partitionKey]*flight{}, make([][]byte, 0, len(ready)), 0
+	share := max(leastShare, r.requestBytes/len(ready))
 	for _, m := range ready {
 		if size > 0 && size+len(m.queue[m.sent].data) > r.requestBytes {
 			continue
 		}
-		f := m.depart(m.writer(r.id), l.inFlight >= crowd)
+		f := m.depart(m.writer(r.id), share, l.inFlight >= crowd)
 		f.lane, f.topicID = l, r.topicIDs[m.topic]
 		for _, part := range f.parts {
 			size += len(part)

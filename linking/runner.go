@@ -102,7 +102,7 @@ type runner struct {
 func newRunner(l *Link, o RunOptions, s *store, gaps *gapWriter) *runner {
 	return &runner{l: l, o: o, s: s, task: s.task, memory: s.memory, gaps: gaps, mirrors: map[partitionKey]*mirror{}, opening: map[partitionKey]bool{},
 		topicErrs: map[string]*MirrorError{}, ready: map[*mirror]struct{}{}, holding: map[*mirror]struct{}{}, doubtful: map[*mirror]time.Time{}, atSource: map[string]bool{}, gone: map[string]time.Time{}, leaders: map[partitionKey]int32{}, moved: map[partitionKey]moved{}, lanes: map[int32]*lane{}, topicIDs: map[string][16]byte{},
-		results: make(chan func(context.Context) error, 64), requestBytes: int(min(maxRequestBytes, cmp.Or(o.Memory, DefaultMemory)/32)), ended: make(chan struct{}),
+		results: make(chan func(context.Context) error, 64), requestBytes: int(min(maxRequestBytes, cmp.Or(o.Memory, DefaultMemory)/64)), ended: make(chan struct{}),
 		fetcher: l.from.fetcher(o.fetching(l.from.rack)), schemas: newSchemaGate(l), groups: &groupSync{l: l, s: s, last: s.memory.groups},
 		access: &accessSync{l: l, s: s, last: s.memory.access, quotas: s.memory.quotas}}
 }
