@@ -4,7 +4,7 @@ PKGS = ./...
 # The race detector is linked by a C compiler; without one tests run without it, and say so.
 RACE := $(if $(shell command -v gcc || command -v cc || command -v clang),-race)
 
-.PHONY: demo build test test-short lint bench bench-link fuzz storm crashes simulate corpus
+.PHONY: demo build test test-short lint bench bench-link bench-link-all fuzz storm crashes simulate corpus
 
 build:            ## bin/lifeboat
 	$(GO) build -o bin/lifeboat ./cmd/lifeboat
@@ -33,6 +33,9 @@ bench:            ## mirror, engine and failover on real Kafka, ratios measured 
 
 bench-link:       ## of these, the mirror beside MirrorMaker 2
 	BENCH=link scripts/bench.sh
+
+bench-link-all:   ## the same with every codec and size of record over 1 and 100 partitions too
+	$(GO) run ./bench/link -all
 
 fuzz:             ## every fuzz target for FUZZTIME (default 20s) each
 	FUZZTIME=$(or $(FUZZTIME),20s) scripts/fuzz.sh

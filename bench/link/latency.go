@@ -3,7 +3,6 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -27,14 +26,23 @@ const (
 	latencySeconds = 15
 )
 
+// Other MirrorMakers than the one that is tuned for throughput.
+const (
+	quickName = "MirrorMaker 2, tuned for latency"
+	plainName = "MirrorMaker 2, as it comes"
+)
+
 // latency measures how much later than at the source a consumer at the destination has a record, while records come at a steady rate.
 // The consumer takes every record's time of sending from its value; both ends are this process, so there is one clock.
-func latency(ctx context.Context, env *testenv.Env) error {
+func latency(ctx context.Context, env *testenv.Env, among choice) error {
 	fmt.Printf("\nLatency at %d records/s of 1 KiB over %d partitions: from a record's sending at the source to its reading at the destination, over %d s.\n\n",
 		latencyRate, partitions, latencySeconds)
 	fmt.Println("| by | p50 ms | p99 ms | max ms | CPU s |")
 	fmt.Println("|---|--:|--:|--:|--:|")
-	for _, by := range []string{"no mirror: read at the source", "lifeboat", "MirrorMaker 2, tuned", "MirrorMaker 2, as it comes"} {
+	for _, by := range []string{"no mirror: read at the source", "lifeboat", makerName, quickName, plainName} {
+		if !among.has(by) {
+			continue
+		}
 		if err := latencyOf(ctx, env, by); err != nil {
 			return fmt.Errorf("latency, %s: %w", by, err)
 		}
@@ -57,16 +65,21 @@ func latencyOf(ctx context.Context, env *testenv.Env, by string) (err error) {
 	switch by {
 	case "lifeboat":
 		run = child("serve", slices.Concat(env.East.Bootstrap, env.West.Bootstrap), topic, workload{}, 0)
-	case "MirrorMaker 2, tuned", "MirrorMaker 2, as it comes":
+	case makerName, quickName, plainName:
 		mm2, err := mirrorMaker(env, topic, workload{})
 		if err != nil {
 			return err
 		}
 		defer os.RemoveAll(mm2.dir)
-		if by != "MirrorMaker 2, tuned" {
-			if err := mm2.untuned(); err != nil {
-				return err
-			}
+		switch by {
+		case quickName: // a record waits for no other; batches stay large, for when it is behind
+			err = mm2.retune("east.consumer.fetch.min.bytes=1", "east.consumer.fetch.max.wait.ms=500", "west.producer.linger.ms=0",
+				"west.producer.batch.size=65536", "west.producer.max.in.flight.requests.per.connection=5")
+		case plainName:
+			err = mm2.retune()
+		}
+		if err != nil {
+			return err
 		}
 		run = mm2.run
 	default:
@@ -148,19 +161,4 @@ func latencyOf(ctx context.Context, env *testenv.Env, by string) (err error) {
 	ms := func(share float64) float64 { return took[int(share*float64(len(took)-1))].Seconds() * 1000 }
 	fmt.Printf("| %s | %.0f | %.0f | %.0f | %.1f |\n", by, ms(0.5), ms(0.99), ms(1), (after - before).Seconds())
 	return remove(ctx, env.East, topic)
-}
-
-// cpuOf is what a running process has used of CPU time so far, 0 where /proc does not tell.
-func cpuOf(pid int) time.Duration {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	_, fields, _ := bytes.Cut(stat, []byte(") ")) // behind the name, which may have anything in it
-	var state string
-	var skip, user, system int64
-	if _, err := fmt.Sscan(string(fields), &state, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &skip, &user, &system); err != nil {
-		return 0
-	}
-	return time.Duration(user+system) * 10 * time.Millisecond // USER_HZ is 100 on Linux
 }

@@ -1,14 +1,13 @@
 //go:build unix
 
 // Command link measures, on two Apache Kafka brokers that it starts, how fast a topic is mirrored: by lifeboat's link, by MirrorMaker 2
-// from the same jars, and, as the limit of what the destination takes, by a loop that sends ready-made batches. It prints a table in
-// Markdown. All run one after the other on the same machine, beside both brokers, so ratios mean more than figures.
+// from the same jars, and, as the limit of what the destination takes, by a loop that sends the source's batches ready-made. It prints a table in
+// Markdown. All run one after the other on the same machine, beside both brokers, so ratios mean more than figures; bench/README.md says more.
 //
 //	go run ./bench/link -scale 1    # 1 M records of 1 KiB, 5 M of 100 B; the default is 0.3 of that, in about three minutes
 package main
 
 import (
-	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -17,7 +16,6 @@ import (
 	"runtime"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/lifeboat-dr/lifeboat/linking/batch"
 	"github.com/lifeboat-dr/lifeboat/testenv"
@@ -44,6 +42,33 @@ var workloads = []workload{
 	{"1 KiB lz4, 100 partitions", batch.LZ4, 1024, 1_000_000, 100, 0},
 }
 
+// everywhere are both sizes and all codecs over one partition and a hundred as well: about three times as long.
+func everywhere() []workload {
+	var all []workload
+	for _, w := range workloads {
+		if all = append(all, w); w.partitions != partitions {
+			continue
+		}
+		for _, over := range []struct {
+			name string
+			n    int
+		}{{"1 partition", 1}, {"100 partitions", 100}} {
+			more := w
+			more.name, more.partitions = w.name+", "+over.name, over.n
+			if !slices.ContainsFunc(workloads, func(w workload) bool { return w.name == more.name }) {
+				all = append(all, more)
+			}
+		}
+	}
+	return all
+}
+
+// batches is how many the source has, about.
+func (w workload) batches() int { return w.records / perBatch(w.size, producerBatch) }
+
+// perBatch is how many records make a batch of about so many bytes.
+func perBatch(record, bytes int) int { return max(1, bytes/(record+10)) }
+
 const (
 	partitions    = 6         // where a workload says no other number
 	producerBatch = 16 << 10  // what a producer's batch.size is by default, in bytes before compression
@@ -57,15 +82,21 @@ func main() {
 	}
 	scale := flag.Float64("scale", 0.3, "of 1 M records of 1 KiB and 5 M of 100 B")
 	rounds := flag.Int("rounds", 3, "of every way, behind one that does not count; the middle one is shown")
-	only := flag.String("only", "", "workloads whose name contains this; latency, groups and setup are three more, backlog is the last row of setup alone")
+	only := flag.String("only", "", "workloads whose names contain one of these, separated by commas; latency, groups and setup are three more, backlog is the last row of setup alone")
+	by := flag.String("by", "", "only ways to mirror whose names contain one of these, separated by commas")
+	beside := flag.String("beside", "", "another build of this program, whose lifeboat is measured too")
+	all := flag.Bool("all", false, "every codec and size over 1 partition and over 100 too")
 	flag.Parse()
+	if *all {
+		workloads = everywhere()
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	if *only == "backlog" { // no real broker plays a part in it
 		exit(backlog(ctx, 100))
 		return
 	}
-	exit(bench(ctx, *scale, *rounds, *only))
+	exit(bench(ctx, *scale, *rounds, choice{strings.Split(*only, ","), strings.Split(*by, ","), *beside}))
 }
 
 func exit(err error) {
@@ -75,7 +106,7 @@ func exit(err error) {
 	}
 }
 
-func bench(ctx context.Context, scale float64, rounds int, only string) (err error) {
+func bench(ctx context.Context, scale float64, rounds int, among choice) (err error) {
 	env, err := testenv.StartKafka(ctx, testenv.Options{HeapMiB: 1024})
 	if err != nil {
 		return err
@@ -87,15 +118,15 @@ func bench(ctx context.Context, scale float64, rounds int, only string) (err err
 	}()
 	fmt.Printf("Mirroring, scale %g: %d partitions where nothing else is said, replication factor 1, two brokers and the mirror on %d CPUs; source batches of %d KiB before compression.\n\n",
 		scale, partitions, runtime.NumCPU(), producerBatch>>10)
-	fmt.Println("| records | by | records/s | MB/s | CPU s | CPU s per 1 M | memory MiB | rate, of the limit | rate, of MM2 | CPU, of MM2 |")
-	fmt.Println("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|")
+	fmt.Println("| records | by | records/s | MB/s | CPU s | CPU s per 1 M | source's CPU s | destination's CPU s | memory MiB | allocations per batch | rate, of the limit | rate, of MM2 | CPU, of MM2 |")
+	fmt.Println("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
 	for i, w := range workloads {
-		if !strings.Contains(w.name, only) {
+		if !among.measures(w.name) {
 			continue
 		}
 		w.rounds = rounds
 		w.records = int(float64(w.records) * scale)
-		if err := compare(ctx, env, fmt.Sprint("w", i), w); err != nil {
+		if err := compare(ctx, env, fmt.Sprint("w", i), w, among); err != nil {
 			return fmt.Errorf("%s: %w", w.name, err)
 		}
 	}
@@ -103,8 +134,8 @@ func bench(ctx context.Context, scale float64, rounds int, only string) (err err
 	for _, other := range []struct {
 		name string
 		run  func(context.Context, *testenv.Env) error
-	}{{"latency", latency}, {"groups", groups}, {"setup", func(ctx context.Context, env *testenv.Env) error { return setup(ctx, env, rounds) }}} {
-		if strings.Contains(other.name, only) {
+	}{{"latency", func(ctx context.Context, env *testenv.Env) error { return latency(ctx, env, among) }}, {"groups", groups}, {"setup", func(ctx context.Context, env *testenv.Env) error { return setup(ctx, env, rounds) }}} {
+		if among.measures(other.name) {
 			if err := other.run(ctx, env); err != nil {
 				return err
 			}
@@ -112,67 +143,3 @@ func bench(ctx context.Context, scale float64, rounds int, only string) (err err
 	}
 	return nil
 }
-
-// compare mirrors one workload in every way and prints a line for each.
-func compare(ctx context.Context, env *testenv.Env, topic string, w workload) error {
-	// The source is written by the same loop that finds the limit.
-	if _, err := measure(ctx, env.East, topic, w, child("produce", env.East.Bootstrap, topic, w, producerBatch), false); err != nil {
-		return fmt.Errorf("writing the source: %w", err)
-	}
-	mm2, err := mirrorMaker(env, topic, w)
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(mm2.dir)
-	ways := []struct {
-		name    string
-		run     runner
-		service bool
-	}{
-		{"limit: the same batches, ready-made", child("produce", env.West.Bootstrap, topic, w, producerBatch), false},
-		{"limit: ready-made batches of 900 KiB", child("produce", env.West.Bootstrap, topic, w, largeBatch), false},
-		{"lifeboat", child("mirror", slices.Concat(env.East.Bootstrap, env.West.Bootstrap), topic, w, 0), false},
-		{"MirrorMaker 2, tuned", mm2.run, true},
-	}
-	// One way after the other, several times over: a broker that has just been started, or that cleans up, is not charged to one of them.
-	rounds := make([][]result, len(ways))
-	for range 1 + w.rounds {
-		for i, way := range ways {
-			r, err := measure(ctx, env.West, topic, w, way.run, way.service)
-			if err != nil {
-				return fmt.Errorf("%s: %w", way.name, err)
-			}
-			rounds[i] = append(rounds[i], r)
-			if err := remove(ctx, env.West, topic); err != nil {
-				return err
-			}
-		}
-	}
-	results := make([]result, len(ways))
-	for i := range ways {
-		results[i] = middle(rounds[i][1:])
-	}
-	limit, other := max(results[0].rate(), results[1].rate()), results[len(results)-1]
-	for i, r := range results {
-		fmt.Printf("| %d × %s | %s | %s | %.0f | %.1f | %.2f | %d | %.0f %% | %.1f× | %.2f |\n", w.records, w.name, ways[i].name, fmt.Sprintf("%.0f k", r.rate()/1e3),
-			r.rate()*float64(w.size)/1e6, r.cpu.Seconds(), r.cpu.Seconds()/float64(w.records)*1e6, r.memory>>20, 100*r.rate()/limit, r.rate()/other.rate(),
-			r.cpu.Seconds()/other.cpu.Seconds())
-	}
-	return remove(ctx, env.East, topic)
-}
-
-// result is what one run took.
-type result struct {
-	records int
-	took    time.Duration // from the first record at the destination to the last
-	cpu     time.Duration // of the process
-	memory  int64         // its largest resident set, bytes
-}
-
-// middle is the run of the median rate.
-func middle(runs []result) result {
-	runs = slices.SortedFunc(slices.Values(runs), func(a, b result) int { return cmp.Compare(a.rate(), b.rate()) })
-	return runs[len(runs)/2]
-}
-
-func (r result) rate() float64 { return float64(r.records) / r.took.Seconds() }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os/exec"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 
@@ -26,8 +27,8 @@ const (
 // runner makes the process that fills a topic.
 type runner func(ctx context.Context) (*exec.Cmd, error)
 
-// measure runs a process until the topic at the destination has all records. A service does not end by itself: it is told to.
-func measure(ctx context.Context, r *testenv.Region, topic string, w workload, run runner, service bool) (result, error) {
+// measure runs a process until the topic in a region has all records. A service does not end by itself: it is told to.
+func measure(ctx context.Context, env *testenv.Env, r *testenv.Region, topic string, w workload, run runner, service bool) (result, error) {
 	cl, err := r.Client()
 	if err != nil {
 		return result{}, err
@@ -40,6 +41,7 @@ func measure(ctx context.Context, r *testenv.Region, topic string, w workload, r
 	}
 	var out tail
 	cmd.Stdout, cmd.Stderr = &out, &out
+	source, destination := cpuOf(brokerOf(env.East)), cpuOf(brokerOf(env.West))
 	if err := cmd.Start(); err != nil {
 		return result{}, fmt.Errorf("starting %s: %w", cmd.Path, err)
 	}
@@ -67,7 +69,11 @@ func measure(ctx context.Context, r *testenv.Region, topic string, w workload, r
 	if err != nil {
 		return result{}, fmt.Errorf("%w; its output ends:\n%s", err, out.bytes)
 	}
-	res := result{records: w.records, took: took, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()}
+	res := result{records: w.records, took: took, cpu: cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(),
+		source: cpuOf(brokerOf(env.East)) - source, destination: cpuOf(brokerOf(env.West)) - destination}
+	for line := range strings.Lines(string(out.bytes)) {
+		_, _ = fmt.Sscanf(line, allocated, &res.allocations) // it is one of them where it was a link
+	}
 	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
 		res.memory = int64(usage.Maxrss)
 		if runtime.GOOS != "darwin" {

@@ -60,8 +60,8 @@ func mirrorMaker(env *testenv.Env, topic string, w workload) (*maker, error) {
 	return &maker{dir, env}, os.WriteFile(filepath.Join(dir, "mm2.properties"), []byte(strings.Join(properties, "\n")+"\n"), 0o600)
 }
 
-// untuned takes the settings back that serve throughput.
-func (m *maker) untuned() error {
+// retune has other settings of the clients instead of those that serve throughput.
+func (m *maker) retune(settings ...string) error {
 	name := filepath.Join(m.dir, "mm2.properties")
 	text, err := os.ReadFile(name)
 	if err != nil {
@@ -70,7 +70,7 @@ func (m *maker) untuned() error {
 	lines := slices.DeleteFunc(strings.Split(string(text), "\n"), func(l string) bool {
 		return strings.HasPrefix(l, "east.consumer.") || strings.HasPrefix(l, "west.producer.")
 	})
-	return os.WriteFile(name, []byte(strings.Join(lines, "\n")), 0o600)
+	return os.WriteFile(name, []byte(strings.Join(append(lines, settings...), "\n")+"\n"), 0o600)
 }
 
 // run begins anew: what a former run remembers of its positions and of its group is deleted.

@@ -11,7 +11,9 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"slices"
 	"strings"
 	"syscall"
@@ -96,52 +98,105 @@ func runLink(ctx context.Context, args []string, o linking.RunOptions) error {
 		}
 		defer regions[i].Close()
 	}
+	stop, err := profile()
+	if err != nil {
+		return err
+	}
+	defer stop()
 	decl := &plans.Link{Name: "bench-" + strings.Trim(t.Topic, "-.*"), From: "east", To: "west", Topics: plans.TopicRule{Rule: plans.Rule{Include: []string{t.Topic}}},
 		Groups: plans.Rule{Include: []string{t.Topic + "-group-.*"}}}
-	return linking.New(decl, regions[0], regions[1], linking.Options{}).Run(ctx, o)
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	err = linking.New(decl, regions[0], regions[1], linking.Options{}).Run(ctx, o)
+	runtime.ReadMemStats(&after)
+	fmt.Printf(allocated, after.Mallocs-before.Mallocs)
+	return err
 }
 
-// inFlight is how many requests the loop keeps under way.
-const inFlight = 4
+// allocated is how a link tells how often it has allocated memory.
+const allocated = "%d allocations\n"
+
+// profileVariable names a file that a link's CPU profile is written to.
+const profileVariable = "LIFEBOAT_BENCH_PROFILE"
+
+func profile() (stop func(), err error) {
+	name := os.Getenv(profileVariable)
+	if name == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, err
+	}
+	return pprof.StopCPUProfile, nil
+}
+
+// The loop keeps so many requests under way on each of so many connections: a broker works on those of one connection one after the other.
+const (
+	inFlight    = 4
+	connections = 2
+)
 
 // produceRole fills a topic with ready-made batches, as fast as the broker takes them: every request carries one batch of every
-// partition.
+// partition of its connection.
 func produceRole(ctx context.Context, args []string) error {
 	var t task
 	if err := t.parse(args); err != nil {
 		return err
 	}
-	cl, err := kgo.NewClient(kgo.SeedBrokers(t.Bootstrap...))
+	ready, n, err := t.batches()
 	if err != nil {
 		return err
 	}
-	defer cl.Close()
-	id, broker, err := t.create(ctx, cl)
-	if err != nil {
-		return err
-	}
-	ready, perBatch, err := t.batches()
-	if err != nil {
-		return err
-	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(inFlight)
 	left := make([]int, t.Parts)
 	for p := range left {
 		left[p] = t.Records / t.Parts
 	}
 	left[0] += t.Records % t.Parts
+	var id [16]byte
+	var broker int
+	g, ctx := errgroup.WithContext(ctx)
+	for c := range min(connections, t.Parts) {
+		cl, err := kgo.NewClient(kgo.SeedBrokers(t.Bootstrap...))
+		if err != nil {
+			return err
+		}
+		defer cl.Close()
+		if c == 0 {
+			if id, broker, err = t.create(ctx, cl); err != nil {
+				return err
+			}
+		}
+		var parts []int32
+		for p := c; p < t.Parts; p += connections {
+			parts = append(parts, int32(p))
+		}
+		g.Go(func() error { return t.fill(ctx, cl, id, broker, parts, left, ready, n) })
+	}
+	return g.Wait()
+}
+
+// fill sends what is left to be written of some partitions over one connection.
+func (t *task) fill(ctx context.Context, cl *kgo.Client, id [16]byte, broker int, parts []int32, left []int, ready [][]byte, perBatch int) (err error) {
+	if _, err := cl.Broker(broker).RetriableRequest(ctx, kmsg.NewPtrApiVersionsRequest()); err != nil { // the client learns of its brokers
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(inFlight)
 	for next := 0; ctx.Err() == nil; {
 		req := kmsg.NewPtrProduceRequest()
 		req.Acks, req.TimeoutMillis = -1, 30_000
 		rt := kmsg.NewProduceRequestTopic()
 		rt.Topic, rt.TopicID = t.Topic, id
-		for p := range left {
+		for _, p := range parts {
 			if left[p] == 0 {
 				continue
 			}
 			rp := kmsg.NewProduceRequestTopicPartition()
-			rp.Partition, rp.Records = int32(p), ready[next%len(ready)]
+			rp.Partition, rp.Records = p, ready[next%len(ready)]
 			if next++; left[p] < perBatch {
 				if rp.Records, err = t.batch(left[p], rand.New(rand.NewPCG(3, 4))); err != nil {
 					return err
@@ -212,30 +267,31 @@ func (t *task) create(ctx context.Context, cl *kgo.Client) (id [16]byte, broker 
 }
 
 // batches are some different batches of the same number of records.
-func (t *task) batches() (list [][]byte, perBatch int, err error) {
+func (t *task) batches() (list [][]byte, n int, err error) {
 	const different = 32
 	random := rand.New(rand.NewPCG(1, 2))
-	perBatch = max(1, t.Batch/(t.Size+10))
+	n = perBatch(t.Size, t.Batch)
 	for range different {
-		b, err := t.batch(perBatch, random)
+		b, err := t.batch(n, random)
 		if err != nil {
 			return nil, 0, err
 		}
 		list = append(list, b)
 	}
-	return list, perBatch, nil
+	return list, n, nil
 }
 
-// batch has values of random capital letters, as Kafka's own performance test has.
+// batch has values of a text that codecs make something of: lz4 about half of it, zstd a third. Letters drawn at random, as in Kafka's own performance
+// test, are stored as they are by each of them.
 func (t *task) batch(n int, random *rand.Rand) ([]byte, error) {
 	b := batch.NewBuilder(t.Codec)
-	value := make([]byte, t.Size)
+	var value []byte
 	now := time.Now().UnixMilli()
 	for range n {
-		for i := range value {
-			value[i] = 'A' + byte(random.IntN(26))
+		for value = value[:0]; len(value) < t.Size; {
+			value = fmt.Appendf(value, `{"flight":%d,"origin":"%c%c%c","delay":%d},`, random.IntN(10_000), 'A'+random.IntN(26), 'A'+random.IntN(26), 'A'+random.IntN(26), random.IntN(300))
 		}
-		b.Append(now, nil, value, batch.Headers{})
+		b.Append(now, nil, value[:t.Size], batch.Headers{})
 	}
 	return b.Build(nil, batch.NoIdentity)
 }
