@@ -220,19 +220,6 @@ func (j *Journal) commit(ctx context.Context, lines []*line) error {
 		}
 		return &JournalError{j.region, j.Run, err}
 	}
-	if j.half {
-		// A client that has lost its transaction asks for another one again and again, without a pause where nobody answers: so somebody has to.
-		if err := j.cl.Ping(ctx); err != nil {
-			return fail(err)
-		}
-		if err := j.cl.EndTransaction(ctx, kgo.TryAbort); err != nil {
-			return fail(err)
-		}
-		j.half = false
-	}
-	if err := j.cl.BeginTransaction(); err != nil {
-		return fail(err)
-	}
 	var records []*kgo.Record
 	var local []byte
 	for _, l := range lines {
@@ -241,15 +228,51 @@ func (j *Journal) commit(ctx context.Context, lines []*line) error {
 			local = append(append(local, l.text...), '\n')
 		}
 	}
-	if err := linking.Write(ctx, j.cl, records...); err != nil {
-		j.half = j.cl.EndTransaction(ctx, kgo.TryAbort) != nil // the produce error is the one to tell
-		return fail(err)
+	err := j.transact(ctx, records)
+	for try := 1; try < outOfOrderTries && errors.Is(err, kerr.OutOfOrderSequenceNumber) && !j.half; try++ {
+		err = j.transact(ctx, records) // it was aborted, and the client has begun its sequence anew
 	}
-	if err := j.cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
-		j.half = true
+	if err != nil {
 		return fail(err)
 	}
 	j.keep(local)
+	return nil
+}
+
+// outOfOrderTries is how often an entry is written that a broker takes for one out of order, as one does that has just become the partition's leader.
+const outOfOrderTries = 3
+
+// transact writes records in a transaction.
+func (j *Journal) transact(ctx context.Context, records []*kgo.Record) error {
+	if j.half {
+		// A client that has lost its transaction asks for another one again and again, without a pause where nobody answers: so somebody has to.
+		if err := j.cl.Ping(ctx); err != nil {
+			return err
+		}
+		if err := j.cl.EndTransaction(ctx, kgo.TryAbort); err != nil {
+			return err
+		}
+		j.half = false
+	}
+	if err := j.cl.BeginTransaction(); err != nil {
+		return err
+	}
+	for _, rec := range records {
+		*rec = kgo.Record{Key: rec.Key, Value: rec.Value} // as it was before it was written for the first time
+	}
+	if err := linking.Write(ctx, j.cl, records...); err != nil {
+		switch aborted := j.cl.EndTransaction(ctx, kgo.TryAbort); {
+		case fenced(aborted):
+			return aborted
+		case aborted != nil:
+			j.half = true // the produce error is the one to tell
+		}
+		return err
+	}
+	if err := j.cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		j.half = true
+		return err
+	}
 	return nil
 }
 
