@@ -90,6 +90,7 @@ func acquire(ctx context.Context, r *linking.Region, run string, o *Options) (*J
 	if err != nil {
 		return nil, nil, err
 	}
+	quiet := false // nobody has written for a ttl: that is asked once, however many there are
 	for _, other := range openRuns(entries) {
 		if other.released {
 			if other.id != run && other.plan != nil {
@@ -100,11 +101,13 @@ func acquire(ctx context.Context, r *linking.Region, run string, o *Options) (*J
 		if other.id != run && o.Now().Sub(other.seen) < ttl {
 			return nil, nil, other.held(r.Name)
 		}
-		silent, err := silence(ctx, r, end, ttl)
+		if !quiet {
+			if quiet, err = silence(ctx, r, end, ttl); err != nil {
+				return nil, nil, err
+			}
+		}
 		switch {
-		case err != nil:
-			return nil, nil, err
-		case !silent:
+		case !quiet:
 			return nil, nil, other.held(r.Name)
 		case other.id != run && other.plan == nil: // it ended before its plan was journaled, and so before its first step
 		case other.id != run:
@@ -123,7 +126,7 @@ func acquire(ctx context.Context, r *linking.Region, run string, o *Options) (*J
 	}
 	if err == nil && endAgain != end {
 		for _, other := range openRuns(again[min(len(entries)-copied(entries), len(again)):]) {
-			if other.id != run && !other.released {
+			if other.id != run && !other.released && other.plan != nil { // without one it has done nothing, and can journal none any more
 				err = other.held(r.Name)
 			}
 		}
@@ -134,6 +137,13 @@ func acquire(ctx context.Context, r *linking.Region, run string, o *Options) (*J
 	}
 	if err == nil {
 		j.remember(again)
+	}
+	for _, other := range openRuns(again) { // nobody has to wait for its silence again
+		if err == nil && other.id != run && other.plan == nil && !other.released {
+			err = j.WriteOf(ctx, other.id, EntryRelease, "", "it ended before it had a plan", nil)
+		}
+	}
+	if err == nil {
 		err = j.Write(ctx, EntryLease, "", "", nil)
 	}
 	if err != nil {

@@ -260,6 +260,8 @@ func (s *stage) curtain() {
 	if s.primary == "west" {
 		s.measure()
 	}
+	s.findEast() // it may be the primary still, where leaving it was refused
+	s.apps[s.primary].stopWriters()
 	s.apps[s.primary].write(5)
 	s.nothingLost("")
 }

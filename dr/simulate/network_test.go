@@ -109,6 +109,7 @@ type process struct {
 	dead  bool
 	cut   map[string]bool // addresses that it does not reach
 	delay time.Duration   // of each request
+	until time.Time       // when it wakes up
 }
 
 func (n *network) process(ctx context.Context, name string) *process {
@@ -139,6 +140,20 @@ func (p *process) lag(delay time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.delay = delay
+}
+
+// stop keeps back all that the process sends from now on, as SIGSTOP does.
+func (p *process) stop(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.until = time.Now().Add(d)
+}
+
+// wakes is when what it sends goes on.
+func (p *process) wakes() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.until
 }
 
 func (p *process) alive() bool {
@@ -226,9 +241,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	c.of.mu.Lock()
 	delay := c.of.delay
 	c.of.mu.Unlock()
-	if delay > 0 {
-		time.Sleep(delay)
-	}
+	time.Sleep(max(delay, time.Until(c.of.wakes())))
 	what, id := c.request(b)
 	if what == "" {
 		return c.Conn.Write(b)
@@ -249,6 +262,7 @@ func (c *conn) Write(b []byte) (int, error) {
 	case unheard:
 		instead(func() { c.Close() })
 	}
+	time.Sleep(time.Until(c.of.wakes()))
 	if !c.of.alive() {
 		return 0, io.ErrClosedPipe
 	}

@@ -53,6 +53,7 @@ type stage struct {
 	ops    int
 
 	ledger   ledger
+	rivals   *rivals        // of the operation under way, where there are some
 	named    []report.Range // what reports say is lost
 	refused  bool
 	reported map[string]bool // runs that were judged
@@ -338,7 +339,7 @@ func (s *stage) operate(a act) {
 	}
 	var rep *report.Report
 	var err error
-	for attempt := range 20 {
+	for attempt := range 30 {
 		o := &operator{stage: s, act: a, process: s.net.process(s.ctx, fmt.Sprintf("operator-%d-%d", s.ops, attempt+1))}
 		if attempt == 0 {
 			o.skew = a.skew
@@ -354,6 +355,7 @@ func (s *stage) operate(a act) {
 		case errors.Is(err, errOver):
 			s.note("  %s: %v", o.name, err)
 			s.refused = true
+			s.apart()
 			return
 		case errors.As(err, &held):
 			s.note("  %s: %v", o.name, err)
@@ -381,7 +383,9 @@ func (s *stage) operate(a act) {
 	if err != nil {
 		failed("%s does not come to an end: %v", a.verb, err)
 	}
+	s.apart()
 	s.reported[rep.Run] = true
+	s.oneHolder()
 	s.heal()
 	s.journalIsTrue(a)
 	s.judge(a, rep, before)
@@ -547,6 +551,7 @@ func (o *operator) mutated(p *plans.Plan) {
 // call hears of every changing request of an operator.
 func (o *operator) call(request string) verdict {
 	s := o.stage
+	s.interleave(o)
 	s.mu.Lock()
 	o.mu.Lock()
 	step := o.step
@@ -606,6 +611,8 @@ func (o *operator) suffer(f fault) verdict {
 		default:
 			s.note("  %s: %s", second.name, rep.Summary)
 		}
+	case "rival":
+		s.beside(o)
 	default:
 		failed("the script has a fault %q", f.kind)
 	}
