@@ -129,7 +129,7 @@ func planned(ctx context.Context, partitions, statements, records int, broken bo
 		return fmt.Errorf("the run came to its end before it could be ended: %s", rep.Summary)
 	case broken:
 		begin = time.Now()
-		if rep, err = dr.Resume(ctx, w, rep.Run); err != nil {
+		if _, err = dr.Resume(ctx, w, rep.Run); err != nil {
 			return err
 		}
 		fmt.Printf("| the same, ended when half of its statements had been started, resumed to its end | %.2f s | |\n", time.Since(begin).Seconds())

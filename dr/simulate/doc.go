@@ -8,7 +8,7 @@
 // unplanned failover, a drill, a failback; and all of these: a link that lags or is cut off, a primary that dies, a survivor that dies with an answer
 // on its way, a dead registry, a cut to the primary, an operator's clock that is wrong, a topic made anew, a producer id that both regions know, a
 // writer that heeds no fence, deaths of lifeboat, a second operator beside the first, one who goes on in his place, and two at once, whose requests
-// come in an order that the seed says, while now and then one is stopped until the other takes him for dead. TestModel takes one operation at a time,
+// come in an order that the seed says (with LIFEBOAT_SIMULATE=all, now and then one is stopped until the other takes him for dead). TestModel takes one operation at a time,
 // and has a fault at each of its changing requests, and a second death behind the first.
 //
 // After every operation: what was acknowledged is in the primary once, or named as lost by its offset; what was aborted is not; a statement has put

@@ -11,7 +11,8 @@ import (
 )
 
 // Two operators at once. One has begun when another one does the same, and from then on each of their requests may be in front of the other's next one, or
-// behind it: each waits for a while that the seed says, and now and then a process is stopped for longer than a lease lives without a word, and wakes up.
+// behind it: each waits for a while that the seed says. With LIFEBOAT_SIMULATE=all, now and then a process is stopped for longer than a lease lives without a
+// word, and wakes up.
 
 // rivals are the operators beside the first.
 type rivals struct {
@@ -59,7 +60,7 @@ func (s *stage) interleave(o *operator) {
 	if r.IntN(3) == 0 {
 		wait = time.Duration(r.IntN(300)) * time.Millisecond
 	}
-	if r.IntN(50) == 0 {
+	if r.IntN(50) == 0 && exhaustive {
 		stop = dr.LeaseTTL + time.Duration(r.IntN(10))*time.Second
 	}
 	s.mu.Unlock()

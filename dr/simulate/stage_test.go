@@ -272,7 +272,9 @@ func (s *stage) act(a act) {
 	s.note("%s", a)
 	switch a.verb {
 	case "write":
-		s.apps[s.primary].write(a.n)
+		if !s.lost[s.primary] { // leaving it was refused
+			s.apps[s.primary].write(a.n)
+		}
 	case "link":
 		if s.link == nil && a.arg != "run" && a.arg != "once" {
 			panic(failure{fmt.Errorf("%w: no link runs", errStage)})
