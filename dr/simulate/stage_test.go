@@ -473,6 +473,9 @@ func (o *operator) operate(again bool) (*report.Report, error) {
 		if e.State == dr.EntryBegin && e.Step.Kind == plans.StepPromote {
 			s.apps[s.primary].promoting()
 		}
+		if e.State == dr.EntryBegin && e.Step.Kind == plans.StepMeasure && o.act.verb == "unplanned" {
+			s.apps[s.primary].stopWriters() // what nobody fences is measured as it is now
+		}
 		s.note("    %s: %s %s %s", o.name, e.Step.ID, e.State, e.Detail)
 	}
 	opts.Confirm = func(context.Context, string) (bool, error) {
