@@ -17,8 +17,8 @@ import (
 )
 
 // A destination of three brokers and three controllers loses each broker in turn under load, and the controller that is active, without a word to the
-// link: leaders move, and what was on its way has an answer or not. It loses two brokers at once, and refuses what only one of three would have. The
-// mirror goes on by itself, and nothing is lost or doubled.
+// link: leaders move, and what was on its way has an answer or not. It loses two brokers at once, and the link says which
+// replicas it waits for. The mirror goes on by itself, and nothing is lost or doubled.
 func TestBrokersOfAClusterDieUnderLoad(t *testing.T) {
 	t.Parallel()
 	env := each.Kafka(t, each.With(testenv.Options{Followers: 2, Controllers: 3, HeapMiB: 256}))
@@ -64,6 +64,22 @@ func TestBrokersOfAClusterDieUnderLoad(t *testing.T) {
 			t.Errorf("broker %d led nothing when it died", i+1)
 		}
 	}
+
+	for _, broker := range brokers[1:] {
+		must(t, broker.Kill())
+	}
+	p.within(time.Minute, "the link says that one of three replicas is not enough", func() bool {
+		waiting := link.now().Waiting
+		return waiting != nil && strings.HasPrefix(waiting.Error(), linking.CodeOutOfSync+": 1 of 3 replicas in sync, without brokers [2 3]: ")
+	})
+	t.Logf("it waits for: %v", link.now().Waiting)
+	if now := link.now(); now.LagRecords == 0 || now.Failed > 0 {
+		t.Errorf("with one of three replicas: %+v", now)
+	}
+	for _, broker := range brokers[1:] {
+		must(t, broker.Start(t.Context()))
+	}
+	goesOn("the return of both")
 
 	stop()
 	p.writtenTwice(topics)

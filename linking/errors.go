@@ -27,6 +27,12 @@ const (
 	CodeSchema              = "SCHEMA_NOT_MIRRORED"
 )
 
+// Names of what a mirror waits for where no broker's answer says it.
+const (
+	CodeUnsettled = "NOT_REPLICATED_YET"   // more is written of it than the replicas in sync have
+	CodeOutOfSync = "REPLICAS_OUT_OF_SYNC" // and some are not
+)
+
 // MirrorError is a mirror that can not go on: it is FAILED, others go on.
 type MirrorError struct {
 	Link, Topic string

@@ -122,6 +122,12 @@ func errorName(err error) string {
 	if _, ok := errors.AsType[*schemaError](err); ok {
 		return CodeSchema
 	}
+	if _, ok := errors.AsType[*outOfSyncError](err); ok {
+		return CodeOutOfSync
+	}
+	if _, ok := errors.AsType[*unsettledError](err); ok {
+		return CodeUnsettled
+	}
 	if answer, ok := errors.AsType[*kerr.Error](err); ok {
 		return answer.Message
 	}

@@ -192,6 +192,8 @@ func TestErrorsHaveNames(t *testing.T) {
 		"NOT_LEADER_FOR_PARTITION": errors.Join(errors.New("writing"), kerr.NotLeaderForPartition),
 		CodeSchema:                 &schemaError{7, errors.New("no")},
 		"UNREACHABLE":              &UnreachableError{Err: errors.New("refused")},
+		CodeUnsettled:              &unsettledError{3, 5},
+		CodeOutOfSync:              &outOfSyncError{err: kerr.OffsetNotAvailable},
 		"CONNECTION":               errors.New("EOF"),
 	} {
 		if got := errorName(err); got != want {

@@ -3,7 +3,9 @@ package linking
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -20,13 +22,46 @@ const debuggingReplica = -2
 type unsettledError struct{ readable, end int64 }
 
 func (e *unsettledError) Error() string {
-	return fmt.Sprintf("@%d–@%d are written and not replicated yet", e.readable, e.end-1)
+	return fmt.Sprintf("%s: @%d–@%d are written and not replicated yet", CodeUnsettled, e.readable, e.end-1)
+}
+
+// replicas are those of a partition some of which are not in sync.
+type replicas struct {
+	of  int
+	out []int32 // the brokers that have those
+}
+
+// outOfSyncError is a log that does not go on, or does not tell where it ends, with replicas that are not in sync. Where it has fewer than its
+// min.insync.replicas it stays so until they are back.
+type outOfSyncError struct {
+	replicas
+	err error
+}
+
+func (e *outOfSyncError) Error() string {
+	return fmt.Sprintf("%s: %d of %d replicas in sync, without brokers %v: %v", CodeOutOfSync, e.of-len(e.out), e.of, e.out, e.err)
+}
+
+func (e *outOfSyncError) Unwrap() error { return e.err }
+
+// explain adds to an error of a log's ends that comes of replicas which of them are missing.
+func (r *replicas) explain(err error) error {
+	if _, unsettled := errors.AsType[*unsettledError](err); r == nil || !unsettled && !errors.Is(err, kerr.OffsetNotAvailable) {
+		return err
+	}
+	return &outOfSyncError{*r, err}
+}
+
+// forReplicas says that what is waited for is replicas. It says more than that the brokers which have them do not answer.
+func forReplicas(err error) bool {
+	_, out := errors.AsType[*outOfSyncError](err)
+	return out || errors.Is(err, kerr.NotEnoughReplicas) || errors.Is(err, kerr.NotEnoughReplicasAfterAppend)
 }
 
 // listSettled is listBounds for who goes on at the ends of logs: a partition with more in its leader's log than a reader is told has an error.
 // It passes when the replicas that are in sync have it, or are out of sync.
 func listSettled(ctx context.Context, r *Region, topics []string) (map[partitionKey]span, error) {
-	written, err := leaderEnds(ctx, r, topics)
+	written, missing, err := leaderEnds(ctx, r, topics)
 	if err != nil {
 		return nil, err
 	}
@@ -45,22 +80,27 @@ func listSettled(ctx context.Context, r *Region, topics []string) (map[partition
 		case w.end > b.end:
 			b.err = &unsettledError{b.end, w.end}
 		}
+		b.err = missing[k].explain(b.err)
 		bounds[k] = b
 	}
 	return bounds, nil
 }
 
 // leaderEnds asks leaders where their logs end. That one leads no more, though whoever was asked for leaders does not know it, is an error of its
-// partitions: the epoch goes with the question.
-func leaderEnds(ctx context.Context, r *Region, topics []string) (map[partitionKey]span, error) {
+// partitions: the epoch goes with the question. It also returns which partitions have replicas that are not in sync.
+func leaderEnds(ctx context.Context, r *Region, topics []string) (map[partitionKey]span, map[partitionKey]*replicas, error) {
 	meta, err := r.Admin.Metadata(ctx, topics...)
 	if err != nil {
-		return nil, fmt.Errorf("%s: looking for leaders: %w", r.Name, err)
+		return nil, nil, fmt.Errorf("%s: looking for leaders: %w", r.Name, err)
 	}
-	all := map[partitionKey]span{}
+	all, missing := map[partitionKey]span{}, map[partitionKey]*replicas{}
 	asked := map[int32]*kmsg.ListOffsetsRequest{}
 	for _, t := range meta.Topics {
 		for _, p := range t.Partitions {
+			if out := slices.DeleteFunc(slices.Clone(p.Replicas), func(id int32) bool { return slices.Contains(p.ISR, id) }); len(out) > 0 {
+				slices.Sort(out)
+				missing[partitionKey{t.Topic, p.Partition}] = &replicas{of: len(p.Replicas), out: out}
+			}
 			if err := cmp.Or(t.Err, p.Err); err != nil || p.Leader < 0 {
 				all[partitionKey{t.Topic, p.Partition}] = span{err: cmp.Or(err, error(kerr.LeaderNotAvailable))}
 				continue
@@ -106,7 +146,7 @@ func leaderEnds(ctx context.Context, r *Region, topics []string) (map[partitionK
 		})
 	}
 	if err := g.Wait(); err != nil {
-		return nil, fmt.Errorf("%s: asking where logs end: %w", r.Name, context.Cause(ctx))
+		return nil, nil, fmt.Errorf("%s: asking where logs end: %w", r.Name, context.Cause(ctx))
 	}
-	return all, nil
+	return all, missing, nil
 }

@@ -112,11 +112,11 @@ func (r *runner) progress() Progress {
 		if m.lag() > 0 && len(m.queue) > 0 && m.newest > 0 {
 			p.LagSeconds = max(p.LagSeconds, float64(m.queue[len(m.queue)-1].time-m.newest)/1000)
 		}
-		if m.condition != nil {
+		if m.condition != nil && !forReplicas(p.Waiting) {
 			p.Waiting = m.condition
 		}
 	}
-	if r.toErr != nil {
+	if r.toErr != nil && !forReplicas(p.Waiting) {
 		p.Waiting = r.toErr
 	}
 	if err, _ := r.fetcher.Health(); err != nil {

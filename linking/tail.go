@@ -1,6 +1,7 @@
 package linking
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -100,8 +101,8 @@ func readStandings(ctx context.Context, r *Region, parts []partitionKey, id iden
 				s := standing{span: a}
 				d, ok := described[topic].Partitions[p]
 				switch {
-				case errors.Join(a.err, b.err) != nil:
-					s.err = errors.Join(a.err, b.err)
+				case a.err != nil || b.err != nil:
+					s.err = cmp.Or(a.err, b.err)
 				case !ok:
 					s.err = kerr.UnknownTopicOrPartition
 				case d.Err != nil:
@@ -120,7 +121,7 @@ func readStandings(ctx context.Context, r *Region, parts []partitionKey, id iden
 // readUnwritten is readStandings for partitions that nothing has ever been written to, which have no producers: their leaders say so. It also has
 // those whose leaders give an error instead, as those of topics that were created a moment ago do.
 func readUnwritten(ctx context.Context, r *Region, parts []partitionKey) (map[partitionKey]standing, error) {
-	ends, err := leaderEnds(ctx, r, topicsOfKeys(parts))
+	ends, _, err := leaderEnds(ctx, r, topicsOfKeys(parts))
 	if err != nil {
 		return nil, err
 	}
