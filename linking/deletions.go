@@ -16,10 +16,10 @@ import (
 )
 
 // A topic that is deleted at the source fails its mirror, and that is all where the topology says nothing. With links: topics: deletions a link that
-// runs on goes after it: the mirror is promoted with what it has, or deleted. What can not be taken back needs more than a listing without the
-// topic, which a lost right, a broker that lags or other brokers under the old address give as well: the topic has been gone for a while, the
-// source says by its name that there is none, and the source is known by the topic itself, seen by this run, or by another one with the id that is
-// remembered. A topic that was made again is another one, and never touched.
+// runs on, or again and again with Once, goes after it: the mirror is promoted with what it has, or deleted. What can not be taken back needs more
+// than a listing without the topic, which a lost right, a broker that lags or other brokers under the old address give as well: the topic has been
+// gone for a while, the source says by its name that there is none, and the source is known by the topic itself, seen by this run, or by another one
+// with the id that is remembered. A topic that was made again is another one, and never touched.
 
 // deletedAfter is for how long a topic has to be gone.
 const deletedAfter = time.Minute
@@ -33,46 +33,74 @@ func (e *deletedError) Error() string {
 
 // follows says whether a deletion is gone after in this run: by its head, which alone makes and changes topics.
 func (r *runner) follows() bool {
-	d := r.l.decl.Topics.Deletions
-	return r.task.head() && !r.o.Once && (d == plans.DeletionsPromote || d == plans.DeletionsDelete)
+	return r.task.head() && (r.o.Deletions || !r.o.Once) && r.l.followsDeletions()
 }
 
-// deleted notes which topics a look has not found at the source, and returns those to be gone after.
+func (l *Link) followsDeletions() bool {
+	d := l.decl.Topics.Deletions
+	return d == plans.DeletionsPromote || d == plans.DeletionsDelete
+}
+
+// deletedHint says what becomes of the mirror of a topic that is not at the source any more.
+func (l *Link) deletedHint() string {
+	if l.followsDeletions() {
+		return fmt.Sprintf("the link run that finds the topic gone for %s %ss the mirror, as topics: deletions says", plans.Duration(l.goneFor()), l.decl.Topics.Deletions)
+	}
+	return "promote the mirror to keep it, or delete the topic in " + l.to.Name
+}
+
+func (l *Link) goneFor() time.Duration { return cmp.Or(l.o.DeletedAfter, deletedAfter) }
+
+// deleted notes which topics a look has not found at the source, and since when, and returns those to be gone after.
 func (r *runner) deleted(found []*topicFound) []string {
-	if !r.follows() {
+	if !r.task.head() {
 		return nil
 	}
 	same := false // another topic of the link is the one that it was
+	var gone []*topicRecord
 	for _, t := range found {
 		old := r.memory.topics[t.name]
-		if t.err == nil && old != nil && old.SourceID == t.rec.SourceID {
+		if old == nil || old.released() {
+			continue
+		}
+		missing := t.err != nil && t.err.Code == CodeSourceDeleted
+		if t.err == nil && old.SourceID == t.rec.SourceID {
 			same, r.atSource[t.name] = true, true
-			delete(r.gone, t.name)
+		}
+		if missing == old.Gone.IsZero() { // it went, or came back
+			old = old.copy()
+			if old.Gone = (time.Time{}); missing {
+				old.Gone = time.Now().UTC()
+			}
+			r.memory.topics[t.name] = old
+		}
+		if missing {
+			gone = append(gone, old)
 		}
 	}
+	if !r.follows() {
+		return nil
+	}
 	var due []string
-	for _, t := range found {
-		old := r.memory.topics[t.name]
-		if t.err == nil || t.err.Code != CodeSourceDeleted || old == nil || old.released() || old.SourceID == "" {
-			continue
-		}
-		if _, left := r.l.left.Load(t.name); left {
-			continue
-		}
-		if r.gone[t.name].IsZero() {
-			r.gone[t.name] = time.Now()
-		}
-		if (same || r.atSource[t.name]) && time.Since(r.gone[t.name]) >= cmp.Or(r.l.o.DeletedAfter, deletedAfter) {
-			due = append(due, t.name)
+	for _, t := range gone {
+		_, left := r.l.left.Load(t.Topic)
+		if !left && t.SourceID != "" && (same || r.atSource[t.Topic]) && time.Since(t.Gone) >= r.l.goneFor() {
+			due = append(due, t.Topic)
 		}
 	}
 	return due
 }
 
-// serveOn is serve, and what follows deletions in between. What fails there is told and left, so that the other mirrors go on.
-func (l *Link) serveOn(ctx context.Context, o RunOptions, t task) (failed []error, err error) {
+// serveOn is serve, and what follows deletions in between.
+func (l *Link) serveOn(ctx context.Context, o RunOptions, t task) ([]error, error) {
+	return l.following(ctx, func() ([]error, error) { return l.serve(ctx, o, t) })
+}
+
+// following runs the link, and goes after the topics whose deletion a run ends with before it is run again. What fails there is told and left, so
+// that the other mirrors go on.
+func (l *Link) following(ctx context.Context, run func() ([]error, error)) (failed []error, err error) {
 	for {
-		failed, err := l.serve(ctx, o, t)
+		failed, err := run()
 		gone, ok := errors.AsType[*deletedError](err)
 		if !ok {
 			return failed, err

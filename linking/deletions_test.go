@@ -3,6 +3,8 @@ package linking_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -78,6 +80,60 @@ func TestDeletedTopicsAreFollowedAsDeclared(t *testing.T) {
 					if end != 3 {
 						t.Errorf("the mirror ends at %d, and was to be kept", end)
 					}
+				}
+			})
+		}
+	}
+}
+
+// TestDeletedTopicsAreFollowedByOneRunAfterTheOther: the first that finds the topic gone says what becomes of the mirror, and one that finds it gone
+// for a while does it. A run that only brings mirrors to lag zero, as a failover's does, touches none.
+func TestDeletedTopicsAreFollowedByOneRunAfterTheOther(t *testing.T) {
+	t.Parallel()
+	for _, tasks := range []int{1, 3} {
+		for policy, want := range map[string]string{plans.DeletionsPromote: linking.Stopped, plans.DeletionsDelete: ""} {
+			t.Run(fmt.Sprintf("%s, %d tasks", policy, tasks), func(t *testing.T) {
+				t.Parallel()
+				p := newPair(t, each.Embedded(t), "goes", "stays")
+				p.decl.Topics.Deletions, p.decl.Tasks = policy, tasks
+				for _, topic := range []string{"goes", "stays"} {
+					each.Topic(t, p.env.East, topic, 2)
+					put(t, p.east, topic, 1, 3)
+				}
+				stop := p.running() // cuts the link
+				p.awaitAll("goes", "stays")
+				if err := stop(); !errors.Is(err, context.Canceled) {
+					t.Errorf("the link ended with %v", err)
+				}
+				p.remove(p.east, "goes")
+				const patience = 3 * time.Second
+				once := func(deletions bool) error {
+					link := linking.New(p.decl, p.east, p.west, linking.Options{Timeout: 10 * time.Second, DeletedAfter: patience})
+					return link.Run(t.Context(), linking.RunOptions{Once: true, Deletions: deletions})
+				}
+				left := func(when string, err error) {
+					t.Helper()
+					failed, ok := errors.AsType[*linking.MirrorError](err)
+					if !ok || failed.Topic != "goes" || failed.Code != linking.CodeSourceDeleted || !strings.Contains(failed.Hint, policy+"s the mirror") {
+						t.Errorf("%s: the run ended with %v", when, err)
+					}
+					if end := p.end(p.west, "goes", 1); end != 3 || p.recorded("goes") != linking.Failed {
+						t.Errorf("%s: the mirror is %s and ends at %d", when, p.recorded("goes"), end)
+					}
+				}
+				left("the first to find it gone", once(true))
+				time.Sleep(patience)
+				left("one that follows no deletions", once(false))
+				put(t, p.east, "stays", 1, 2)
+				must(t, once(true))
+				if now := p.recorded("goes"); now != want {
+					t.Errorf("the mirror is recorded as %q, want %q", now, want)
+				}
+				if end := p.end(p.west, "goes", 1); policy == plans.DeletionsDelete && end != -1 || policy == plans.DeletionsPromote && end < 3 {
+					t.Errorf("the mirror ends at %d", end)
+				}
+				if end := p.end(p.west, "stays", 1); end != 5 {
+					t.Errorf("what is left ends at %d", end)
 				}
 			})
 		}

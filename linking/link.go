@@ -46,14 +46,15 @@ func (l *Link) Subjects() *Subjects { return l.subjects }
 
 // RunOptions say how a link runs.
 type RunOptions struct {
-	Once     bool           // end when lag is zero for every mirror that has not failed
-	Topics   []string       // with Once: it ends when their lag is zero, whatever the others'; none: all
-	Brief    bool           // with Once: who served the link goes on afterwards, as after a verb
-	Progress func(Progress) // told a few times a second, from the goroutine that mirrors
-	Metrics  *Metrics       // filled once a second
-	Owner    string         // who runs it, for the record; default user's pid
-	after    int64          // generation of the verb after which it goes on
-	hold     bool           // when it has ended, whoever runs it goes on to hold the link
+	Once      bool           // end when lag is zero for every mirror that has not failed
+	Topics    []string       // with Once: it ends when their lag is zero, whatever the others'; none: all
+	Deletions bool           // with Once: topics that are deleted at the source are gone after as declared, as in a run that goes on
+	Brief     bool           // with Once: who served the link goes on afterwards, as after a verb
+	Progress  func(Progress) // told a few times a second, from the goroutine that mirrors
+	Metrics   *Metrics       // filled once a second
+	Owner     string         // who runs it, for the record; default user's pid
+	after     int64          // generation of the verb after which it goes on
+	hold      bool           // when it has ended, whoever runs it goes on to hold the link
 
 	headed  func()          // called when the link's topics are there and recorded; nil where nobody waits for that
 	arrived <-chan struct{} // closed when the lag of the link's other tasks is zero; nil where there are none to wait for
@@ -106,7 +107,8 @@ func (l *Link) Run(ctx context.Context, o RunOptions) error {
 			return err
 		}
 		if m.tasks > 1 { // as they are: who serves them goes on afterwards
-			return l.together(ctx, o, m.tasks)
+			failed, err := l.following(ctx, func() ([]error, error) { return l.together(ctx, o, m.tasks) })
+			return errors.Join(append([]error{err}, failed...)...)
 		}
 	}
 	for {

@@ -82,6 +82,7 @@ type topicRecord struct {
 	Ends       map[int32]plans.Offset `json:"ends,omitempty"`     // promotion: where mirrored data ends
 	Promoter   string                 `json:"promoter,omitempty"` // promotion: on whose behalf, as user@host
 	At         time.Time              `json:"at"`
+	Gone       time.Time              `json:"gone,omitzero"` // since when the source is without it, where it is
 
 	Restored map[string]restoredConfig `json:"restored,omitempty"` // configs that somebody else had changed, by name
 

@@ -85,8 +85,7 @@ type runner struct {
 	target       map[partitionKey]int64 // with Once: where each mirror must come to
 	closing      bool                   // with Once: the last passes are under way
 
-	atSource map[string]bool      // topics that this run has seen there
-	gone     map[string]time.Time // those that it has not found any more, since when
+	atSource map[string]bool // topics that this run has seen there
 
 	waiting      error // why mirrors are not opened, where that is so
 	waitingSince time.Time
@@ -101,7 +100,7 @@ type runner struct {
 
 func newRunner(l *Link, o RunOptions, s *store, gaps *gapWriter) *runner {
 	return &runner{l: l, o: o, s: s, task: s.task, memory: s.memory, gaps: gaps, mirrors: map[partitionKey]*mirror{}, opening: map[partitionKey]bool{},
-		topicErrs: map[string]*MirrorError{}, ready: map[*mirror]struct{}{}, holding: map[*mirror]struct{}{}, doubtful: map[*mirror]time.Time{}, atSource: map[string]bool{}, gone: map[string]time.Time{}, leaders: map[partitionKey]int32{}, moved: map[partitionKey]moved{}, lanes: map[int32]*lane{}, topicIDs: map[string][16]byte{},
+		topicErrs: map[string]*MirrorError{}, ready: map[*mirror]struct{}{}, holding: map[*mirror]struct{}{}, doubtful: map[*mirror]time.Time{}, atSource: map[string]bool{}, leaders: map[partitionKey]int32{}, moved: map[partitionKey]moved{}, lanes: map[int32]*lane{}, topicIDs: map[string][16]byte{},
 		results: make(chan func(context.Context) error, 64), requestBytes: int(min(maxRequestBytes, cmp.Or(o.Memory, DefaultMemory)/64)), ended: make(chan struct{}),
 		fetcher: l.from.fetcher(o.fetching(l.from.rack)), schemas: newSchemaGate(l), groups: &groupSync{l: l, s: s, last: s.memory.groups},
 		access: &accessSync{l: l, s: s, last: s.memory.access, quotas: s.memory.quotas}}

@@ -46,7 +46,7 @@ func (r *runner) sourceRefused(ctx context.Context, m *mirror, c *fetch.Chunk) {
 			"lifeboat link failover keeps what the mirror has, lifeboat link repair mirrors the new topic"))
 	case errors.Is(c.Err, kerr.UnknownTopicOrPartition):
 		r.end(m, r.l.topicError(m.topic, CodeSourceDeleted, r.l.theTopic(m.topic)+" is not in "+r.l.from.Name+" any more; what was mirrored stays",
-			"promote the mirror to keep it, or delete the topic in "+r.l.to.Name))
+			r.l.deletedHint()))
 	case errors.Is(c.Err, kerr.TopicAuthorizationFailed):
 		r.end(m, &MirrorError{Code: CodeAuthorization, First: -1, End: -1, Detail: "reading is refused in " + r.l.from.Name, Err: c.Err,
 			Hint: "grant READ and DESCRIBE on the topic to the link's principal, then run the link again"})

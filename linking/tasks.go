@@ -79,8 +79,9 @@ func (l *Link) cutOnce(ctx context.Context, owner string) error {
 }
 
 // together runs every task of a link in this process until their lag is zero, as many at a time as memory has room for. The head begins, because it
-// makes the topics, and ends last, because positions go no further than what has arrived.
-func (l *Link) together(ctx context.Context, o RunOptions, of int) error {
+// makes the topics, and ends last, because positions go no further than what has arrived. It returns the errors of the mirrors that failed, and why it
+// ended.
+func (l *Link) together(ctx context.Context, o RunOptions, of int) ([]error, error) {
 	headed, arrived := make(chan struct{}), make(chan struct{})
 	o.headed, o.arrived = sync.OnceFunc(func() { close(headed) }), arrived
 	atOnce := o.atOnce(of)
@@ -112,7 +113,7 @@ func (l *Link) together(ctx context.Context, o RunOptions, of int) error {
 		return err
 	})
 	err := g.Wait()
-	return errors.Join(append([]error{err}, distinct(slices.Concat(failed...))...)...)
+	return distinct(slices.Concat(failed...)), err
 }
 
 // atOnce is how many tasks of a link run at a time in a process that has to run them all: as many as memory has room for, the head and another at

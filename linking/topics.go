@@ -216,7 +216,7 @@ func (l *Link) makeTopics(ctx context.Context, known map[string]*topicRecord, op
 	for _, name := range sorted(known) {
 		if !slices.Contains(names, name) && !known[name].released() && l.selects(name) {
 			found = append(found, &topicFound{name: name, err: l.topicError(name, CodeSourceDeleted,
-				fmt.Sprintf("%s is not in %s any more; what was mirrored stays", l.theTopic(name), l.from.Name), "promote the mirror to keep it, or delete the topic in "+l.to.Name)})
+				fmt.Sprintf("%s is not in %s any more; what was mirrored stays", l.theTopic(name), l.from.Name), l.deletedHint())})
 		}
 	}
 	names = slices.DeleteFunc(names, func(name string) bool {

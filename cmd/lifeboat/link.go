@@ -66,7 +66,7 @@ func (a *app) runLink(c *cli.Context) error {
 	if err != nil {
 		return usageError{err}
 	}
-	o.Once = c.Bool("once")
+	o.Once, o.Deletions = c.Bool("once"), true
 	debug.SetMemoryLimit(o.Memory)
 	stopMetrics, err := a.serveMetrics(c, func() http.Handler {
 		a.metrics = linking.NewMetrics()
