@@ -17,6 +17,7 @@ type Horizon struct {
 	Assumed   string       // what is taken to hold of a table that nothing declares; "" where all are declared
 	Data      bool         // with Unbounded: the data alone tell how far back it goes, of what is compacted to the last row of a key
 	Depends   []Dependence // with Data: on what of them, each to be added to the terms
+	Between   []string     // topics on the path that statements write: in a pause of one its watermark stands still, and rows count for longer than the terms tell
 }
 
 // Term is one summand of a horizon.
@@ -170,6 +171,10 @@ func (h Horizon) String() string {
 	if why := h.Assumed; why != "" {
 		h.Assumed = ""
 		return h.String() + "; " + why
+	}
+	if between := h.Between; len(between) > 0 && !h.Unbounded {
+		h.Between = nil
+		return h.String() + "; longer by a pause of " + strings.Join(between, " or ") + ", in which its watermark stands still"
 	}
 	switch {
 	case h.Unbounded && h.Data:

@@ -60,7 +60,7 @@ func (c *chain) of(o output) map[string]Horizon {
 				continue
 			}
 			for up, h := range c.of(from) {
-				out[up] = longer(out, up, own.after(h, c.g.nodes[w].Name))
+				out[up] = longer(out, up, own.after(h, c.g.nodes[w].Name, topic))
 			}
 		}
 	}
@@ -68,8 +68,8 @@ func (c *chain) of(o output) map[string]Horizon {
 	return out
 }
 
-// after is the horizon of a statement whose input another statement writes: the sum of both.
-func (h Horizon) after(up Horizon, writer string) Horizon {
+// after is the horizon of a statement whose input another statement writes to a topic: the sum of both.
+func (h Horizon) after(up Horizon, writer, topic string) Horizon {
 	up.Terms = slices.Clone(up.Terms)
 	for i, t := range up.Terms {
 		if !strings.Contains(t.Why, " of ") {
@@ -79,7 +79,10 @@ func (h Horizon) after(up Horizon, writer string) Horizon {
 	if up.Unknown != "" && !strings.HasSuffix(up.Unknown, ")") {
 		up.Unknown += " (in " + writer + ")"
 	}
-	h.Terms, h.Depends = slices.Clone(h.Terms), slices.Clone(h.Depends)
+	h.Terms, h.Depends, h.Between = slices.Clone(h.Terms), slices.Clone(h.Depends), slices.Clone(up.Between)
+	if h.Duration() > 0 && !slices.Contains(h.Between, topic) {
+		h.Between = append(h.Between, topic)
+	}
 	h.add(up)
 	return h
 }
