@@ -42,10 +42,13 @@ func play(t *testing.T, o demo.Options) {
 	}
 	proved := map[string]int{}
 	for _, c := range rep.Checks {
-		if c.Outcome != report.Passed {
+		switch {
+		case c.Outcome == report.Passed:
+			proved[c.ID]++
+		case c.Outcome == report.Skipped && c.Name == "both regions hold the same before the promotion": // one of them is dead, and compared when it is back
+		default:
 			t.Errorf("%s is %s: %s", c.Name, c.Outcome, c.Detail)
 		}
-		proved[c.ID]++
 	}
 	for _, id := range []string{"group-goes-on", "same-watermark", "same-output", "identical", "schemas", "loss-by-name"} {
 		if proved[id] == 0 {
