@@ -12,10 +12,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
@@ -304,29 +302,15 @@ func (j *Journal) Close() {
 // without a journal has no entries.
 func ReadJournal(ctx context.Context, r *linking.Region) ([]Entry, int64, error) {
 	topic := RunsTopic(r.Name)
-	var end kadm.ListedOffset
-	for {
-		ends, err := fetch.Offsets(ctx, r.Admin.ListCommittedOffsets, topic)
-		if err != nil {
-			return nil, 0, fmt.Errorf("%s: topic %q: log end: %w", r.Name, topic, err)
-		}
-		var ok bool
-		if end, ok = ends.Lookup(topic, 0); ok && !errors.Is(end.Err, kerr.UnknownTopicOrPartition) {
-			break
-		}
-		// It may have been created since this client asked last, which is in its memory for a moment.
-		if there, err := topicThere(ctx, r, topic); err != nil || !there {
-			return nil, 0, err
-		}
-		if err := sleep(ctx, 10*time.Millisecond); err != nil {
-			return nil, 0, err
-		}
+	end, there, err := fetch.CommittedEnd(ctx, r.Client, topic)
+	if err != nil {
+		return nil, 0, fmt.Errorf("%s: %w", r.Name, err)
 	}
-	if end.Err != nil {
-		return nil, 0, fmt.Errorf("%s: topic %q: log end: %w", r.Name, topic, end.Err)
+	if !there {
+		return nil, 0, nil
 	}
 	var entries []Entry
-	err := readRange(ctx, r, map[string]map[int32]span{topic: {0: {0, end.Offset}}}, func(rec *kgo.Record) error {
+	err = readRange(ctx, r, map[string]map[int32]span{topic: {0: {0, end}}}, func(rec *kgo.Record) error {
 		var e Entry
 		if err := json.Unmarshal(rec.Value, &e); err != nil {
 			return fmt.Errorf("%s: topic %q offset %d: not a journal entry: %w", r.Name, topic, rec.Offset, err)
@@ -334,22 +318,7 @@ func ReadJournal(ctx context.Context, r *linking.Region) ([]Entry, int64, error)
 		entries = append(entries, e)
 		return nil
 	})
-	return entries, end.Offset, err
-}
-
-// topicThere asks a broker, and not the client's memory of what brokers have said, whether a topic exists.
-func topicThere(ctx context.Context, r *linking.Region, topic string) (bool, error) {
-	req := kmsg.NewPtrMetadataRequest()
-	t := kmsg.NewMetadataRequestTopic()
-	t.Topic = kmsg.StringPtr(topic)
-	req.Topics = append(req.Topics, t)
-	resp, err := req.RequestWith(ctx, r.Client)
-	if err != nil {
-		return false, fmt.Errorf("%s: topic %q: looking it up: %w", r.Name, topic, err)
-	}
-	return slices.ContainsFunc(resp.Topics, func(t kmsg.MetadataResponseTopic) bool {
-		return !errors.Is(kerr.ErrorForCode(t.ErrorCode), kerr.UnknownTopicOrPartition)
-	}), nil
+	return entries, end, err
 }
 
 // openLocal opens the local copy of a run's journal for appending.

@@ -184,19 +184,18 @@ func (r *run) canaryKey(s plans.Step) string {
 func (r *run) canaries(ctx context.Context, s plans.Step) (map[string]bool, error) {
 	topic := CanaryTopic(r.to.Name)
 	found := map[string]bool{}
-	ends, err := fetch.Offsets(ctx, r.to.Admin.ListCommittedOffsets, topic)
+	end, there, err := fetch.CommittedEnd(ctx, r.to.Client, topic)
 	if err != nil {
-		return nil, fmt.Errorf("%s: topic %q: log end: %w", r.to.Name, topic, err)
+		return nil, fmt.Errorf("%s: %w", r.to.Name, err)
 	}
-	end, ok := ends.Lookup(topic, 0)
-	if !ok || errors.Is(end.Err, kerr.UnknownTopicOrPartition) {
+	if !there {
 		return found, nil
 	}
 	starts, err := logStarts(ctx, r.to, []string{topic})
 	if err != nil {
 		return nil, err
 	}
-	spans := map[string]map[int32]span{topic: {0: {int64(starts[topic][0]), end.Offset}}}
+	spans := map[string]map[int32]span{topic: {0: {int64(starts[topic][0]), end}}}
 	err = readRange(ctx, r.to, spans, func(rec *kgo.Record) error {
 		if string(rec.Key) == r.canaryKey(s) {
 			found[string(rec.Value)] = true

@@ -3,14 +3,12 @@ package linking
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
@@ -247,16 +245,12 @@ func remember(ctx context.Context, r *Region, link string) (*memory, error) {
 // readLinks reads the links topic up to its present end, control records included.
 func readLinks(ctx context.Context, r *Region, do func(*kgo.Record) error) error {
 	topic := LinksTopic(r.Name)
-	ends, err := fetch.Offsets(ctx, r.Admin.ListCommittedOffsets, topic)
+	end, _, err := fetch.CommittedEnd(ctx, r.Client, topic)
 	if err != nil {
-		return fmt.Errorf("%s: topic %q: log end: %w", r.Name, topic, err)
+		return fmt.Errorf("%s: %w", r.Name, err)
 	}
-	end, ok := ends.Lookup(topic, 0)
-	if !ok || errors.Is(end.Err, kerr.UnknownTopicOrPartition) || end.Err == nil && end.Offset == 0 {
+	if end == 0 {
 		return nil
-	}
-	if end.Err != nil {
-		return fmt.Errorf("%s: topic %q: log end: %w", r.Name, topic, end.Err)
 	}
 	cl, err := kgo.NewClient(append(slices.Clone(r.Client.Opts()),
 		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: {0: kgo.NewOffset().AtStart()}}),
@@ -265,7 +259,7 @@ func readLinks(ctx context.Context, r *Region, do func(*kgo.Record) error) error
 		return fmt.Errorf("%s: reading %q: %w", r.Name, topic, err)
 	}
 	defer cl.Close()
-	for read := int64(0); read < end.Offset; {
+	for read := int64(0); read < end; {
 		fetches := cl.PollFetches(ctx)
 		if err := fetches.Err(); err != nil {
 			return fmt.Errorf("%s: reading %q: %w", r.Name, topic, err)
