@@ -313,49 +313,6 @@ func (r *relater) unnest(n *Unnest, in Rel, s *relScope) *Calling {
 	return c
 }
 
-// match relates MATCH_RECOGNIZE: the partition's columns, then the measures.
-func (r *relater) match(n *Match, outer *relScope) (Rel, *relScope) {
-	in, s := r.from(n.Table, outer)
-	m := &Matching{Pos: n.Pos, In: in, NextRow: n.After != nil && n.After.To == "TO NEXT ROW"}
-	for _, e := range n.PartitionBy {
-		x := r.bind(e, s)
-		m.Partition = append(m.Partition, x)
-		m.Row = append(m.Row, Column{Name: keyName(x, len(m.Row)), Type: x.Type()})
-	}
-	for _, o := range n.OrderBy {
-		m.Order = append(m.Order, SortKey{r.bind(o.Expr, s), o.Descending})
-	}
-	vars := &relScope{}
-	vars.table = s.table
-	vars.columns = slices.Clone(s.columns)
-	for i, item := range n.Measures {
-		x := r.measure(item.Expr, vars)
-		c := Column{Name: itemName(item, i), Type: x.Type()}
-		if call, ok := item.Expr.(*Call); ok {
-			c.Time, c.Clock = call.Func == "MATCH_ROWTIME", call.Func == "MATCH_PROCTIME"
-		}
-		m.Measures, m.Row = append(m.Measures, x), append(m.Row, c)
-	}
-	if n.Within != nil {
-		m.Within, _ = n.Within.Millis()
-	}
-	return m, aliased(m, "", n.Alias)
-}
-
-// measure relates a measure: its variables are no tables, so a qualified name is the column of that name.
-func (r *relater) measure(e Expr, s *relScope) Scalar {
-	op := &Op{Pos: e.At(), Name: "MEASURE"}
-	walkExpr(e, func(x Expr) bool {
-		if c, ok := x.(*ColumnName); ok {
-			if i := s.find("", c.Last()); i >= 0 {
-				op.Args = append(op.Args, s.ref(c.Pos, i))
-			}
-		}
-		return true
-	})
-	return op
-}
-
 // ttlHints are the durations of STATE_TTL hints by table or alias.
 func ttlHints(hints []Hint) map[string]time.Duration {
 	out := map[string]time.Duration{}

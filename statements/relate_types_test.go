@@ -102,6 +102,12 @@ func TestTypesOfQueries(t *testing.T) {
 		{"groups", "SELECT l.name, SUM(l.price) AS s, AVG(r.rate) AS a, COUNT(*) AS c, MAX(r.n) AS m, LISTAGG(l.name) AS g FROM l JOIN r ON l.id = r.id GROUP BY l.name",
 			[]string{"name STRING NOT NULL", "s DECIMAL(38, 2)", "a DOUBLE", "c BIGINT NOT NULL", "m INT", "g STRING"}},
 		{"unnested", "SELECT l.id, t.tag FROM l CROSS JOIN UNNEST(l.tags) AS t (tag)", []string{"id BIGINT NOT NULL", "tag STRING NOT NULL"}},
+		{"measures", `SELECT * FROM l MATCH_RECOGNIZE (PARTITION BY name ORDER BY seen MEASURES A.id AS first_id, LAST(B.price) AS last_price, LAST(B.price) - FIRST(A.price) AS gain,
+			SUM(B.price) AS total, AVG(CAST(B.price AS DOUBLE)) AS mean, COUNT(B.id) AS n, MAX(B.id) + 1 AS high, UPPER(LAST(B.name)) AS shout, A.seen AS begun, B.tags[1] AS tag,
+			MATCH_ROWTIME() AS plain, MATCH_ROWTIME(seen) AS ended, MATCH_PROCTIME() AS now_, my_function(A.id) AS mine, CASE WHEN LAST(B.id) > 1 THEN 'up' ELSE 'down' END AS way
+			ONE ROW PER MATCH PATTERN (A B+) DEFINE B AS B.price > A.price)`,
+			[]string{"name STRING NOT NULL", "first_id BIGINT", "last_price DECIMAL(10, 2)", "gain DECIMAL(11, 2)", "total DECIMAL(38, 2)", "mean DOUBLE", "n BIGINT NOT NULL", "high BIGINT",
+				"shout STRING", "begun TIMESTAMP_LTZ(3)", "tag STRING", "plain TIMESTAMP(3)", "ended TIMESTAMP_LTZ(3)", "now_ TIMESTAMP_LTZ(3) NOT NULL", "mine INVALID NOT NULL", "way VARCHAR(4) NOT NULL"}},
 		{"values", "SELECT v.a, v.b FROM (VALUES (1, 'a'), (2.5, 'bcd')) AS v (a, b)", []string{"a DECIMAL(11, 1) NOT NULL", "b VARCHAR(3) NOT NULL"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
