@@ -194,16 +194,16 @@ func (b *runbook) step(s Step) report.Instruction {
 	case StepOffsets:
 		return b.offsets()
 	case StepVerify:
-		return report.Instruction{By: "lifeboat link verify --link " + p.Link, Look: "lifeboat link verify --sample 5% --link " + p.Link, Shows: "no difference; by hand, read the same few offsets of " + listed(b.topics()) + " in both regions",
+		return report.Instruction{By: "lifeboat link verify --link " + p.Link + b.part(), Look: "lifeboat link verify --sample 5% --link " + p.Link + b.part(), Shows: "no difference; by hand, read the same few offsets of " + listed(b.topics()) + " in both regions",
 			Back: "nothing was changed"}
 	case StepPromote:
 		verb := "failover"
 		if p.Planned {
 			verb = "promote"
 		}
-		return report.Instruction{By: fmt.Sprintf("lifeboat link %s --link %s", verb, p.Link),
+		return report.Instruction{By: fmt.Sprintf("lifeboat link %s --link %s%s", verb, p.Link, b.part()),
 			Text: []string{"Stop every process that runs the link (`lifeboat link run`), on every machine, and see that none is left: a mirror that is written to by its link and by producers fails. " +
-				"Then give the topics the configs of the source back, and note where their logs end: that is the failover point."},
+				"Then give the topics the configs of the source back, and note where their logs end: that is the failover point." + b.goesOn()},
 			Shell: strings.TrimPrefix(b.configs()+"\n"+ends(p.To)+" > "+p.To+".ends", "\n"), Look: b.kafka("kafka-configs", p.To, append([]string{"--describe", "--entity-type", "topics"}, first("--entity-name", b.topics())...)...),
 			Shows: "the configs of the source, and nobody serves the link"}
 	case StepRegistry:
@@ -398,4 +398,21 @@ func shellQuote(s string) string {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// part names the topics behind a verb of the link, where not all of them are moved at once.
+func (b *runbook) part() string {
+	if b.p.Share == nil && b.p.Migration == nil {
+		return ""
+	}
+	return " " + strings.Join(b.topics(), " ")
+}
+
+// goesOn says what becomes of the link where a part of it is moved.
+func (b *runbook) goesOn() string {
+	s := b.p.Share
+	if s == nil || len(s.Stays) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" Behind it `lifeboat link run --link %s` goes on with what stays a mirror: %s.", b.p.Link, short(s.Stays, "topic"))
 }

@@ -104,6 +104,27 @@ func TestRunbookOfTheWayBack(t *testing.T) {
 	}
 }
 
+// TestRunbookOfAPart: the topics that move are named to every verb of the link, and the link is served again for those that stay.
+func TestRunbookOfAPart(t *testing.T) {
+	d := &Declared{Topology: &Topology{Regions: map[string]*Region{"east": {}, "west": {}}}}
+	p := &Plan{Operation: OpFailover, Planned: true, Link: "l", From: "east", To: "west", Topics: []TopicPlan{{Name: "orders"}}, Share: &Share{Pipeline: "shop", Stays: []string{"audit"}},
+		Steps: []Step{{ID: "verify", Kind: StepVerify, Phase: "drain"}, {ID: "promote", Kind: StepPromote, Phase: "promote"}}}
+	doc, err := p.Runbook(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	verify, promote := doc.Parts[2].Steps[0], doc.Parts[3].Steps[0]
+	if want := "lifeboat link verify --link l orders"; verify.By != want {
+		t.Errorf("compared by %q, want %q", verify.By, want)
+	}
+	if want := "lifeboat link promote --link l orders"; promote.By != want {
+		t.Errorf("promoted by %q, want %q", promote.By, want)
+	}
+	if text := strings.Join(promote.Text, " "); !strings.Contains(text, "`lifeboat link run --link l` goes on with what stays a mirror: audit.") {
+		t.Errorf("the promotion does not say what becomes of the link: %s", text)
+	}
+}
+
 // TestRunbookOfAMigration tells each batch for itself.
 func TestRunbookOfAMigration(t *testing.T) {
 	d := &Declared{Topology: &Topology{Regions: map[string]*Region{"east": {}, "west": {}}}}
