@@ -202,11 +202,11 @@ func studyHorizon(st *plans.Study, _ func(report.Finding) bool) []report.Check {
 		switch {
 		case len(whole) > 0:
 			c.Why = "it can only be rebuilt where all of " + shortList(whole) + " is still there, from its first record on"
-			c.Remedy = "keep the whole input (retention without limit, or the compacted topic of an upsert table), say in event time what may be forgotten (a window, an interval join), or carry its checkpoints over"
+			c.Remedy = s.Horizons[whole[0]].Remedy()
 			out = append(out, c)
 		case len(data) > 0:
 			c.Why = "how far back the records of " + shortList(data) + " go that count, the data alone tell"
-			c.Remedy = s.Horizons[data[0]].DataRemedy()
+			c.Remedy = s.Horizons[data[0]].Remedy()
 			out = append(out, c)
 		case len(open) > 0:
 			unknown = append(unknown, s.Name)

@@ -55,7 +55,7 @@ func (c *chain) of(o output) map[string]Horizon {
 		for _, w := range writers {
 			from := output{w, topic}
 			if c.open[from] || w == o.node && o.table == "" {
-				own.unbounded("the statements read each other's output")
+				own.unbounded(inLoop)
 				out[topic] = longer(out, topic, own)
 				continue
 			}

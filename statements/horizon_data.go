@@ -2,6 +2,7 @@ package statements
 
 import (
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -146,10 +147,21 @@ func (h Horizon) Versions() time.Duration {
 	return h.Duration()
 }
 
-// DataRemedy is what to keep of a topic where the data tell how much of it counts.
-func (h Horizon) DataRemedy() string {
-	if slices.ContainsFunc(h.Depends, func(d Dependence) bool { return !d.Last }) {
+// Remedy is what can be done about a horizon that has no bound, or that the data alone tell.
+func (h Horizon) Remedy() string {
+	switch {
+	case !h.Data && strings.HasPrefix(h.Unknown, inLoop):
+		return loopRemedy
+	case !h.Data:
+		return "keep the whole input (retention without limit, or the compacted topic of an upsert table), say in event time what may be forgotten (a window, an interval join), or carry its checkpoints over"
+	case slices.ContainsFunc(h.Depends, func(d Dependence) bool { return !d.Last }):
 		return "keep the topic for much longer than that has been (check measures it), or all of it"
 	}
 	return "keep the last record of every key (cleanup.policy=compact), or all of the topic"
 }
+
+// Why a statement in a loop has no bound, and what can be done about loops.
+const (
+	inLoop     = "the statements read each other's output"
+	loopRemedy = "read the input from before the loop, or write to another table"
+)

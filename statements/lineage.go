@@ -246,9 +246,9 @@ func (g *Graph) cycle(path []int) report.Finding {
 	message := fmt.Sprintf("%s reads the table that it writes", first.Name)
 	if len(names) > 1 {
 		names = append(names, names[0])
-		message = "the statements read each other's output: " + strings.Join(names, " → ")
+		message = inLoop + ": " + strings.Join(names, " → ")
 	}
-	f := first.Parsed.src.finding("sql/cycle", first.Parsed.Pos, message, "read the input from before the loop, or write to another table")
+	f := first.Parsed.src.finding("sql/cycle", first.Parsed.Pos, message, loopRemedy)
 	f.Subject = first.Name
 	f.Why = "no order of starting them, and no start position, gives the same result again"
 	return f

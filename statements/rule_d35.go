@@ -44,10 +44,10 @@ func checkD35(in *judged) []hit {
 	for _, topic := range sortedKeys(roots) {
 		out = append(out, historyHits(in, topic, roots[topic])...)
 		if h := horizons[topic]; h.Unbounded && in.facts.History[topic].Topic == "" {
-			h35 := hit{at: roots[topic], passive: report.High, message: "all of " + topic + " counts: " + h.Unknown}
+			h35 := hit{at: roots[topic], passive: report.High, message: "all of " + topic + " counts: " + h.Unknown, remedy: h.Remedy()}
 			if h.Data {
 				h35 = hit{at: roots[topic], passive: report.Medium, leaves: DeterministicChangelog, message: "how much of " + topic + " counts, the data tell: " + h.Unknown,
-					remedy: h.DataRemedy()}
+					remedy: h.Remedy()}
 			}
 			out = append(out, h35)
 		}
