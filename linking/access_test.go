@@ -70,7 +70,7 @@ func comesTo(t *testing.T, what, want string, ask func() string) {
 	got := ask()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(20 * time.Second); got != want && time.Now().Before(deadline); got = ask() {
+	for deadline := time.Now().Add(time.Minute); got != want && time.Now().Before(deadline); got = ask() {
 		<-tick.C
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -102,7 +102,7 @@ func TestQuotasMakeALinkSlowAndNothingElse(t *testing.T) {
 		return 0
 	}
 	// Brokers hear of a quota a little later than they answer, so there has to be something to mirror until they have.
-	p.within(time.Minute, "both regions make the link wait", func() bool {
+	p.within(3*time.Minute, "both regions make the link wait", func() bool {
 		heavy(t, as.east, topic, 20)
 		return throttled("east") > 0 && throttled("west") > 0
 	})

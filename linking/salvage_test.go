@@ -33,6 +33,7 @@ func TestRepairExportsWhatItRemoves(t *testing.T) {
 				must(t, cl.ProduceSync(t.Context(), rec).FirstErr())
 				must(t, cl.EndTransaction(t.Context(), end))
 			}
+			p.eventually("the markers are in the log, behind which the commits were answered", func() bool { return p.end(p.west, topic, 0) == 14 })
 			write(t, p.west, &kgo.Record{Topic: topic, Partition: 0, Value: nil, Key: []byte("tombstone")})
 		})
 		before := map[int32]int64{0: p.end(p.west, topic, 0), 1: p.end(p.west, topic, 1)}
