@@ -3,12 +3,10 @@ package dr
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/linking"
-	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
 // SalvageReplay produces salvaged records again in a region. Topics that a link mirrors there are refused: what is written to a mirror makes it fail.
@@ -77,23 +75,9 @@ func (w *World) notMirrored(ctx context.Context, region string, files []linking.
 		}
 		topics = append(topics, f.Topic)
 	}
-	for _, decl := range w.Declared.Topology.Links {
-		if decl.To != region {
-			continue
-		}
-		l, err := w.OpenLink(decl)
-		if err != nil {
-			return err
-		}
-		states, err := l.States(ctx)
-		if err != nil {
-			return err
-		}
-		for _, m := range states {
-			if m.State != plans.MirrorStopped && slices.Contains(topics, m.Topic) {
-				return fmt.Errorf("topic %q in %s is a mirror of %s, under link %s: what is written to it makes it fail; write to %s", m.Topic, region, decl.From, decl.Name, decl.From)
-			}
-		}
+	decl, m, err := w.mirroredInto(ctx, region, topics)
+	if err == nil && decl != nil {
+		err = fmt.Errorf("topic %q in %s is a mirror of %s, under link %s: what is written to it makes it fail; write to %s", m.Topic, region, decl.From, decl.Name, decl.From)
 	}
-	return nil
+	return err
 }

@@ -178,25 +178,34 @@ func (w *World) free(ctx context.Context, region, sql string) error {
 		return nil // the engine says what it does not understand
 	}
 	writes := statements.Writes(u.Statement)
+	decl, m, err := w.mirroredInto(ctx, region, writes)
+	if err == nil && decl != nil {
+		err = &MirroredOutputError{Topic: m.Topic, Link: decl.Name, State: m.State}
+	}
+	return err
+}
+
+// mirroredInto is the first of topics that a link mirrors into a region, and the link; nil where none does.
+func (w *World) mirroredInto(ctx context.Context, region string, topics []string) (*plans.Link, plans.MirrorState, error) {
 	for _, decl := range w.Declared.Topology.Links {
-		if decl.To != region || len(writes) == 0 {
+		if decl.To != region || len(topics) == 0 {
 			continue
 		}
 		l, err := w.OpenLink(decl)
 		if err != nil {
-			return err
+			return nil, plans.MirrorState{}, err
 		}
 		states, err := l.States(ctx)
 		if err != nil {
-			return err
+			return nil, plans.MirrorState{}, err
 		}
 		for _, m := range states {
-			if slices.Contains(writes, m.Topic) && m.State != plans.MirrorStopped {
-				return &MirroredOutputError{Topic: m.Topic, Link: decl.Name, State: m.State}
+			if slices.Contains(topics, m.Topic) && m.State != plans.MirrorStopped {
+				return decl, m, nil
 			}
 		}
 	}
-	return nil
+	return nil, plans.MirrorState{}, nil
 }
 
 // MirroredOutputError is a topic that a statement would write while a link does.
