@@ -58,6 +58,7 @@ type kafkaBroker struct {
 	controls  bool // it is a controller and no broker
 	listeners KafkaListeners
 	zookeeper string // where it is, for a broker that is not KRaft's
+	writes    string // the archive of classes that its JVM writes when it ends, where it is started for that
 
 	mu      sync.Mutex
 	process *process // nil while dead
@@ -114,8 +115,8 @@ func (b *kafkaBroker) format(ctx context.Context, l KafkaListeners) error {
 	if _, err := os.Stat(filepath.Join(data, "meta.properties")); err == nil {
 		return nil
 	}
-	brief := []string{quiet, "-Xmx64m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"} // for a JVM of half a second
-	cmd, err := b.release.java(ctx, brief, "kafka.tools.StorageTool", "format", "-t", b.cluster, "-c", b.properties())
+	brief := []string{quiet, "-Xmx64m", "-XX:+UseSerialGC"} // for a JVM of half a second
+	cmd, err := b.release.java(ctx, append(brief, b.starts(ctx, true)...), "kafka.tools.StorageTool", "format", "-t", b.cluster, "-c", b.properties())
 	if err != nil {
 		return err
 	}
@@ -123,6 +124,21 @@ func (b *kafkaBroker) format(ctx context.Context, l KafkaListeners) error {
 		return fmt.Errorf("formatting the broker's storage: %w: %s", err, bytes.TrimSpace(out))
 	}
 	return nil
+}
+
+// starts are the options of a JVM that are about its start: the classes that it shares, and, for one that lives briefly, a compiler that is done early.
+func (b *kafkaBroker) starts(ctx context.Context, briefly bool) []string {
+	var jvm []string
+	if briefly {
+		jvm = append(jvm, "-XX:TieredStopAtLevel=1")
+	}
+	if b.writes != "" {
+		return append(jvm, "-XX:ArchiveClassesAtExit="+b.writes) // the storage's tool writes one too, which the broker's replaces
+	}
+	if classes := b.release.classes(ctx); classes != "" {
+		jvm = append(jvm, "-XX:SharedArchiveFile="+classes)
+	}
+	return jvm
 }
 
 func (b *kafkaBroker) properties() string { return filepath.Join(b.dir, "server.properties") }
@@ -137,7 +153,7 @@ func (b *kafkaBroker) Start(ctx context.Context) (err error) {
 	defer cancel()
 	// The process outlives ctx, which is only about the start.
 	jvm := []string{fmt.Sprintf("-Xms%dm", b.options.HeapMiB), fmt.Sprintf("-Xmx%dm", b.options.HeapMiB), "-XX:+UseG1GC", "-Dlifeboat.log.level=info"}
-	cmd, err := b.release.java(context.WithoutCancel(ctx), jvm, "kafka.Kafka", b.properties())
+	cmd, err := b.release.java(context.WithoutCancel(ctx), append(jvm, b.starts(ctx, b.options.Brief)...), "kafka.Kafka", b.properties())
 	if err != nil {
 		return err
 	}

@@ -58,6 +58,7 @@ type Options struct {
 	Users       []User            // nil = anyone may do anything; else SASL is required and an authorizer is on
 	TLS         *TLS              // nil = plain connections; not in containers
 	HeapMiB     int               // Kafka: JVM heap, default 512, in containers 256
+	Brief       bool              // Kafka: the JVMs compile with their first compiler only, which costs less than it gives in a life of minutes
 	East        Release           // Kafka: what region east runs
 	West        Release           // Kafka: what region west runs
 	Followers   int               // Kafka: more brokers of region west; topics have as many replicas as there are brokers, and may lose one

@@ -130,6 +130,7 @@ func (k *kind) get(t testing.TB, opts []Option) *testenv.Env {
 	for _, o := range opts {
 		o(&r)
 	}
+	r.options.Brief = true
 	if k != embedded {
 		k.skip(t)
 	}
