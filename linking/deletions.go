@@ -93,20 +93,24 @@ func (r *runner) deleted(found []*topicFound) []string {
 
 // serveOn is serve, and what follows deletions in between.
 func (l *Link) serveOn(ctx context.Context, o RunOptions, t task) ([]error, error) {
-	return l.following(ctx, func() ([]error, error) { return l.serve(ctx, o, t) })
+	return l.following(ctx, o.tenure, func() ([]error, error) { return l.serve(ctx, o, t) })
 }
 
 // following runs the link, and goes after the topics whose deletion a run ends with before it is run again. What fails there is told and left, so
-// that the other mirrors go on.
-func (l *Link) following(ctx context.Context, run func() ([]error, error)) (failed []error, err error) {
+// that the other mirrors go on; a link that somebody else has by then is left to them.
+func (l *Link) following(ctx context.Context, own *tenure, run func() ([]error, error)) (failed []error, err error) {
 	for {
 		failed, err := run()
 		gone, ok := errors.AsType[*deletedError](err)
-		if !ok {
+		if !ok || errors.Is(err, ErrTakenOver) {
 			return failed, err
 		}
 		for _, topic := range gone.topics {
-			if err := l.goAfter(ctx, topic); err != nil && ctx.Err() == nil {
+			err := l.goAfter(ctx, own, topic)
+			if errors.Is(err, ErrTakenOver) {
+				return failed, err
+			}
+			if err != nil && ctx.Err() == nil {
 				l.o.Log.Warn("following a topic's deletion", "link", l.decl.Name, "topic", topic, "error", err)
 				l.left.Store(topic, nil)
 			}
@@ -115,15 +119,15 @@ func (l *Link) following(ctx context.Context, run func() ([]error, error)) (fail
 }
 
 // goAfter does with the mirror of a deleted topic what the topology says.
-func (l *Link) goAfter(ctx context.Context, topic string) error {
+func (l *Link) goAfter(ctx context.Context, own *tenure, topic string) error {
 	if err := l.confirmDeleted(ctx, topic); err != nil {
 		return err
 	}
 	if l.decl.Topics.Deletions == plans.DeletionsPromote {
-		_, err := l.Promote(ctx, PromoteOptions{Topics: []string{topic}, Force: true, Brief: true})
+		_, err := l.Promote(ctx, PromoteOptions{Topics: []string{topic}, Force: true, Brief: true, tenure: own})
 		return err
 	}
-	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: "deletion of " + topic, Brief: true})
+	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: "deletion of " + topic, Brief: true}, own)
 	if err != nil {
 		return err
 	}

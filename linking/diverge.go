@@ -181,7 +181,7 @@ func (l *Link) TakeBack(ctx context.Context, back *Link, topics []string, by str
 // an empty mirror, which begins where the source's log does. Committed positions in it are forgotten: they are of other records. It may be given
 // again.
 func (l *Link) MirrorAnew(ctx context.Context, topic, id, by string) error {
-	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: "failback by " + by, Brief: true})
+	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: "failback by " + by, Brief: true}, nil)
 	if err != nil {
 		return err
 	}

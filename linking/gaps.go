@@ -124,10 +124,13 @@ func (e *foreignError) Error() string {
 // offsets of gaps are in sight in one partition, at most. After an error nothing of what was begun comes into the logs any more.
 func (g *gapWriter) write(ctx context.Context, bulkID int64, holes []*hole, backlog int64) error {
 	err := g.rounds(ctx, bulkID, holes, backlog)
-	for err != nil && !errors.Is(err, ErrTakenOver) {
+	for err != nil {
 		rerr := g.confirm(ctx)
+		if errors.Is(rerr, ErrTakenOver) {
+			return rerr
+		}
 		if rerr == nil {
-			rerr = g.t.recover(ctx)
+			rerr = withoutTakenOver(g.again(ctx, err))
 			g.pid.Store(g.t.pid)
 		}
 		if rerr == nil && g.late.Load() {
@@ -135,15 +138,24 @@ func (g *gapWriter) write(ctx context.Context, bulkID int64, holes []*hole, back
 				g.late.Store(false)
 			}
 		}
-		switch {
-		case rerr == nil:
-			return err
-		case errors.Is(rerr, ErrTakenOver):
-			return rerr
+		if rerr == nil {
+			return withoutTakenOver(err)
 		}
 		if wait(ctx, 200*time.Millisecond) != nil {
 			return errors.Join(err, rerr)
 		}
+	}
+	return err
+}
+
+// again makes the transactional id ready after an error, of a process that owns the link. It may have been fenced all the same, by one that
+// was to serve the link next and has found out since that it is not.
+func (g *gapWriter) again(ctx context.Context, err error) error {
+	if errors.Is(err, ErrTakenOver) {
+		return g.t.init(ctx)
+	}
+	if err = g.t.recover(ctx); errors.Is(err, ErrTakenOver) {
+		return g.t.init(ctx)
 	}
 	return err
 }

@@ -53,7 +53,7 @@ type RunOptions struct {
 	Progress  func(Progress) // told a few times a second, from the goroutine that mirrors
 	Metrics   *Metrics       // filled once a second
 	Owner     string         // who runs it, for the record; default user's pid
-	after     int64          // generation of the verb after which it goes on
+	tenure    *tenure        // on its tasks, as long as it runs
 	hold      bool           // when it has ended, whoever runs it goes on to hold the link
 
 	headed  func()          // called when the link's topics are there and recorded; nil where nobody waits for that
@@ -88,7 +88,7 @@ type Progress struct {
 
 // Run mirrors until ctx ends, or, with Once, until lag is zero. It takes the link over from any other process, which ends with
 // ErrTakenOver; of a link with several tasks it serves those that the group of its processes gives it, and with Once all of them. When a verb
-// takes the link over, it waits for the verb's end and goes on with what is mirrored then. A mirror that fails is recorded and left; with Once
+// takes the link over, also while the run begins anew for a reason of its own, it waits for the verb's end and goes on with what is mirrored then. A mirror that fails is recorded and left; with Once
 // its *MirrorError is returned when the others are done.
 func (l *Link) Run(ctx context.Context, o RunOptions) error {
 	if l.from == nil {
@@ -101,15 +101,17 @@ func (l *Link) Run(ctx context.Context, o RunOptions) error {
 		}
 		o.Owner = fmt.Sprintf("link run, pid %d on %s", os.Getpid(), host)
 	}
-	if o.Once {
-		m, err := remember(ctx, l.to, l.decl.Name)
-		if err != nil {
-			return err
-		}
-		if m.tasks > 1 { // as they are: who serves them goes on afterwards
-			failed, err := l.following(ctx, func() ([]error, error) { return l.together(ctx, o, m.tasks) })
-			return errors.Join(append([]error{err}, failed...)...)
-		}
+	m, err := remember(ctx, l.to, l.decl.Name)
+	if err != nil {
+		return err
+	}
+	o.tenure = newTenure()
+	switch {
+	case !o.Once:
+		o.tenure.begin(m)
+	case m.tasks > 1: // as they are: who serves them goes on afterwards
+		failed, err := l.following(ctx, o.tenure, func() ([]error, error) { return l.together(ctx, o, m.tasks) })
+		return errors.Join(append([]error{err}, failed...)...)
 	}
 	for {
 		err := l.run(ctx, o)
@@ -124,7 +126,7 @@ func (l *Link) Run(ctx context.Context, o RunOptions) error {
 // run is Run as the link is declared now.
 func (l *Link) run(ctx context.Context, o RunOptions) error {
 	if !o.Once {
-		if err := l.cut(ctx, o.Owner); err != nil {
+		if err := l.cut(ctx, o); err != nil {
 			return err
 		}
 		if l.tasks() > 1 {
@@ -137,7 +139,7 @@ func (l *Link) run(ctx context.Context, o RunOptions) error {
 			return errors.Join(append([]error{err}, failed...)...)
 		}
 		l.o.Log.Info("the link was taken over", "link", l.decl.Name, "error", err)
-		if o.after, err = l.verbEnds(ctx, task{0, 1}); err != nil {
+		if err := l.verbEnds(ctx, o.tenure, task{0, 1}); err != nil {
 			return err
 		}
 	}
@@ -145,7 +147,7 @@ func (l *Link) run(ctx context.Context, o RunOptions) error {
 
 // serve is a run of one task until another process takes it over. It returns the errors of the mirrors that failed, and why it ended.
 func (l *Link) serve(ctx context.Context, o RunOptions, t task) (failed []error, err error) {
-	s, err := openTask(ctx, l.to, l.decl.Name, t, ownerRecord{Owner: o.Owner, Brief: o.Brief, After: o.after})
+	s, err := openTask(ctx, l.to, l.decl.Name, t, ownerRecord{Owner: o.Owner, Brief: o.Brief}, o.tenure)
 	if err != nil {
 		return nil, err
 	}

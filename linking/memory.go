@@ -52,13 +52,6 @@ type ownerRecord struct {
 	Bulk       bool      `json:"bulk,omitempty"`  // it may be writing markers that nothing fences
 	Ended      bool      `json:"ended,omitempty"` // it has ended by itself: nobody serves the link
 	Brief      bool      `json:"brief,omitempty"` // it is a verb: who served the link goes on when it has ended
-
-	After int64 `json:"-"` // of one who goes on after verbs: the generation of the last verb that it has waited for
-}
-
-// yields says that one who goes on after a verb finds another verb that came meanwhile.
-func (o ownerRecord) yields(to ownerRecord) bool {
-	return o.After > 0 && to.Generation > o.After && to.Brief && !to.Ended
 }
 
 // topicRecord is what a link remembers of one mirrored topic. A record is replaced, never changed, once others may see it.

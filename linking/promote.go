@@ -18,6 +18,8 @@ type PromoteOptions struct {
 	Force  bool     // now, lag or not: Cluster Linking's failover. Otherwise lag zero comes first
 	By     string   // on whose behalf, for those who ask later
 	Brief  bool     // whoever served the link goes on with what is left of it, as after a verb; otherwise it ends with ErrTakenOver
+
+	tenure *tenure // of the run that promotes by itself; nil: it takes the link from anybody
 }
 
 // Promoted is one topic's terminal state.
@@ -47,7 +49,7 @@ func (l *Link) Promote(ctx context.Context, o PromoteOptions) ([]Promoted, error
 			return nil, errors.Join(err, l.leave(ctx, "promotion"))
 		}
 	}
-	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: "promotion", Brief: o.Brief})
+	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: "promotion", Brief: o.Brief}, o.tenure)
 	if err != nil {
 		return nil, err
 	}
@@ -149,14 +151,49 @@ func (l *Link) stop(ctx context.Context, s *store, topics []*topicRecord) error 
 	if err := l.settleTranslated(ctx, s, topics); err != nil {
 		return err
 	}
-	// One empty transaction of the data identity: its marker carries a new epoch, and the broker refuses the older one's batches on
-	// every partition from there on.
-	t, err := newTransactor(l.to, l.decl.Name, "data")
+	pid, err := l.seal(ctx, s, parts)
 	if err != nil {
 		return err
 	}
+	ends, err := l.fences(ctx, pid, topics)
+	if err != nil {
+		return err
+	}
+	for _, rec := range topics {
+		rec.Ends = ends[rec.Topic]
+		rec.settle()
+		set, unset := afterwards(rec.Configs, l.decl.Topics.Configs)
+		if err := l.alterTopic(ctx, rec.Topic, set, unset); err != nil {
+			return err
+		}
+		rec.State = Stopped
+	}
+	return s.saveTopics(ctx, topics...)
+}
+
+// seal ends partitions with one empty transaction of the data identity: its marker carries a new epoch, and the broker refuses the older one's batches
+// on every partition from there on. A process that has not seen yet that it was taken over may fence the identity meanwhile: whose the link is, is the
+// store's to say.
+func (l *Link) seal(ctx context.Context, s *store, parts []partitionKey) (pid int64, err error) {
+	t, err := newTransactor(l.to, l.decl.Name, "data")
+	if err != nil {
+		return 0, err
+	}
 	defer t.close()
-	if err := t.init(ctx); err != nil {
+	for attempt := 1; ; attempt++ {
+		err := l.sealAs(ctx, s, t, parts)
+		if attempt == 5 || !errors.Is(err, ErrTakenOver) {
+			return t.pid, err
+		}
+		if err := s.confirm(ctx); err != nil {
+			return 0, err
+		}
+	}
+}
+
+func (l *Link) sealAs(ctx context.Context, s *store, t *transactor, parts []partitionKey) error {
+	err := t.init(ctx)
+	if err != nil {
 		return err
 	}
 	id := identity{ProducerID: t.pid, Epoch: t.epoch, Since: time.Now().UnixNano()}
@@ -173,20 +210,7 @@ func (l *Link) stop(ctx context.Context, s *store, topics []*topicRecord) error 
 			return err
 		}
 	}
-	ends, err := l.fences(ctx, t.pid, topics)
-	if err != nil {
-		return err
-	}
-	for _, rec := range topics {
-		rec.Ends = ends[rec.Topic]
-		rec.settle()
-		set, unset := afterwards(rec.Configs, l.decl.Topics.Configs)
-		if err := l.alterTopic(ctx, rec.Topic, set, unset); err != nil {
-			return err
-		}
-		rec.State = Stopped
-	}
-	return s.saveTopics(ctx, topics...)
+	return nil
 }
 
 // fences finds the first marker of the data identity on every partition, from where the log ended before: what was mirrored ends there.

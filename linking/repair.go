@@ -253,7 +253,7 @@ func (l *Link) Repair(ctx context.Context, plan []*Repair, o RepairOptions) erro
 	if len(plan) == 0 {
 		return nil
 	}
-	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: "repair", Brief: true})
+	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: "repair", Brief: true}, nil)
 	if err != nil {
 		return err
 	}

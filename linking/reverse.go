@@ -206,7 +206,7 @@ func (l *Link) undiverged(ctx context.Context, rec *topicRecord) error {
 
 // takeBack makes mirrors of topics that were the link's destination's own: recs are what the link the other way remembers of them.
 func (l *Link) takeBack(ctx context.Context, recs []*topicRecord, by string) error {
-	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: "link reverse by " + by, Brief: true})
+	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: "link reverse by " + by, Brief: true}, nil)
 	if err != nil {
 		return err
 	}

@@ -254,8 +254,12 @@ func (r *runner) destination(err error) {
 	}
 }
 
-// identify gets the identity that data is written under, and remembers it before it is used. A new epoch of it begins sequences at 0.
+// identify gets the identity that data is written under, and remembers it before it is used. A new epoch of it begins sequences at 0. One who has
+// been taken over is told before that, because a promotion ends mirrors with the same identity.
 func (r *runner) identify(ctx context.Context, old *identity) (identity, error) {
+	if err := r.s.confirm(ctx); err != nil {
+		return identity{}, err
+	}
 	if old != nil && r.task.of > 1 { // another task may have renewed it
 		now, err := remember(ctx, r.l.to, r.l.decl.Name)
 		if err != nil {

@@ -24,6 +24,7 @@ type store struct {
 	task   task
 	others []*store // with the head's: every other task's, where the link as a whole was taken over
 	owner  ownerRecord
+	tenure *tenure
 	memory *memory // as it was when the store was opened; from then on the opener's
 
 	mu    patient
@@ -48,17 +49,17 @@ const (
 
 // openStore takes a link over and reads what is remembered of it.
 func openStore(ctx context.Context, r *Region, link, owner string) (*store, error) {
-	return openStoreAs(ctx, r, link, ownerRecord{Owner: owner})
+	return openStoreAs(ctx, r, link, ownerRecord{Owner: owner}, nil)
 }
 
-// openStoreAs is openStore with more to be known of the owner.
-func openStoreAs(ctx context.Context, r *Region, link string, owner ownerRecord) (*store, error) {
+// openStoreAs is openStore with more to be known of the owner. With a tenure, who came meanwhile keeps the link, and ErrTakenOver says so.
+func openStoreAs(ctx context.Context, r *Region, link string, owner ownerRecord, own *tenure) (*store, error) {
 	for {
 		m, err := remember(ctx, r, link)
 		if err != nil {
 			return nil, err
 		}
-		s, err := openTasks(ctx, r, link, m.tasks, owner)
+		s, err := openTasks(ctx, r, link, m.tasks, owner, own)
 		if err != nil || s.memory.tasks == m.tasks {
 			return s, err
 		}
@@ -67,8 +68,8 @@ func openStoreAs(ctx context.Context, r *Region, link string, owner ownerRecord)
 }
 
 // openTasks takes every one of a link's tasks over. What is written goes through the head's store.
-func openTasks(ctx context.Context, r *Region, link string, of int, owner ownerRecord) (*store, error) {
-	s, err := openTask(ctx, r, link, task{0, of}, owner)
+func openTasks(ctx context.Context, r *Region, link string, of int, owner ownerRecord, own *tenure) (*store, error) {
+	s, err := openTask(ctx, r, link, task{0, of}, owner, own)
 	if err != nil || of <= 1 {
 		return s, err
 	}
@@ -76,7 +77,7 @@ func openTasks(ctx context.Context, r *Region, link string, of int, owner ownerR
 	var g errgroup.Group
 	for i := range s.others {
 		g.Go(func() (err error) {
-			s.others[i], err = openTask(ctx, r, link, task{i + 1, of}, owner)
+			s.others[i], err = openTask(ctx, r, link, task{i + 1, of}, owner, own)
 			return err
 		})
 	}
@@ -93,7 +94,7 @@ func openTasks(ctx context.Context, r *Region, link string, of int, owner ownerR
 }
 
 // openTask takes one task over.
-func openTask(ctx context.Context, r *Region, link string, t task, owner ownerRecord) (*store, error) {
+func openTask(ctx context.Context, r *Region, link string, t task, owner ownerRecord, own *tenure) (*store, error) {
 	resp, err := r.Admin.CreateTopic(ctx, 1, -1, map[string]*string{"cleanup.policy": new("compact")}, LinksTopic(r.Name))
 	if err == nil {
 		err = resp.Err
@@ -101,7 +102,7 @@ func openTask(ctx context.Context, r *Region, link string, t task, owner ownerRe
 	if err != nil && !errors.Is(err, kerr.TopicAlreadyExists) {
 		return nil, fmt.Errorf("%s: topic %q: creating it for the link: %w", r.Name, LinksTopic(r.Name), err)
 	}
-	s := &store{region: r, link: link, task: t, mu: make(patient, 1)}
+	s := &store{region: r, link: link, task: t, tenure: own, mu: make(patient, 1)}
 	if s.t, err = newTransactor(r, link, t.role("links")); err != nil {
 		return nil, err
 	}
@@ -116,25 +117,13 @@ func openTask(ctx context.Context, r *Region, link string, t task, owner ownerRe
 // come again.
 func (s *store) take(ctx context.Context, owner ownerRecord) error {
 	unfenced := false
-	if owner.After > 0 { // looked at once more below, when nobody else can take it
-		m, err := remember(ctx, s.region, s.link)
-		if err != nil {
-			return err
-		}
-		if last := m.owners[s.task.n]; owner.yields(last) {
-			return s.takenOver(last)
-		}
-	}
 	for attempt := 1; ; attempt++ {
-		if err := s.t.init(ctx); err != nil {
-			return err
+		m, err := s.claim(ctx, func(last ownerRecord) bool { return !s.tenure.yield(s.task, last) })
+		if owned, ok := errors.AsType[*ownedError](err); ok {
+			return owned
 		}
-		m, err := remember(ctx, s.region, s.link)
 		if err == nil {
 			last := m.owners[s.task.n]
-			if owner.yields(last) {
-				return s.takenOver(last) // it finds its own record, and goes on
-			}
 			unfenced = unfenced || last.Bulk
 			s.memory = m
 			// The lease goes from hand to hand until it is over: this process may be taken over while it waits.
@@ -146,6 +135,7 @@ func (s *store) take(ctx context.Context, owner ownerRecord) error {
 		switch {
 		case err == nil && unfenced:
 			s.up = true
+			s.tenure.saw(s.task, s.owner)
 			if err := outwait(ctx, s.region, sorted(s.memory.topics)); err != nil {
 				return err
 			}
@@ -154,6 +144,7 @@ func (s *store) take(ctx context.Context, owner ownerRecord) error {
 			return s.unlease(ctx)
 		case err == nil:
 			s.up = true
+			s.tenure.saw(s.task, s.owner)
 			return nil
 		case errors.Is(err, ErrTakenOver) && attempt < 20, // another one takes it at the same time
 			errors.Is(err, kerr.UnknownServerError) && attempt < 20, // so a coordinator of Kafka 4 answers who ends a transaction while another one comes
@@ -320,22 +311,9 @@ func (s *store) ready(ctx context.Context) error {
 	if s.up {
 		return nil
 	}
-	m, err := remember(ctx, s.region, s.link)
-	if err != nil {
-		return err
-	}
-	if now := m.owners[s.task.n]; now.Generation != s.owner.Generation {
-		return s.takenOver(now)
-	}
-	if err := s.t.init(ctx); err != nil {
-		return err
-	}
-	s.up = true
-	return nil
-}
-
-func (s *store) takenOver(by ownerRecord) error {
-	return fmt.Errorf("link %s: %w: %s, since %s", s.link, ErrTakenOver, by.Owner, by.Since.Format(time.RFC3339))
+	_, err := s.claim(ctx, func(last ownerRecord) bool { return last.Generation == s.owner.Generation })
+	s.up = err == nil
+	return err
 }
 
 // commit writes records in one transaction, and returns when a read_committed reader sees them: EndTxn is answered before. Whoever ends the

@@ -34,11 +34,15 @@ func (l *Link) tasks() int { return max(1, l.decl.Tasks) }
 
 // cut records into how many tasks the link is cut, where it was cut otherwise before. Every process that serves it is taken over for that;
 // of several that begin at once one does it.
-func (l *Link) cut(ctx context.Context, owner string) error {
-	for {
-		err := l.cutOnce(ctx, owner)
+func (l *Link) cut(ctx context.Context, o RunOptions) error {
+	for began := time.Now(); ; {
+		err := l.cutOnce(ctx, o)
 		if !errors.Is(err, ErrTakenOver) {
 			return err
+		}
+		l.o.Log.Info("the link was taken over", "link", l.decl.Name, "error", err)
+		if time.Since(began) > verbWithin {
+			o.tenure.forget() // the verb that has the link was killed
 		}
 		if err := wait(ctx, 200*time.Millisecond); err != nil {
 			return err
@@ -46,12 +50,12 @@ func (l *Link) cut(ctx context.Context, owner string) error {
 	}
 }
 
-func (l *Link) cutOnce(ctx context.Context, owner string) error {
+func (l *Link) cutOnce(ctx context.Context, o RunOptions) error {
 	m, err := remember(ctx, l.to, l.decl.Name)
 	if err != nil || m.tasks == l.tasks() {
 		return err
 	}
-	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: owner, Brief: true})
+	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: o.Owner, Brief: true}, o.tenure)
 	if err != nil {
 		return err
 	}
@@ -294,7 +298,7 @@ func (s *sharing) serve(ctx context.Context, t task) error {
 			return context.Cause(ctx)
 		}
 		s.l.o.Log.Info("a task was taken over", "link", s.l.decl.Name, "task", t.n, "error", err)
-		if o.after, err = s.l.verbEnds(ctx, t); err != nil {
+		if err := s.l.verbEnds(ctx, o.tenure, t); err != nil {
 			return err
 		}
 	}

@@ -19,7 +19,7 @@ func (l *Link) leave(ctx context.Context, owner string) error {
 	if ctx.Err() != nil {
 		return nil // it was interrupted, and so is this
 	}
-	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: owner, Brief: true})
+	s, err := openStoreAs(ctx, l.to, l.decl.Name, ownerRecord{Owner: owner, Brief: true}, nil)
 	if err != nil {
 		return err
 	}
@@ -29,8 +29,8 @@ func (l *Link) leave(ctx context.Context, owner string) error {
 
 // verbEnds waits until the verb that took a task over has ended; an error that is ErrTakenOver says that it was no verb, and that another
 // process serves the link now. Of a link with several tasks the group says who serves which: there anybody who took one over is waited for. A region
-// that does not answer is asked again. The generation that was waited for is returned: another verb may have begun when the task is taken back.
-func (l *Link) verbEnds(ctx context.Context, t task) (after int64, err error) {
+// that does not answer is asked again. What was waited for is noted in the tenure: another verb may have begun when the task is taken back.
+func (l *Link) verbEnds(ctx context.Context, own *tenure, t task) error {
 	began, generation := time.Now(), int64(-1)
 	for {
 		look, cancel := context.WithTimeout(ctx, l.o.Timeout)
@@ -44,18 +44,20 @@ func (l *Link) verbEnds(ctx context.Context, t task) (after int64, err error) {
 		case err != nil && ctx.Err() == nil:
 			l.o.Log.Warn("looking who has taken the link over", "link", l.decl.Name, "error", err)
 		case err != nil:
-			return 0, context.Cause(ctx)
+			return context.Cause(ctx)
 		case !owner.Brief && t.of <= 1:
-			return 0, fmt.Errorf("link %s: %w: %s, since %s", l.decl.Name, ErrTakenOver, owner.Owner, owner.Since.Format(time.RFC3339))
+			return fmt.Errorf("link %s: %w: %s, since %s", l.decl.Name, ErrTakenOver, owner.Owner, owner.Since.Format(time.RFC3339))
 		case owner.Ended:
-			return owner.Generation, nil
+			own.saw(t, owner)
+			return nil
 		case owner.Generation != generation:
 			began, generation = time.Now(), owner.Generation
 		case time.Since(began) > verbWithin:
-			return owner.Generation, nil
+			own.saw(t, owner)
+			return nil
 		}
 		if err := wait(ctx, 250*time.Millisecond); err != nil {
-			return 0, err
+			return err
 		}
 	}
 }
