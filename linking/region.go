@@ -17,6 +17,7 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kadm"
@@ -64,6 +65,17 @@ func (d Dial) within(timeout time.Duration) Dial {
 		ctx, cancel := context.WithTimeout(ctx, timeout)
 		defer cancel()
 		return d(ctx, network, address)
+	}
+}
+
+// noting is d that keeps its last error in at.
+func (d Dial) noting(at *atomic.Pointer[error]) Dial {
+	return func(ctx context.Context, network, address string) (net.Conn, error) {
+		c, err := d(ctx, network, address)
+		if err != nil {
+			at.Store(&err)
+		}
+		return c, err
 	}
 }
 
@@ -141,17 +153,18 @@ func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Reg
 		}
 		opts = append(opts, kgo.SASL(m))
 	}
+	dial := o.Dial.within(dialTimeout)
 	if decl.Kafka.TLS != nil {
 		files := tlsFiles{decl.Kafka.TLS, o.ReadFile, o.Dial}
 		if _, err := files.config(""); err != nil {
 			return nil, fmt.Errorf("%s: tls: %w", name, err)
 		}
-		opts = append(opts, kgo.Dialer(func(ctx context.Context, network, address string) (net.Conn, error) {
+		dial = func(ctx context.Context, network, address string) (net.Conn, error) {
 			return files.dial(ctx, dialTimeout, network, address)
-		}))
-	} else {
-		opts = append(opts, kgo.Dialer(o.Dial.within(dialTimeout)))
+		}
 	}
+	var refused atomic.Pointer[error] // why a connection could not be had, the last time
+	opts = append(opts, kgo.Dialer(dial.noting(&refused)))
 	cl, err := kgo.NewClient(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("%s: kafka client: %w", name, err)
@@ -162,6 +175,9 @@ func Open(ctx context.Context, name string, decl *plans.Region, o Options) (*Reg
 	defer cancel()
 	if err := cl.Ping(first); err != nil {
 		cl.Close()
+		if told := refused.Load(); told != nil && errors.Is(err, context.DeadlineExceeded) { // the client ends with its context, and says no more
+			err = fmt.Errorf("%w: %w", err, *told)
+		}
 		return nil, r.explain(ctx, decl, err, mechanism, username, time.Since(begun))
 	}
 	if decl.Registry != nil {
