@@ -29,7 +29,7 @@ func checkRuns(_ context.Context, c *checkup) []report.Check {
 			told[p.id] = true
 			line := report.Check{Name: fmt.Sprintf("run %s (%s) has ended", p.id, p.operation()), Outcome: report.Failed, Detail: p.standing(),
 				Why: "no other run is begun over it, also not when the primary is lost", Remedy: "lifeboat resume " + p.id + ", or where another way was chosen: lifeboat runs abandon " + p.id}
-			if !p.released && c.world.now().Sub(p.seen) < c.world.opts.LeaseTTL {
+			if !p.released && fresh(p.seen, c.world.now(), c.world.opts.LeaseTTL) {
 				line.Outcome, line.Remedy = report.Warned, "wait for it: lifeboat runs show "+p.id
 			}
 			out = append(out, line)

@@ -165,7 +165,7 @@ func CleanDrills(ctx context.Context, w *World, link, id string) (*report.Report
 	}
 	for _, open := range openRuns(entries) {
 		if open.plan != nil && open.plan.Drill != nil && (id == "" || open.id == id) {
-			if !open.released && w.now().Sub(open.seen) < w.opts.LeaseTTL {
+			if !open.released && fresh(open.seen, w.now(), w.opts.LeaseTTL) {
 				return nil, open.held(decl.To)
 			}
 			return nil, open.interrupted(decl.To) // resuming it cleans up and ends it

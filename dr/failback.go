@@ -168,7 +168,7 @@ func alone(ctx context.Context, w *World, p *plans.Plan, id string) error {
 		for _, other := range openRuns(entries) {
 			switch {
 			case other.id == id || other.plan == nil:
-			case other.released || w.now().Sub(other.seen) >= w.opts.LeaseTTL: // or it was killed
+			case other.released || !fresh(other.seen, w.now(), w.opts.LeaseTTL): // or it was killed
 				return other.interrupted(name)
 			default:
 				return other.held(name)

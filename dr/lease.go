@@ -58,6 +58,12 @@ func openRuns(entries []Entry) []*pastRun {
 	return open
 }
 
+// fresh says whether an entry of that time may be of a holder that is alive, as far as clocks tell. One that is further ahead than a holder lives in silence
+// tells nothing: its writer's clock was wrong, or this one is.
+func fresh(seen, now time.Time, ttl time.Duration) bool {
+	return now.Sub(seen).Abs() < ttl
+}
+
 // Idle refuses to change by hand what a run counts on, while one is unfinished in the journals of regions, those that do not answer aside: that run
 // would go on over it. Errors: *LeaseHeldError, *InterruptedError.
 func (w *World) Idle(ctx context.Context, regions ...string) error {
@@ -71,7 +77,7 @@ func (w *World) Idle(ctx context.Context, regions ...string) error {
 		}
 		for _, run := range openRuns(entries) {
 			switch {
-			case !run.released && w.now().Sub(run.seen) < w.opts.LeaseTTL:
+			case !run.released && fresh(run.seen, w.now(), w.opts.LeaseTTL):
 				return run.held(name)
 			case run.plan != nil: // else it ended before its plan was journaled, and so before its first step
 				return run.interrupted(name)
@@ -98,7 +104,7 @@ func acquire(ctx context.Context, r *linking.Region, run string, o *Options) (*J
 			}
 			continue
 		}
-		if other.id != run && o.Now().Sub(other.seen) < ttl {
+		if other.id != run && fresh(other.seen, o.Now(), ttl) {
 			return nil, nil, other.held(r.Name)
 		}
 		if !quiet {

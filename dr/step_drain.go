@@ -29,6 +29,9 @@ func drainDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) 
 		}
 	}
 	behind, total, err := r.behind(ctx, s)
+	if failed := new(failedMirrorError); errors.As(err, &failed) {
+		return false, failed.Error(), nil // a run of the link tries it again where what was in its way is mended
+	}
 	if err != nil {
 		return false, "", err
 	}
@@ -82,6 +85,13 @@ func (r *run) awaitLink(ctx context.Context, s plans.Step) error {
 	}
 }
 
+// failedMirrorError is a mirror that has failed, whatever process served it then.
+type failedMirrorError struct{ mirror, why string }
+
+func (e *failedMirrorError) Error() string {
+	return fmt.Sprintf("mirror %s is FAILED: %s", e.mirror, e.why)
+}
+
 // behind lists the mirrors of the plan's topics that are not at the source's end, "topic-partition N records", and the number of
 // partitions looked at. A mirror whose topic was promoted by this run is not behind.
 func (r *run) behind(ctx context.Context, s plans.Step) (list []string, total int, err error) {
@@ -98,7 +108,7 @@ func (r *run) behind(ctx context.Context, s plans.Step) (list []string, total in
 		switch {
 		case m.State == "STOPPED":
 		case m.State == "FAILED":
-			return nil, 0, fmt.Errorf("mirror %s-%d is FAILED: %s", m.Topic, m.Partition, m.Error)
+			return nil, 0, &failedMirrorError{fmt.Sprintf("%s-%d", m.Topic, m.Partition), m.Error}
 		case m.State == plans.MirrorPaused && r.plan.Writers && m.Lag == 0: // it was held before this process came
 		case m.State == plans.MirrorPaused:
 			_, err := plans.PromoteMirror.From(m.Topic, m.State)

@@ -297,9 +297,12 @@ func (r *runner) renewIdentity(ctx context.Context) {
 	r.initing = true
 	old := r.id
 	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
-		ctx, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
+		asking, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
 		defer cancel()
-		id, err := r.identify(ctx, &old)
+		id, err := r.identify(asking, &old)
+		if err != nil && !errors.Is(err, ErrTakenOver) {
+			_ = wait(ctx, 200*time.Millisecond) // a destination that is gone refuses at once
+		}
 		return func(context.Context) error {
 			r.initing = false
 			if errors.Is(err, ErrTakenOver) {

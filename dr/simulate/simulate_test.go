@@ -1,6 +1,7 @@
 package simulate
 
 import (
+	"errors"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -184,8 +185,11 @@ func shrink(t *testing.T, sc *script, out played, h how) (*script, played) {
 
 // kindOf is what fails, without names and numbers.
 func kindOf(err error) string {
-	words := strings.Fields(err.Error())
-	return strings.Join(words[:min(3, len(words))], " ")
+	words, told := strings.Fields(err.Error()), 3
+	if errors.Is(err, errStage) { // anything that a test asks for
+		told = 8
+	}
+	return strings.Join(words[:min(told, len(words))], " ")
 }
 
 // shorter are the scripts with one thing less.

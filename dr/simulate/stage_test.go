@@ -52,6 +52,7 @@ type stage struct {
 	lost   map[string]bool
 	ops    int
 
+	dying    *time.Timer // of the survivor's death, where that is near
 	ledger   ledger
 	rivals   *rivals        // of the operation under way, where there are some
 	named    []report.Range // what reports say is lost
@@ -371,8 +372,8 @@ func (s *stage) operate(a act) {
 			if rep != nil && o.alive() && a.verb != "drill" && (rep.Outcome != report.Stopped || len(rep.Next) == 0) {
 				failed("%s ended with %s and says nothing of what to do next: %v", o.name, rep.Outcome, err)
 			}
+			s.heal() // who looks must not meet a region that dies meanwhile
 			s.journalIsTrue(a)
-			s.heal()
 			if drillOver := new(dr.DrillError); errors.As(err, &drillOver) && o.alive() {
 				err = nil
 				break
@@ -395,6 +396,9 @@ func (s *stage) operate(a act) {
 
 // heal takes back what an operator can have mended: not the loss of a region.
 func (s *stage) heal() {
+	if s.dying != nil {
+		s.dying.Stop()
+	}
 	for _, name := range []string{"east", "west"} {
 		s.net.serve(name+registryPort, !s.lost[name])
 		s.net.serve(name+brokerPort, !s.lost[name])
@@ -597,7 +601,7 @@ func (o *operator) suffer(f fault) verdict {
 		s.loseEast(f.at)
 	case "survivor dies": // with the answer on its way
 		s.hit(f.kind)
-		time.AfterFunc(time.Millisecond, func() { s.net.serve("west"+brokerPort, false) })
+		s.dying = time.AfterFunc(time.Millisecond, func() { s.net.serve("west"+brokerPort, false) })
 		return unheard
 	case "registry dies":
 		s.hit("registry death")
