@@ -147,6 +147,12 @@ func west(p *pipeline, _ *dr.World) any {
 }
 
 var operations = map[string]operation{
+	"part": {do: "part", orders: 40, prepare: func(p *pipeline, _ *outside) { p.withAudit(4); p.produce(each.Client(p.t, p.env.East), 10) }, state: parted},
+	"part back": {do: "part back", orders: 40, prepare: func(p *pipeline, _ *outside) {
+		p.withAudit(4)
+		p.carriedOut(plans.OpFailover, plans.Options{Planned: true, Pipeline: "shop"})
+		p.produce(each.Client(p.t, p.env.West), 10)
+	}, state: parted},
 	"planned":   {do: "planned", orders: 40, prepare: func(p *pipeline, _ *outside) { p.produce(each.Client(p.t, p.env.East), 10) }, state: west},
 	"unplanned": {do: "unplanned", orders: 40, prepare: func(p *pipeline, _ *outside) { p.produce(each.Client(p.t, p.env.East), 10) }, state: west},
 	"hooks":     {do: "unplanned", orders: 40, prepare: func(p *pipeline, _ *outside) { p.hook() }, state: hooked},
@@ -260,6 +266,7 @@ func killedAt(t *testing.T, op operation, at int64, after bool) (any, int64) {
 	if op.do == "drill" {
 		before = map[string][]string{"east": p.traces(w, "east"), "west": p.traces(w, "west")}
 	}
+	earlier := p.newest(w)
 	out, ended := o.run(t, p, op.do, at)
 	calls := o.n.Load()
 	told, _ := o.what.Load().(string)
@@ -267,7 +274,7 @@ func killedAt(t *testing.T, op operation, at int64, after bool) (any, int64) {
 		t.Fatalf("unbroken: %s", out)
 	}
 	if !ended {
-		rep, err := p.goOn(w, op)
+		rep, err := p.goOn(w, op, earlier)
 		cleaned := op.do == "drill" && errors.Is(err, dr.ErrCutShort) && rep.Outcome == report.Failed // and not stopped: it is over
 		if err != nil && !cleaned {
 			t.Fatalf("killed at %s: going on: %v", told, err)
@@ -288,13 +295,15 @@ func killedAt(t *testing.T, op operation, at int64, after bool) (any, int64) {
 }
 
 // goOn goes on with what a process has begun that was killed. Who has died before he had a plan is waited for like anybody.
-func (p *pipeline) goOn(w *dr.World, op operation) (rep *report.Report, err error) {
+func (p *pipeline) goOn(w *dr.World, op operation, earlier string) (rep *report.Report, err error) {
 	for begun := time.Now(); time.Since(begun) < time.Minute; time.Sleep(100 * time.Millisecond) {
 		if op.again != nil {
 			rep, err = op.again(p, w)
 		} else if rep, err = dr.Resume(p.t.Context(), w, ""); errors.Is(err, dr.ErrNoRun) { // it was killed before it had written anything, or is over
-			if op.do == "resume" {
-				return dr.RunReport(p.t.Context(), w, "")
+			if op.do == "resume" || p.newest(w) != earlier {
+				if rep, err := dr.RunReport(p.t.Context(), w, ""); err == nil {
+					return rep, nil
+				}
 			}
 			rep, err = carryOut(p.t.Context(), w, op.do, p.dir)
 		}
@@ -303,6 +312,24 @@ func (p *pipeline) goOn(w *dr.World, op operation) (rep *report.Report, err erro
 		}
 	}
 	return rep, err
+}
+
+// newest is the run that has begun last; "" where there is none that has a plan.
+func (p *pipeline) newest(w *dr.World) string {
+	rep, err := dr.RunReport(p.t.Context(), w, "")
+	if errors.Is(err, dr.ErrNoRun) {
+		return ""
+	}
+	must(p.t, err)
+	return rep.Run
+}
+
+// parted is the state of a part of a link, and of what was beside it all the time: that goes on to be mirrored.
+func parted(p *pipeline, w *dr.World) any {
+	p.t.Helper()
+	p.writeAudit(each.Client(p.t, p.env.East), 3)
+	p.mirror()
+	return p.moving(w)
 }
 
 // fenceEast declares how writers are kept out of the east.
@@ -352,6 +379,10 @@ func carryOut(ctx context.Context, w *dr.World, do, dir string) (*report.Report,
 	switch do {
 	case "planned", "unplanned":
 		plan, err = dr.Plan(ctx, w, plans.OpFailover, plans.Options{Planned: do == "planned"})
+	case "part":
+		plan, err = dr.Plan(ctx, w, plans.OpFailover, plans.Options{Planned: true, Pipeline: "shop"})
+	case "part back":
+		plan, err = dr.Plan(ctx, w, plans.OpFailback, plans.Options{Salvage: salvage, Pipeline: "shop"})
 	case "failback":
 		plan, err = dr.Plan(ctx, w, plans.OpFailback, plans.Options{Salvage: salvage})
 	case "drill":

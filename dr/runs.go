@@ -62,6 +62,14 @@ func foldRuns(entries []Entry) []*pastRun {
 	return runs
 }
 
+// newerThan says whether a run is the newer one of two. One that has no plan ended before its first step, whatever its clock said, and is none to go on with.
+func (r *pastRun) newerThan(other *pastRun) bool {
+	if planned := r.plan != nil; planned != (other.plan != nil) {
+		return planned
+	}
+	return r.began.After(other.began)
+}
+
 func (r *pastRun) operation() string {
 	if r.plan == nil {
 		return "unknown operation"
@@ -187,7 +195,7 @@ func findRun(ctx context.Context, w *World, id string, ended bool) (*pastRun, st
 			if found != nil && found.id == p.id && len(found.entries) >= len(p.entries) {
 				continue // of a failback both regions know, and one has all of it
 			}
-			if p.id == id || id == "" && (ended || p.ended == nil) && (found == nil || p.id == found.id || p.began.After(found.began)) {
+			if p.id == id || id == "" && (ended || p.ended == nil) && (found == nil || p.id == found.id || p.newerThan(found)) {
 				found, where = p, name
 			}
 		}

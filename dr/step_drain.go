@@ -93,7 +93,7 @@ func (e *failedMirrorError) Error() string {
 }
 
 // behind lists the mirrors of the plan's topics that are not at the source's end, "topic-partition N records", and the number of
-// partitions looked at. A mirror whose topic was promoted by this run is not behind.
+// partitions looked at. A mirror whose topic was promoted by this run, or is on the way there, is not behind.
 func (r *run) behind(ctx context.Context, s plans.Step) (list []string, total int, err error) {
 	mirrors, err := r.link.Status(ctx)
 	if err != nil {
@@ -106,7 +106,7 @@ func (r *run) behind(ctx context.Context, s plans.Step) (list []string, total in
 		}
 		total++
 		switch {
-		case m.State == "STOPPED":
+		case m.State == plans.MirrorStopped, m.State == plans.MirrorPendingStopped: // where it ends is decided; what came behind that is measured
 		case m.State == "FAILED":
 			return nil, 0, &failedMirrorError{fmt.Sprintf("%s-%d", m.Topic, m.Partition), m.Error}
 		case m.State == plans.MirrorPaused && r.plan.Writers && m.Lag == 0: // it was held before this process came

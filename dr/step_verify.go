@@ -32,11 +32,16 @@ type comparedRegions struct {
 	Said     string           `json:"said"`
 }
 
-func verifyDone(_ context.Context, r *run, s plans.Step) (bool, string, error) {
+func verifyDone(ctx context.Context, r *run, s plans.Step) (bool, string, error) {
 	var c comparedRegions
 	known, err := r.recall(factCompared, &c)
-	if err != nil || !known || !r.saw(s.ID) && !r.knows(factFailoverPoint) {
-		return false, "", err // what an earlier process has seen may not hold any more, unless it has promoted behind it
+	if err != nil || !known {
+		return false, "", err
+	}
+	if !r.saw(s.ID) && !r.knows(factFailoverPoint) { // what an earlier process has seen may not hold any more, unless it began to promote behind it
+		if begun, err := r.promoting(ctx, s); err != nil || !begun {
+			return false, "", err
+		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -50,6 +55,22 @@ func verifyDone(_ context.Context, r *run, s plans.Step) (bool, string, error) {
 		}
 	}
 	return true, c.Said, nil
+}
+
+// promoting says whether every mirror of a step has an end that is decided, and is not compared with what came behind that.
+func (r *run) promoting(ctx context.Context, s plans.Step) (bool, error) {
+	states, err := r.link.States(ctx)
+	if err != nil {
+		return false, err
+	}
+	topics := r.topicsOf(s)
+	decided := 0
+	for _, m := range states {
+		if slices.Contains(topics, m.Topic) && (m.State == plans.MirrorStopped || m.State == plans.MirrorPendingStopped) {
+			decided++
+		}
+	}
+	return decided == len(topics), nil
 }
 
 func verifyApply(ctx context.Context, r *run, s plans.Step) error {

@@ -78,14 +78,19 @@ type app struct {
 
 func newApp(s *stage, region string) *app {
 	a := &app{process: s.net.process(s.ctx, "app of "+region), stage: s, region: region}
+	a.connect()
+	return a
+}
+
+func (a *app) connect() {
+	s := a.stage
 	client := func(opts ...kgo.Opt) *kgo.Client {
-		cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(region+brokerPort), kgo.Dialer(a.dial), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableClientMetrics(),
+		cl, err := kgo.NewClient(append(opts, kgo.SeedBrokers(a.region+brokerPort), kgo.Dialer(a.dial), kgo.RecordPartitioner(kgo.ManualPartitioner()), kgo.DisableClientMetrics(),
 			kgo.MetadataMinAge(10*time.Millisecond), kgo.ProducerLinger(0), kgo.RecordDeliveryTimeout(2*time.Second), kgo.RetryTimeout(2*time.Second))...)
 		must(s.t, err)
 		return cl
 	}
 	a.plain, a.txn = client(kgo.AllowIdempotentProduceCancellation()), client(kgo.TransactionalID("shop"), kgo.TransactionTimeout(20*time.Second))
-	return a
 }
 
 func (a *app) close() {
@@ -240,6 +245,14 @@ func (a *app) live() {
 			time.Sleep(330 * time.Millisecond)
 		}
 	}(a.living)
+}
+
+// startAnew has other producers in the place of those that knew topics which have been made anew since.
+func (a *app) startAnew() {
+	a.stopWriters()
+	a.plain.Close()
+	a.txn.Close()
+	a.connect()
 }
 
 // stopWriters has every producer that heeds a fence end, and waits for it.

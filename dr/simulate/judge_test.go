@@ -99,6 +99,7 @@ func (s *stage) judge(a act, rep *report.Report, before map[string][]string) {
 		return
 	case "failback":
 		s.primary = "east"
+		s.apps["east"].startAnew()
 	default:
 		s.primary = "west"
 	}
@@ -247,6 +248,9 @@ func (s *stage) measure() {
 		return
 	}
 	s.findEast()
+	if s.primary == "east" { // leaving it was refused
+		return
+	}
 	w, end := s.look()
 	defer end()
 	rep, err := dr.Verify(s.ctx, w, "")

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/engine"
+	"github.com/lifeboat-dr/lifeboat/engine/bundled/txn"
 )
 
 // A sandbox is an engine of its own in this process: what it must remember is in topics named after it, so nothing that is done in it can be
@@ -13,7 +14,7 @@ import (
 
 var _ engine.Sandboxer = (*Engine)(nil)
 
-// closeWithin bounds the orderly end of a sandbox that has no statement any more.
+// closeWithin bounds the orderly end of a sandbox that has no statement any more, and the look for what is left in one.
 const closeWithin = 10 * time.Second
 
 // Sandbox implements engine.Sandboxer. A sandbox that a process before this one has left is taken up again.
@@ -33,11 +34,11 @@ func (e *Engine) Sandbox(ctx context.Context, name string, create bool) (engine.
 		return nil, fmt.Errorf("%s: the engine is closed", e.opts.Region)
 	}
 	if !create {
-		there, err := e.catalog.HasTopic(ctx, "_lifeboat."+name+".statements")
+		left, err := e.leftIn(ctx, name)
 		if err != nil {
 			return nil, fmt.Errorf("%s: sandbox %q: %w", e.opts.Region, name, err)
 		}
-		if !there {
+		if !left {
 			return nil, fmt.Errorf("%s: %w: there is no sandbox %q", e.opts.Region, engine.ErrNotFound, name)
 		}
 	}
@@ -50,6 +51,24 @@ func (e *Engine) Sandbox(ctx context.Context, name string, create bool) (engine.
 	s := &sandbox{Engine: inner, of: e}
 	e.sandboxes[name] = s
 	return s, nil
+}
+
+// leftIn says whether a process before this one has left statements in a sandbox. Nobody who only looks may open one: that makes its topics, those too that
+// have just been deleted, and that a broker still tells of.
+func (e *Engine) leftIn(ctx context.Context, name string) (bool, error) {
+	topic := "_lifeboat." + name + ".statements"
+	if there, err := e.catalog.HasTopic(ctx, topic); err != nil || !there {
+		return false, err
+	}
+	reading, cancel := context.WithTimeout(ctx, closeWithin)
+	defer cancel()
+	statements, err := txn.ReadTable(reading, e.opts.Kafka, topic)
+	if err != nil {
+		if there, gone := e.catalog.HasTopic(ctx, topic); gone == nil && !there {
+			return false, nil
+		}
+	}
+	return len(statements) > 0, err
 }
 
 // sandbox is an engine that ends with its last statement.
