@@ -21,6 +21,8 @@ import (
 // rehearsal is what a run has that is a drill.
 type rehearsal struct {
 	plan    *plans.DrillPlan
+	names   plans.Names    // of the link's mirrors
+	mirrors []string       // the plan's topics
 	sandbox engine.Backend // nil: no engine is declared
 
 	cutShort bool         // by an earlier process's end
@@ -50,7 +52,7 @@ func DrillDeclared(ctx context.Context, w *World, d plans.Drill) (*report.Report
 }
 
 func (r *run) newRehearsal(entries []Entry) error {
-	r.drill = &rehearsal{plan: r.plan.Drill, earlier: earlierDrills(entries, r.plan.Drill.Name, r.plan.Drill.Scenario, r.id)}
+	r.drill = &rehearsal{plan: r.plan.Drill, names: r.decl.Names(), mirrors: r.topicNames(), earlier: earlierDrills(entries, r.plan.Drill.Name, r.plan.Drill.Scenario, r.id)}
 	decl := r.world.Declared.Topology.Regions[r.plan.To]
 	b, err := openEngine(r.plan.To, decl, r.plan.Drill.Sandbox(), r.world.opts)
 	if err != nil {

@@ -51,6 +51,16 @@ type comparisons struct {
 	half map[string]string                 // by statement: why only one side was compared
 }
 
+// reached notes where a topic ended when one of those who write it had passed the cut: the farthest counts.
+func (c *comparisons) reached(topic string, ends map[int32]plans.Offset) {
+	if c.ends[topic] == nil {
+		c.ends[topic] = map[int32]plans.Offset{}
+	}
+	for p, end := range ends {
+		c.ends[topic][p] = max(end, c.ends[topic][p])
+	}
+}
+
 func compareDone(_ context.Context, r *run, s plans.Step) (bool, string, error) {
 	if !r.saw(s.ID) {
 		return false, "", nil
@@ -95,21 +105,24 @@ func compareApply(ctx context.Context, r *run, s plans.Step) error {
 
 func (r *run) compare(ctx context.Context, sp plans.StatementPlan, sandbox engine.Backend, line *report.Check) error {
 	primary := r.world.Engines[r.plan.From]
-	updated, err := r.comparable(ctx, primary, sp)
-	if err != nil {
-		return err
-	}
 	if len(sp.Writes) != 1 {
 		return incomparable(fmt.Sprintf("it writes %d tables", len(sp.Writes)))
 	}
 	isolated := sp.Writes[0]
 	topic := r.drill.original(isolated)
-	half, err := r.halfOnly(ctx, sp, sandbox)
-	if err != nil {
-		return err
-	}
-	if err := r.primaryPasses(ctx, primary, sp); err != nil {
-		return err
+	updated, half := false, ""
+	for _, w := range r.writersOf(isolated) { // its rows stand between those of others that write the topic too
+		one, why, err := r.both(ctx, primary, w, sandbox)
+		if inc := incomparable(""); errors.As(err, &inc) && w.Name != sp.Name {
+			err = incomparable(fmt.Sprintf("%s writes %s too, and %s", w.Name, topic, inc))
+		}
+		if err != nil {
+			return err
+		}
+		updated = updated || one
+		if half == "" {
+			half = why
+		}
 	}
 	ends, err := stableEnds(ctx, r.from, []string{topic})
 	if err != nil {
@@ -119,7 +132,8 @@ func (r *run) compare(ctx context.Context, sp plans.StatementPlan, sandbox engin
 	if r.drill.compared.ends == nil {
 		r.drill.compared = comparisons{ends: map[string]map[int32]plans.Offset{}, half: map[string]string{}}
 	}
-	r.drill.compared.ends[topic], r.drill.compared.half[sp.Name] = ends[topic], half
+	r.drill.compared.half[sp.Name] = half
+	r.drill.compared.reached(topic, ends[topic])
 	r.mu.Unlock()
 	starts, err := logStarts(ctx, r.from, []string{topic})
 	if err != nil {
@@ -181,6 +195,27 @@ func (r *run) compare(ctx context.Context, sp plans.StatementPlan, sandbox engin
 	return nil
 }
 
+// writersOf are the plan's statements that write a table of the drill.
+func (r *run) writersOf(isolated string) (list []plans.StatementPlan) {
+	for _, s := range r.plan.Statements {
+		if s.Inserts() && slices.Contains(s.Writes, isolated) {
+			list = append(list, s)
+		}
+	}
+	return list
+}
+
+// both waits until a statement's output in both regions can be compared, and says whether it is updated in place, and why only one side can be.
+func (r *run) both(ctx context.Context, primary engine.Backend, sp plans.StatementPlan, sandbox engine.Backend) (updated bool, half string, err error) {
+	if updated, err = r.comparable(ctx, primary, sp); err != nil {
+		return false, "", err
+	}
+	if half, err = r.halfOnly(ctx, sp, sandbox); err != nil {
+		return false, "", err
+	}
+	return updated, half, r.primaryPasses(ctx, primary, sp)
+}
+
 func such(sample string) string {
 	if sample == "" {
 		return ""
@@ -204,7 +239,7 @@ func (r *run) comparable(ctx context.Context, primary engine.Backend, sp plans.S
 	case st.Phase != engine.Running && st.Phase != engine.Completed:
 		return false, incomparable(fmt.Sprintf("in %s it is %s", r.plan.From, st.Phase))
 	}
-	for _, s := range r.world.Declared.Statements {
+	for _, s := range r.world.Declared.In(r.plan.From).Statements {
 		if s.Name == sp.Name && !sameSQL(s.SQL, st.SQL) {
 			return false, incomparable(fmt.Sprintf("%s runs other SQL under its name than is declared", r.plan.From))
 		}
@@ -255,9 +290,9 @@ func (r *run) halfOnly(ctx context.Context, sp plans.StatementPlan, sandbox engi
 				return fmt.Sprintf("the oldest records of %s-%d are not there any more", topic, p), nil
 			}
 		}
-		for p, at := range r.drill.before.Read[sp.Name][topic] {
+		for p, at := range r.drill.before.Read[sp.Name][r.drill.there(topic)] {
 			if at > cut[topic][p] {
-				return fmt.Sprintf("%s had read %s-%d past the cut already", r.plan.From, topic, p), nil
+				return fmt.Sprintf("%s had read %s-%d past the cut already", r.plan.From, r.drill.there(topic), p), nil
 			}
 		}
 	}
@@ -289,17 +324,17 @@ func (r *run) primaryPasses(ctx context.Context, primary engine.Backend, sp plan
 	}
 	targets := map[string]map[int32]plans.Offset{}
 	for _, topic := range sp.Reads {
-		if parts := cut[topic]; parts != nil {
-			targets[topic] = parts
-			continue
-		}
-		r.mu.Lock()
-		parts := r.drill.compared.ends[r.drill.original(topic)]
-		r.mu.Unlock()
+		there := r.drill.there(topic)
+		parts := cut[topic]
 		if parts == nil {
-			return incomparable(fmt.Sprintf("%s, which it reads, was not compared", r.drill.original(topic)))
+			r.mu.Lock()
+			parts = r.drill.compared.ends[there]
+			r.mu.Unlock()
 		}
-		targets[r.drill.original(topic)] = parts
+		if parts == nil {
+			return incomparable(fmt.Sprintf("%s, which it reads, was not compared", there))
+		}
+		targets[there] = parts
 	}
 	for deadline := r.world.now().Add(compareWithin); ; {
 		p, err := primary.Progress(ctx, sp.Name)

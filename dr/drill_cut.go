@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -13,15 +14,16 @@ import (
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/engine"
+	"github.com/lifeboat-dr/lifeboat/linking"
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
 // The cut is where a drill's input ends: offsets of every mirrored partition. It has other names in the journal than a failover's point, because
-// nothing is promoted there.
+// nothing is promoted there. Where both regions write, the destination's own topics that statements read have a place in it too.
 const (
 	factCut       = "cut"        // in the destination's offsets
-	factCutSource = "cut-source" // in the old primary's
+	factCutSource = "cut-source" // in the old primary's, by the destination's names
 	factBeforeCut = "before-cut"
 	factLost      = "cut-loss"
 	factCutAt     = "cut-at" // when, by the clock of the process that made it
@@ -69,8 +71,11 @@ func cutApply(ctx context.Context, r *run, _ plans.Step) error {
 	} else {
 		if dest, err = r.cutArrived(ctx); err == nil {
 			source = dest // no mirror is translated: the plan saw to it
-			lost, err = measureLoss(ctx, r.from, r.topicNames(), source, r.world.now())
+			lost, err = mirrorLoss(ctx, r.decl, r.from, r.topicNames(), source, r.world.now())
 		}
+	}
+	if err == nil {
+		err = r.cutOwn(ctx, source, dest)
 	}
 	if err != nil {
 		return err
@@ -95,30 +100,63 @@ func (r *run) cutArrived(ctx context.Context) (plans.Positions, error) {
 	}
 	var listed plans.Positions
 	if !at.IsZero() {
-		found, err := fetch.Offsets(ctx, func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
-			return r.from.Admin.ListOffsetsAfterMilli(ctx, at.UnixMilli(), topics...) // the source's: a mirror's markers have times of their own
-		}, topics...)
-		if listed, err = positionsOf(r.from, "offsets by time", found, err); err != nil {
+		var err error
+		if listed, err = r.drill.inSource(topics, func(topics []string) (plans.Positions, error) {
+			return offsetsAt(ctx, r.from, at, topics) // the source's: a mirror's markers have times of their own
+		}); err != nil {
 			return nil, err
 		}
 	}
 	cut, err := stableEnds(ctx, r.to, topics)
-	if err != nil {
-		return nil, err
+	cutShort(cut, listed)
+	return cut, err
+}
+
+// cutOwn adds where what the destination writes itself is cut: at the same instant, or at its end. Its mirrors in the source have the same offsets: the
+// plan saw to it.
+func (r *run) cutOwn(ctx context.Context, source, dest plans.Positions) error {
+	own := sortedKeys(r.drill.plan.Own)
+	if len(own) == 0 {
+		return nil
 	}
-	for topic, parts := range cut {
+	cut, err := stableEnds(ctx, r.to, own)
+	if err != nil {
+		return err
+	}
+	if !r.drill.plan.At.IsZero() {
+		listed, err := offsetsAt(ctx, r.to, r.drill.plan.At, own)
+		if err != nil {
+			return err
+		}
+		cutShort(cut, listed)
+	}
+	maps.Copy(source, cut)
+	maps.Copy(dest, cut)
+	return nil
+}
+
+// offsetsAt are the offsets of the first records of an instant, -1 where all are older.
+func offsetsAt(ctx context.Context, in *linking.Region, at time.Time, topics []string) (plans.Positions, error) {
+	found, err := fetch.Offsets(ctx, func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
+		return in.Admin.ListOffsetsAfterMilli(ctx, at.UnixMilli(), topics...)
+	}, topics...)
+	return positionsOf(in, "offsets by time", found, err)
+}
+
+// cutShort moves ends to the places in front of them that are known.
+func cutShort(ends, listed plans.Positions) {
+	for topic, parts := range ends {
 		for p, end := range parts {
 			if first, ok := listed[topic][p]; ok && first >= 0 {
 				parts[p] = min(end, first)
 			}
 		}
 	}
-	return cut, nil
 }
 
 // cutDrained waits until the mirrors have what the source holds now. The link goes on by itself: a drill does not take it over.
 func (r *run) cutDrained(ctx context.Context) (source, dest plans.Positions, err error) {
-	if source, err = stableEnds(ctx, r.from, r.topicNames()); err != nil {
+	if source, err = r.drill.inSource(r.topicNames(), func(topics []string) (plans.Positions, error) { return stableEnds(ctx, r.from, topics) }); err != nil {
 		return nil, nil, err
 	}
 	last, moved := "", r.world.now()
@@ -184,7 +222,9 @@ func (r *run) lookBeforeCut(ctx context.Context) (beforeCut, error) {
 			if err != nil {
 				return before, err
 			}
-			before.Ends[topic] = ends[topic]
+			if before.Ends[topic] == nil { // of several that write it, all have put that out
+				before.Ends[topic] = ends[topic]
+			}
 			if p, err := b.Progress(ctx, sp.Name); err == nil {
 				first[sp.Name] = p
 			}
@@ -217,4 +257,31 @@ func positionsIn(p engine.Progress) plans.Positions {
 // original is the name that a table of the drill has without it.
 func (d *rehearsal) original(isolated string) string {
 	return strings.TrimPrefix(isolated, d.plan.Prefix()+"out.")
+}
+
+// there is what a topic that statements read in the destination is called in the source.
+func (d *rehearsal) there(topic string) string {
+	if mirror, own := d.plan.Own[topic]; own {
+		return mirror
+	}
+	if source, mirrored := d.names.Source(topic); mirrored && slices.Contains(d.mirrors, topic) {
+		return source
+	}
+	return d.original(topic)
+}
+
+// inSource asks the source of topics by the names that they have there, and tells what it says by the destination's.
+func (d *rehearsal) inSource(topics []string, ask func(topics []string) (plans.Positions, error)) (plans.Positions, error) {
+	var names []string
+	for _, topic := range topics {
+		names = append(names, d.there(topic))
+	}
+	said, err := ask(names)
+	all := plans.Positions{}
+	for i, topic := range topics {
+		if parts, ok := said[names[i]]; ok {
+			all[topic] = parts
+		}
+	}
+	return all, err
 }

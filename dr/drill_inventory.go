@@ -246,9 +246,19 @@ func (r *run) inventoryOfStatements(ctx context.Context, region *linking.Region,
 	return nil
 }
 
-// inventoryOfOutputs notes how far the logs go that the statements of the plan would write in the destination after a failover.
+// inventoryOfOutputs notes how far the logs go that the statements of the plan would write in the destination after a failover. Those of statements that
+// run there all the time move with them.
 func (r *run) inventoryOfOutputs(ctx context.Context, put putItem) error {
+	move := map[string]bool{}
+	for _, sp := range r.plan.Statements {
+		for _, topic := range sp.Writes {
+			move[r.drill.original(topic)] = move[r.drill.original(topic)] || sp.Strategy == plans.Parallel
+		}
+	}
 	for _, topic := range slices.Sorted(maps.Keys(r.drill.plan.Sinks)) {
+		if move[topic] {
+			continue
+		}
 		ends, err := logEnds(ctx, r.to, []string{topic})
 		if errors.Is(err, kerr.UnknownTopicOrPartition) {
 			continue

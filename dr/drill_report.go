@@ -37,6 +37,9 @@ func (r *run) drillFigures() {
 	}
 	rto := report.Figure{Name: "RTO", Value: restored.Sub(begun).Seconds(), Unit: "s",
 		Note: "from the loss to the last statement that has read up to it; fencing, promotion and clients are not rehearsed"}
+	if r.plan.Writers {
+		rto.Note = "from the loss to the last statement of the drill that has read up to it, from its start on: those that run already have less to read"
+	}
 	withObjective(&rto, time.Duration(r.plan.Objectives.RTO).Seconds())
 	r.rep.Figures = append(r.rep.Figures, rto)
 	from := begun
@@ -125,9 +128,13 @@ func (r *run) drillSummary() string {
 			failed = append(failed, f.Name+" within its objective")
 		}
 	}
-	text := fmt.Sprintf("%s could take over from %s: %s", r.plan.To, r.plan.From, r.rep.Drill.Actual)
+	could := "take over from " + r.plan.From
+	if r.plan.Writers {
+		could = "go on without " + r.plan.From
+	}
+	text := fmt.Sprintf("%s could %s: %s", r.plan.To, could, r.rep.Drill.Actual)
 	if len(failed) > 0 {
-		text = fmt.Sprintf("%s could not take over from %s as it should: it does not hold that %s. %s", r.plan.To, r.plan.From, strings.Join(failed, "; that "), r.rep.Drill.Actual)
+		text = fmt.Sprintf("%s could not %s as it should: it does not hold that %s. %s", r.plan.To, could, strings.Join(failed, "; that "), r.rep.Drill.Actual)
 	}
 	if len(open) > 0 {
 		text += fmt.Sprintf(". It is not known whether %s", strings.Join(open, "; whether "))

@@ -8,10 +8,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sr"
@@ -292,5 +294,83 @@ func TestRunsBetweenWritingRegionsGoOnAfterCalls(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// runLinks runs both links until the test ends.
+func (p *pipeline) runLinks() {
+	p.t.Helper()
+	ctx, cancel := context.WithCancel(p.t.Context())
+	w := p.open()
+	var links sync.WaitGroup
+	for _, decl := range p.declared.Topology.Links {
+		l, err := w.OpenLink(decl)
+		must(p.t, err)
+		links.Go(func() { _ = l.Run(ctx, linking.RunOptions{}) })
+	}
+	p.t.Cleanup(func() { cancel(); links.Wait(); w.Close() })
+}
+
+// TestDrillBetweenWritingRegions rehearses the loss of either of two regions that both write, while both are written: what a region makes of its own orders
+// and of the other's is what the other one has made of them.
+func TestDrillBetweenWritingRegions(t *testing.T) {
+	p := newWriters(t, each.Embedded(t, each.Private()), 600)
+	p.produce(each.Client(t, p.env.West), 400)
+	p.runLinks()
+	w := p.open()
+	defer w.Close()
+	p.readUpTo(w, "big-2", 600)
+	p.readUpTo(w, "big-3", 400)
+	before := map[string][]string{"east": p.traces(w, "east"), "west": p.traces(w, "west")}
+	drill := func(link, scenario string) *report.Report {
+		t.Helper()
+		plan, err := dr.PlanDrill(t.Context(), w, link, "", plans.DrillOptions{Scenario: scenario})
+		must(t, err)
+		rep, err := dr.Execute(t.Context(), w, plan)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, plan.Text())
+		}
+		for region, want := range before {
+			if diff := cmp.Diff(want, p.traces(w, region)); diff != "" {
+				t.Errorf("%s: %s after the drill (-before +after):\n%s", link, region, diff)
+			}
+		}
+		return rep
+	}
+	producing, stop := context.WithCancel(t.Context())
+	var writers sync.WaitGroup
+	for i, r := range p.env.Regions() {
+		cl := each.Client(t, r)
+		writers.Go(func() {
+			begin := time.Now().Add(-48 * time.Hour).Truncate(time.Minute)
+			for n := 10_000 * (i + 1); producing.Err() == nil; n++ {
+				_ = cl.ProduceSync(producing, p.order(n, begin)).FirstErr()
+			}
+		})
+	}
+	for _, l := range p.declared.Topology.Links {
+		for _, scenario := range []string{plans.ScenarioPlanned, plans.ScenarioRegionLoss} {
+			rep := drill(l.Name, scenario)
+			if rep.Outcome != report.Done && (rep.Outcome != report.Warned || scenario == plans.ScenarioPlanned) {
+				t.Errorf("%s, %s: %s: %s\n%s", l.Name, scenario, rep.Outcome, rep.Summary, strings.Join(checkLines(rep), "\n"))
+			}
+			compared := 0
+			for _, c := range rep.Checks {
+				if c.ID == "output" && c.Outcome != report.Failed && c.Outcome != report.Unknown {
+					compared++
+				}
+			}
+			if compared != 3 || len(rep.Topics) != 1 || rep.Topics[0].Name != l.Prefix+p.orders {
+				t.Errorf("%s, %s: %d outputs were compared, want 3: %+v\n%s", l.Name, scenario, compared, rep.Topics, strings.Join(checkLines(rep), "\n"))
+			}
+		}
+	}
+	stop()
+	writers.Wait()
+
+	// A row that the east alone has put out is seen to be missing, by the drill of its loss.
+	must(t, each.Client(t, p.env.East).ProduceSync(t.Context(), &kgo.Record{Topic: "big_" + p.orders, Key: []byte("x"), Value: []byte("nobody computed this")}).FirstErr())
+	if rep := drill(p.declared.Topology.Links[0].Name, plans.ScenarioPlanned); rep.Outcome != report.Failed || !strings.Contains(strings.Join(checkLines(rep), "\n"), "are missing, such as that of x") {
+		t.Errorf("%s: %s\n%s", rep.Outcome, rep.Summary, strings.Join(checkLines(rep), "\n"))
 	}
 }

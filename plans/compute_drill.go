@@ -1,7 +1,6 @@
 package plans
 
 import (
-	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -44,16 +43,17 @@ func (c *computation) drill() (err error) {
 	if c.plan.Objectives, err = c.objectives(); err != nil {
 		return err
 	}
-	if c.decl.Topology.OtherWay(c.link) != nil {
-		return errors.New("there is no drill of two regions that both write: their statements run in both all the time, and lifeboat verify --continuous compares what they put out")
-	}
-	if c.link.Renames() {
+	other := c.decl.Topology.OtherWay(c.link)
+	if c.plan.Writers = other != nil; c.link.Renames() && !c.plan.Writers {
 		return &RenamedError{Link: c.link}
 	}
 	c.topics()
 	c.sameTopics()
 	c.mirrorsFlow()
 	c.statements()
+	if c.plan.Writers {
+		c.ownInputs(other)
+	}
 	c.registryMode()
 	c.schemaIDs()
 	c.refusals()
@@ -74,9 +74,44 @@ func (c *computation) mirrorsFlow() {
 		case m.State == MirrorStopped:
 			c.find(report.Block, "drill/promoted", t.Name, fmt.Sprintf("topic %s is promoted in %s", t.Name, c.link.To),
 				"there is no failover to rehearse: it has been", "lifeboat runs list shows the run that did it")
+		case m.State == MirrorPaused && c.plan.Writers:
+			c.find(report.Block, "drill/held", t.Name, fmt.Sprintf("mirror %s in %s is PAUSED: by an operator, or because %s was lost or left", t.Name, c.link.To, c.link.From),
+				"there is no loss to rehearse: what came last is not there", fmt.Sprintf("lifeboat link resume --link %[1]s, or lifeboat failback --link %[1]s where %[2]s was left", c.link.Name, c.link.From))
 		case len(m.Translated) > 0 && c.plan.Drill.Scenario != ScenarioPlanned:
 			c.find(report.Block, "drill/translated", t.Name, fmt.Sprintf("offsets of %s in %s are not those of %s", t.Name, c.link.To, c.link.From),
 				"where the mirror stood at an instant can not be told in both regions", "rehearse it with --scenario "+ScenarioPlanned)
+		}
+	}
+}
+
+// ownInputs are the topics of the destination's own that statements read: in the source they are mirrors of the other link's, and so the same logs.
+// What the source has computed is compared over the same offsets of these too.
+func (c *computation) ownInputs(other *Link) {
+	there := map[string]MirrorState{}
+	for _, m := range c.seen.Mirrors[other.Name] {
+		there[m.Topic] = m
+	}
+	derived := c.analysis.graph.Writers()
+	c.plan.Drill.Own = map[string]string{}
+	for _, s := range c.plan.Statements {
+		for _, topic := range s.Reads {
+			mirror, ok := other.Names().Mirror(topic)
+			if _, known := c.plan.Drill.Own[topic]; known || !ok || c.moved(topic) || len(derived[topic]) > 0 || !other.Selects(topic) {
+				continue
+			}
+			c.plan.Drill.Own[topic] = mirror
+			why := fmt.Sprintf("what %s computes of %s is compared with what %s does, over the same offsets", c.link.To, topic, c.link.From)
+			switch m, mirrored := there[mirror]; {
+			case c.to.Topics[topic] == nil:
+				c.find(report.Block, "drill/no-own-topic", topic, fmt.Sprintf("%s has no topic %s of its own", c.link.To, topic), "its statements have nothing to read there", "create it, with the rights that its writers have in "+c.link.From)
+			case !mirrored:
+				c.find(report.Block, "drill/not-mirrored", mirror, fmt.Sprintf("link %s has no mirror of %s in %s", other.Name, topic, c.link.From), why, "lifeboat link run --link "+other.Name)
+			case m.State != MirrorActive:
+				c.find(report.Block, "drill/other-way", mirror, fmt.Sprintf("mirror %s in %s is %s", mirror, c.link.From, m.State), why, "lifeboat link status --link "+other.Name)
+			case len(m.Translated) > 0:
+				c.find(report.Block, "drill/translated", mirror, fmt.Sprintf("offsets of %s in %s are not those of %s in %s", mirror, c.link.From, topic, c.link.To), why,
+					"mirror it into a topic that is empty, with links[].offsets: identical")
+			}
 		}
 	}
 }
@@ -185,7 +220,12 @@ func (c *computation) drillSteps() {
 		if s.Kind != kindInsert {
 			continue
 		}
-		after := []string{"watermark:" + s.Name}
+		var after []string
+		for _, o := range c.plan.Statements { // what is compared is the topic, whoever writes it
+			if o.Kind == kindInsert && (o.Name == s.Name || slices.ContainsFunc(o.Writes, func(topic string) bool { return slices.Contains(s.Writes, topic) })) {
+				after = append(after, "watermark:"+o.Name)
+			}
+		}
 		for _, n := range s.Needs {
 			if c.kind(n) == kindInsert {
 				after = append(after, "compare:"+n)

@@ -190,14 +190,45 @@ func TestRenamingLinksThatAreNoPairAreRefused(t *testing.T) {
 	} {
 		d, o := writers(t)
 		change(d)
-		for _, op := range []Operation{OpFailover, OpFailback} {
-			if _, err := Compute(op, Options{Link: "east-west"}, d, o); err == nil || op == OpFailover && !errors.As(err, new(*RenamedError)) {
+		for _, op := range []Operation{OpFailover, OpFailback, OpDrill} {
+			if _, err := Compute(op, Options{Link: "east-west", Drill: &DrillOptions{ID: "d"}}, d, o); err == nil || op != OpFailback && !errors.As(err, new(*RenamedError)) {
 				t.Errorf("%s: %s: %v", name, op, err)
 			}
 		}
 	}
+}
+
+// TestDrillOfWritingRegions: the drill reads both regions' topics by the names that the destination has for them, and is compared where both are the same logs.
+func TestDrillOfWritingRegions(t *testing.T) {
 	d, o := writers(t)
-	if _, err := Compute(OpDrill, Options{Link: "east-west", Drill: &DrillOptions{ID: "d", Scenario: ScenarioRegionLoss}}, d, o); err == nil || !strings.Contains(err.Error(), "lifeboat verify --continuous") {
-		t.Errorf("a drill: %v", err)
+	p := compute(t, OpDrill, Options{Link: "east-west", Drill: &DrillOptions{ID: "20261123-040000-beef"}}, d, o)
+	wellFormed(t, p)
+	if report.Blocked(p.Findings) || !p.Writers {
+		t.Errorf("%+v", p.Findings)
+	}
+	if diff := cmp.Diff(map[string]string{"orders": "west.orders"}, p.Drill.Own); diff != "" {
+		t.Error(diff)
+	}
+	for _, s := range p.Steps {
+		if s.Kind == StepCompare && s.Subject == "big-2" && !slices.Contains(s.Needs, "watermark:big-3") {
+			t.Errorf("%s needs %v: its topic has rows of big-3 too", s.ID, s.Needs)
+		}
+	}
+	if text := p.Text(); !strings.Contains(strings.Join(strings.Fields(text), " "), "(orders, which is west.orders in east)") {
+		t.Error(text)
+	}
+	for rule, change := range map[string]func(*Observed){
+		"drill/held":         func(o *Observed) { o.Mirrors["east-west"][0].State = MirrorPaused },
+		"drill/other-way":    func(o *Observed) { o.Mirrors["west-east"][0].State = MirrorPaused },
+		"drill/not-mirrored": func(o *Observed) { o.Mirrors["west-east"] = nil },
+		"drill/translated":   func(o *Observed) { o.Mirrors["west-east"][0].Translated = map[int32]Translation{0: {Why: WhyDeclared}} },
+		"drill/no-own-topic": func(o *Observed) { delete(o.Regions["west"].Topics, "orders") },
+	} {
+		d, o := writers(t)
+		change(o)
+		p := compute(t, OpDrill, Options{Link: "east-west", Drill: &DrillOptions{ID: "20261123-040000-beef"}}, d, o)
+		if !slices.ContainsFunc(p.Findings, func(f report.Finding) bool { return f.Rule == rule && f.Severity == report.Block }) {
+			t.Errorf("no %s in %+v", rule, p.Findings)
+		}
 	}
 }

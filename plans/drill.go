@@ -32,7 +32,8 @@ type DrillPlan struct {
 	At       time.Time         `json:"at,omitzero"`
 	Behind   Duration          `json:"behind,omitempty"`
 	Keep     bool              `json:"keep,omitempty"`
-	Sinks    map[string]string `json:"sinks"` // what statements write → where they write it in the drill
+	Sinks    map[string]string `json:"sinks"`         // what statements write → where they write it in the drill
+	Own      map[string]string `json:"own,omitempty"` // where both regions write: the destination's own topics that statements read → their mirrors in the source
 }
 
 // DrillPrefix begins the names of all topics and subjects that a drill makes; with the drill's id and a dot behind it, of that drill's alone.

@@ -155,6 +155,9 @@ func (p *Plan) Validate() error {
 	return nil
 }
 
+// Inserts says whether the statement writes rows.
+func (s *StatementPlan) Inserts() bool { return s.Kind == kindInsert }
+
 // StatementPlan is how one statement is brought up in the destination.
 type StatementPlan struct {
 	Name            string             `json:"name"`

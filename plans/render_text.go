@@ -32,7 +32,7 @@ func (p *Plan) Text() string {
 	}
 	if p.Writers {
 		w.blank()
-		w.line(0, "%s", p.writersLine())
+		w.hanging(0, "", p.writersLine())
 	}
 	if p.Share != nil {
 		w.blank()
@@ -62,6 +62,17 @@ func (p *Plan) Text() string {
 
 // writersLine says what stays where both regions write.
 func (p *Plan) writersLine() string {
+	if p.Drill != nil {
+		text := fmt.Sprintf("Both regions write topics of their own, and their statements run in both: those of the drill are others beside them, in a sandbox of %s.", p.To)
+		var own []string
+		for _, topic := range slices.Sorted(maps.Keys(p.Drill.Own)) {
+			own = append(own, fmt.Sprintf("%s, which is %s in %s", topic, p.Drill.Own[topic], p.From))
+		}
+		if len(own) > 0 {
+			text += fmt.Sprintf(" They read what %s writes itself, too (%s), and both are held at offsets that the statements of %s are compared at.", p.To, strings.Join(own, "; "), p.From)
+		}
+		return text
+	}
 	if p.Failback != nil {
 		return fmt.Sprintf("Both regions write topics of their own: %s is not moved to, it counts again. Nothing has diverged, since each topic has one writer: %s in %s %s on from where %s held.",
 			p.To, short(p.Failback.On, "topic"), p.From, verb(len(p.Failback.On), "goes", "go"), verb(len(p.Failback.On), "it was", "they were"))
