@@ -51,6 +51,7 @@ func (c choice) other(run runner) runner {
 const (
 	limitName = "limit: the same batches, ready-made"
 	makerName = "MirrorMaker 2, tuned"
+	otherName = "lifeboat, the other build"
 )
 
 // compare mirrors one workload in every way and prints a line for each.
@@ -71,7 +72,7 @@ func compare(ctx context.Context, env *testenv.Env, topic string, w workload, am
 		{"lifeboat", mirror, false},
 	}
 	if among.beside != "" {
-		ways = append(ways, way{"lifeboat, the other build", among.other(mirror), false})
+		ways = append(ways, way{otherName, among.other(mirror), false})
 	}
 	ways = append(ways, way{makerName, mm2.run, true})
 	ways = slices.DeleteFunc(ways, func(w way) bool { return !among.has(w.name) })

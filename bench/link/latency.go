@@ -39,18 +39,18 @@ func latency(ctx context.Context, env *testenv.Env, among choice) error {
 		latencyRate, partitions, latencySeconds)
 	fmt.Println("| by | p50 ms | p99 ms | max ms | CPU s |")
 	fmt.Println("|---|--:|--:|--:|--:|")
-	for _, by := range []string{"no mirror: read at the source", "lifeboat", makerName, quickName, plainName} {
-		if !among.has(by) {
+	for _, by := range []string{"no mirror: read at the source", "lifeboat", otherName, makerName, quickName, plainName} {
+		if !among.has(by) || by == otherName && among.beside == "" {
 			continue
 		}
-		if err := latencyOf(ctx, env, by); err != nil {
+		if err := latencyOf(ctx, env, by, among); err != nil {
 			return fmt.Errorf("latency, %s: %w", by, err)
 		}
 	}
 	return nil
 }
 
-func latencyOf(ctx context.Context, env *testenv.Env, by string) (err error) {
+func latencyOf(ctx context.Context, env *testenv.Env, by string, among choice) (err error) {
 	topic := fmt.Sprint("latency-", time.Now().UnixNano())
 	source, err := env.East.Client(kgo.DefaultProduceTopic(topic), kgo.ProducerLinger(5*time.Millisecond))
 	if err != nil {
@@ -63,8 +63,10 @@ func latencyOf(ctx context.Context, env *testenv.Env, by string) (err error) {
 	var run runner
 	at := env.West
 	switch by {
-	case "lifeboat":
-		run = child("serve", slices.Concat(env.East.Bootstrap, env.West.Bootstrap), topic, workload{}, 0)
+	case "lifeboat", otherName:
+		if run = child("serve", slices.Concat(env.East.Bootstrap, env.West.Bootstrap), topic, workload{}, 0); by == otherName {
+			run = among.other(run)
+		}
 	case makerName, quickName, plainName:
 		mm2, err := mirrorMaker(env, topic, workload{})
 		if err != nil {

@@ -107,7 +107,7 @@ func exit(err error) {
 }
 
 func bench(ctx context.Context, scale float64, rounds int, among choice) (err error) {
-	env, err := testenv.StartKafka(ctx, testenv.Options{HeapMiB: 1024})
+	env, err := testenv.StartKafka(ctx, testenv.Options{HeapMiB: 1024, Configs: map[string]string{"log.segment.delete.delay.ms": "1000"}})
 	if err != nil {
 		return err
 	}

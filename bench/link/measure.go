@@ -14,6 +14,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"github.com/lifeboat-dr/lifeboat/testenv"
 )
@@ -29,7 +30,7 @@ type runner func(ctx context.Context) (*exec.Cmd, error)
 
 // measure runs a process until the topic in a region has all records. A service does not end by itself: it is told to.
 func measure(ctx context.Context, env *testenv.Env, r *testenv.Region, topic string, w workload, run runner, service bool) (result, error) {
-	cl, err := r.Client()
+	cl, err := r.Client(kgo.MetadataMinAge(pollEvery)) // or it remembers for seconds that there was no topic
 	if err != nil {
 		return result{}, err
 	}

@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
-	"runtime/debug"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -85,7 +84,7 @@ func serveRole(ctx context.Context, args []string) error {
 }
 
 func runLink(ctx context.Context, args []string, o linking.RunOptions) error {
-	debug.SetMemoryLimit(linking.DefaultMemory) // as the command does
+	linking.LimitMemory(linking.DefaultMemory) // as the command does
 	var t task
 	if err := t.parse(args); err != nil {
 		return err

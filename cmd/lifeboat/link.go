@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"runtime/debug"
 	"strings"
 	"syscall"
 	"time"
@@ -67,7 +66,7 @@ func (a *app) runLink(c *cli.Context) error {
 		return usageError{err}
 	}
 	o.Once, o.Deletions = c.Bool("once"), true
-	debug.SetMemoryLimit(o.Memory)
+	linking.LimitMemory(o.Memory)
 	stopMetrics, err := a.serveMetrics(c, func() http.Handler {
 		a.metrics = linking.NewMetrics()
 		return a.metrics.Handler()

@@ -8,7 +8,7 @@ import (
 )
 
 // benchBatch has the size of a default producer's batch, 16 KiB: records of the given size with text that compresses about 1:3.
-func benchBatch(b *testing.B, codec Codec, size int) Batch {
+func benchBatch(b testing.TB, codec Codec, size int) Batch {
 	rnd := rand.New(rand.NewPCG(1, 2))
 	list := make([]plain, max(1, 16<<10/size))
 	for i := range list {
@@ -51,7 +51,7 @@ func BenchmarkStamp(b *testing.B) {
 
 // BenchmarkMerge counts bytes before compression.
 func BenchmarkMerge(b *testing.B) {
-	for _, codec := range []Codec{None, LZ4, Snappy} {
+	for _, codec := range []Codec{None, LZ4, Snappy, Zstd} {
 		for _, size := range []int{100, 1024} {
 			b.Run(fmt.Sprintf("%s/%dB", codec, size), func(b *testing.B) {
 				src := benchBatch(b, codec, size)

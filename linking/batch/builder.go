@@ -71,10 +71,8 @@ func (b *Builder) build(dst []byte, id Identity, attributes int16) ([]byte, erro
 	if b.codec == None {
 		dst = append(dst, b.payload...)
 	} else {
-		c := compressors.Get().(*compressor)
-		defer compressors.Put(c)
 		var err error
-		if dst, err = c.append(dst, b.codec, b.payload); err != nil {
+		if dst, err = compress(dst, b.codec, b.payload, false); err != nil {
 			return dst[:at], fmt.Errorf("building a batch: %w", err)
 		}
 	}

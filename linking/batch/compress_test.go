@@ -21,13 +21,13 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 )
 
-// compress is a payload as Builder would make it.
-func compress(t testing.TB, codec Codec, payload []byte) []byte {
+// packed is a payload as Builder would make it.
+func packed(t testing.TB, codec Codec, payload []byte) []byte {
 	t.Helper()
 	if codec == None {
 		return payload
 	}
-	out, err := new(compressor).append(nil, codec, payload)
+	out, err := new(compressor).append(nil, codec, payload, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestLZ4FramesAreTheLibrarys(t *testing.T) {
 	_, _ = rand.NewChaCha8([32]byte{1}).Read(random)
 	for name, payload := range map[string][]byte{"text": []byte(strings.Repeat("lifeboat ", 30_000)), "random": random, "mixed": append(random[:100_000:100_000], make([]byte, 100_000)...),
 		"a byte": {7}, "a block": random[:lz4BlockMax], "nothing": {}} {
-		frame := compress(t, LZ4, payload)
+		frame := packed(t, LZ4, payload)
 		if got, err := io.ReadAll(lz4.NewReader(bytes.NewReader(frame))); err != nil || !bytes.Equal(got, payload) {
 			t.Errorf("%s: the library reads %d bytes, %v; want %d", name, len(got), err, len(payload))
 		}
@@ -81,14 +81,14 @@ func TestDecompress(t *testing.T) {
 		codec Codec
 		in    []byte
 	}{
-		{"gzip", Gzip, compress(t, Gzip, payload)},
-		{"snappy raw", Snappy, compress(t, Snappy, payload)},
+		{"gzip", Gzip, packed(t, Gzip, payload)},
+		{"snappy raw", Snappy, packed(t, Snappy, payload)},
 		{"snappy framed", Snappy, framed(payload, 32<<10)},
-		{"lz4", LZ4, compress(t, LZ4, payload)},
+		{"lz4", LZ4, packed(t, LZ4, payload)},
 		{"lz4 in large blocks", LZ4, lz4Frame(t, payload, lz4.BlockSizeOption(lz4.Block4Mb), lz4.ChecksumOption(false))},
 		{"lz4 with checksums and size", LZ4, lz4Frame(t, payload, lz4.BlockChecksumOption(true), lz4.ChecksumOption(true), lz4.SizeOption(uint64(len(payload))))},
-		{"zstd", Zstd, compress(t, Zstd, payload)},
-		{"zstd in two frames", Zstd, append(compress(t, Zstd, payload[:1000]), compress(t, Zstd, payload[1000:])...)},
+		{"zstd", Zstd, packed(t, Zstd, payload)},
+		{"zstd in two frames", Zstd, append(packed(t, Zstd, payload[:1000]), packed(t, Zstd, payload[1000:])...)},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			var d decompressor
@@ -114,7 +114,7 @@ func TestDecompress(t *testing.T) {
 // TestHostileSizesAllocateLittle: what a payload says of its own size is worth nothing.
 func TestHostileSizesAllocateLittle(t *testing.T) {
 	zeros := make([]byte, 200<<20)
-	claimed := compress(t, Zstd, zeros)[:12] // a frame header that says 200 MiB
+	claimed := packed(t, Zstd, zeros)[:12] // a frame header that says 200 MiB
 	block := binary.AppendUvarint(nil, 200<<20)
 	for _, tc := range []struct {
 		name  string
@@ -278,5 +278,25 @@ func produceRaw(t *testing.T, cl *kgo.Client, b Batch) {
 	}
 	if code := resp.Topics[0].Partitions[0].ErrorCode; code != 0 {
 		t.Fatalf("producing: error code %d", code)
+	}
+}
+
+// TestJoinedBatchesAreAsTightAsTheirParts sees to it that what is joined quickly is not larger than its parts, and takes no more memory than it
+// has bytes, about: it is kept while it is on its way.
+func TestJoinedBatchesAreAsTightAsTheirParts(t *testing.T) {
+	for _, codec := range []Codec{Gzip, Snappy, LZ4, Zstd} {
+		var parts []Batch
+		for i, sum := 0, 0; i < 20; i++ {
+			b := benchBatch(t, codec, 1024)
+			b.setOffset(int64(sum))
+			parts, sum = append(parts, b), sum+int(b.NumRecords())
+		}
+		out, err := Merge(nil, parts, NoIdentity)
+		if err != nil {
+			t.Fatal(codec, err)
+		}
+		if most := len(parts) * len(parts[0]); len(out) > most || cap(out) > most*5/4 {
+			t.Errorf("%s: %d bytes in %d of memory from parts of %d together", codec, len(out), cap(out), most)
+		}
 	}
 }

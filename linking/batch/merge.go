@@ -58,10 +58,8 @@ func Merge(dst []byte, parts []Batch, id Identity) ([]byte, error) {
 		dst = into
 	} else {
 		r.joined = into
-		c := compressors.Get().(*compressor)
-		defer compressors.Put(c)
 		var err error
-		if dst, err = c.append(append(dst, first[:HeaderSize]...), codec, into[HeaderSize:]); err != nil {
+		if dst, err = compress(append(dst, first[:HeaderSize]...), codec, into[HeaderSize:], true); err != nil {
 			return dst[:at], fmt.Errorf("merging: %w", err)
 		}
 	}

@@ -42,7 +42,7 @@ func appendWrapper(t testing.TB, dst []byte, magic int8, codec Codec, attributes
 		}
 		set = appendMessage(set, magic, offset, 0, r.Timestamp, r.Key, r.Value)
 	}
-	return appendMessage(dst, magic, list[len(list)-1].Offset, attributes|byte(codec), timestamp, nil, compress(t, codec, set))
+	return appendMessage(dst, magic, list[len(list)-1].Offset, attributes|byte(codec), timestamp, nil, packed(t, codec, set))
 }
 
 // upgraded reads what Upgrade makes of messages.
@@ -94,7 +94,7 @@ func TestUpgrade(t *testing.T) {
 			[]plain{{Offset: 1e10, Timestamp: 3, Key: k}, {Offset: 1e10 + 4, Timestamp: 2, Value: v}}},
 		// The first of its messages was compacted away: what is left does not begin at 0.
 		{"the first of a v1 wrapper is gone", appendMessage(nil, 1, 50, byte(Gzip), 3, nil,
-			compress(t, Gzip, appendMessage(appendMessage(nil, 1, 3, 0, 8, k, v), 1, 9, 0, 9, k, v))),
+			packed(t, Gzip, appendMessage(appendMessage(nil, 1, 3, 0, 8, k, v), 1, 9, 0, 9, k, v))),
 			[]plain{{Offset: 44, Timestamp: 8, Key: k, Value: v}, {Offset: 50, Timestamp: 9, Key: k, Value: v}}},
 		{"a wrapper's append time is its messages'", appendWrapper(t, nil, 1, LZ4, messageAppendTime, 77, []plain{{Offset: 1, Timestamp: 3, Key: k}, {Offset: 2, Timestamp: 2, Key: k}}),
 			[]plain{{Offset: 1, Timestamp: 77, Key: k}, {Offset: 2, Timestamp: 77, Key: k}}},
@@ -193,7 +193,7 @@ func TestUpgradeOfKafkasOldLZ4(t *testing.T) {
 	}
 	set := appendMessage(nil, 0, 5, 0, 0, []byte("k"), bytes.Repeat([]byte("v"), 1000))
 	want := []plain{{Offset: 5, Timestamp: -1, Key: []byte("k"), Value: bytes.Repeat([]byte("v"), 1000)}}
-	for name, frame := range map[string][]byte{"a plain header": compress(t, LZ4, set), "with the content's size": lz4Frame(t, set, lz4.SizeOption(uint64(len(set))))} {
+	for name, frame := range map[string][]byte{"a plain header": packed(t, LZ4, set), "with the content's size": lz4Frame(t, set, lz4.SizeOption(uint64(len(set))))} {
 		end := 6
 		if frame[4]&lz4ContentSize != 0 {
 			end += 8
@@ -223,7 +223,7 @@ func TestUpgradeRefusesDamage(t *testing.T) {
 		return b
 	}
 	wrap := func(offset int64, set []byte) []byte {
-		return appendMessage(nil, 1, offset, byte(Gzip), 0, nil, compress(t, Gzip, set))
+		return appendMessage(nil, 1, offset, byte(Gzip), 0, nil, packed(t, Gzip, set))
 	}
 	for _, tc := range []struct {
 		name  string
@@ -244,7 +244,7 @@ func TestUpgradeRefusesDamage(t *testing.T) {
 		{"a wrapper that reaches in front of 0", wrap(5, appendMessage(appendMessage(nil, 1, 0, 0, 0, nil, nil), 1, 6, 0, 0, nil, nil))},
 		{"a wrapper whose messages go back", wrap(50, appendMessage(appendMessage(nil, 1, 9, 0, 0, nil, nil), 1, 6, 0, 0, nil, nil))},
 		{"a wrapper whose messages leave it", wrap(50, appendMessage(appendMessage(appendMessage(nil, 1, 0, 0, 0, nil, nil), 1, 1<<40, 0, 0, nil, nil), 1, 6, 0, 0, nil, nil))},
-		{"a v0 wrapper with another last offset", appendMessage(nil, 0, 9, byte(Gzip), 0, nil, compress(t, Gzip, appendMessage(nil, 0, 8, 0, 0, nil, nil)))},
+		{"a v0 wrapper with another last offset", appendMessage(nil, 0, 9, byte(Gzip), 0, nil, packed(t, Gzip, appendMessage(nil, 0, 8, 0, 0, nil, nil)))},
 		{"no gzip", appendMessage(nil, 1, 5, byte(Gzip), 0, nil, []byte("no gzip"))},
 		{"offsets that go back", append(bytes.Clone(good), good...)},
 		{"the last offset there is", appendMessage(nil, 1, math.MaxInt64, 0, 0, nil, nil)},
@@ -293,7 +293,7 @@ func FuzzUpgrade(f *testing.F) {
 				binary.BigEndian.PutUint32(rest[messageCRC:], crc32.ChecksumIEEE(rest[messageMagic:end]))
 				rest = rest[end:]
 			}
-			in = appendMessage(nil, int8(len(in)&1), 1<<20, byte(Gzip), 0, nil, compress(t, Gzip, in))
+			in = appendMessage(nil, int8(len(in)&1), 1<<20, byte(Gzip), 0, nil, packed(t, Gzip, in))
 		}
 		out, rest, err := Upgrade(nil, in)
 		typed(t, err)
