@@ -30,7 +30,8 @@ type runner func(ctx context.Context) (*exec.Cmd, error)
 
 // measure runs a process until the topic in a region has all records. A service does not end by itself: it is told to.
 func measure(ctx context.Context, env *testenv.Env, r *testenv.Region, topic string, w workload, run runner, service bool) (result, error) {
-	cl, err := r.Client(kgo.MetadataMinAge(pollEvery)) // or it remembers for seconds that there was no topic
+	// As it comes, a client remembers for seconds that there was no topic, and asks again as late.
+	cl, err := r.Client(kgo.MetadataMinAge(pollEvery), kgo.RetryBackoffFn(func(int) time.Duration { return pollEvery }))
 	if err != nil {
 		return result{}, err
 	}
