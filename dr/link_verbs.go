@@ -75,6 +75,7 @@ func LinkPromote(ctx context.Context, w *World, decl *plans.Link, topics []strin
 		}
 		rep.Steps = append(rep.Steps, step)
 	}
+	rep.Findings = append(rep.Findings, w.leftBehind(ctx, decl, promoted)...)
 	rep.End = w.now()
 	rep.Summary = fmt.Sprintf("%s STOPPED: writable in %s, no longer mirrored", counted(len(promoted), "topic"), decl.To)
 	if found == len(promoted) {
@@ -138,6 +139,7 @@ func LinkFailover(ctx context.Context, w *World, decl *plans.Link, topics []stri
 				Message: fmt.Sprintf("what did not arrive could not be read: %v", merr), Why: "what is shown is what was known before"})
 		}
 	}
+	rep.Findings = append(rep.Findings, w.leftBehind(ctx, decl, promoted)...)
 	rep.End = w.now()
 	rep.Summary = fmt.Sprintf("%s in %s %s STOPPED: writable, no longer mirrored; %s", counted(len(promoted), "topic"), decl.To, are(len(promoted)), lostText(rep.Topics, decl.From))
 	return rep, nil
