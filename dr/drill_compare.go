@@ -245,7 +245,7 @@ func (r *run) comparable(ctx context.Context, primary engine.Backend, sp plans.S
 		}
 	}
 	for key := range st.Properties {
-		if strings.HasPrefix(key, engine.PropStart) || key == engine.PropEmitFrom || strings.HasPrefix(key, "sql.tables.scan.startup") {
+		if strings.HasPrefix(key, engine.PropStart) || key == engine.PropStartTime || key == engine.PropEmitFrom || strings.HasPrefix(key, "sql.tables.scan.startup") {
 			return false, incomparable(fmt.Sprintf("in %s it was started in the middle of its input (%s)", r.plan.From, key))
 		}
 	}

@@ -95,7 +95,7 @@ func newComparer(ctx context.Context, w *World, output plans.Output, regions [2]
 				return nil, incomparable(fmt.Sprintf("in %s, %s is %s", name, of.name, st.Phase))
 			}
 			for key := range st.Properties {
-				if key == engine.PropEmitFrom || strings.HasPrefix(key, "sql.tables.scan.startup") {
+				if key == engine.PropStartTime || key == engine.PropEmitFrom || strings.HasPrefix(key, "sql.tables.scan.startup") {
 					return nil, incomparable(fmt.Sprintf("in %s, %s was started in the middle of its input (%s)", name, of.name, key))
 				}
 			}

@@ -4,10 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
+
 	"github.com/lifeboat-dr/lifeboat/engine"
+	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
 
@@ -15,6 +21,12 @@ import (
 
 // startWithin bounds the wait for a statement to leave PENDING.
 const startWithin = 2 * time.Minute
+
+// Properties by which a plan has a statement start at a time.
+const (
+	propStartupMode   = "sql.tables.scan.startup.mode"
+	propStartupMillis = "sql.tables.scan.startup.timestamp-millis"
+)
 
 func (r *run) statement(name string) (plans.StatementPlan, engine.Backend, error) {
 	b := r.engine()
@@ -73,6 +85,9 @@ func startApply(ctx context.Context, r *run, s plans.Step) error {
 	if err != nil {
 		return err
 	}
+	if properties, err = r.behindOthers(ctx, sp, properties); err != nil {
+		return err
+	}
 	st, err := b.Create(ctx, engine.Spec{Name: sp.Name, SQL: sp.SQL, Properties: properties})
 	if errors.Is(err, engine.ErrExists) {
 		if st, err = b.Get(ctx, sp.Name); err == nil && st.Phase == engine.Stopped {
@@ -94,6 +109,51 @@ func startApply(ctx context.Context, r *run, s plans.Step) error {
 		}
 	}
 	return nil
+}
+
+// behindOthers looks the time up at which a statement starts, in inputs that stand behind somebody else's records: from the mirror's first record on, which
+// is at other offsets than in the source. A mirror keeps the records' times; its markers have their own, so what is found may be too early, and the engine passes
+// over what is older. Other inputs are looked up by the engine itself.
+func (r *run) behindOthers(ctx context.Context, sp plans.StatementPlan, properties map[string]string) (map[string]string, error) {
+	millis, err := strconv.ParseInt(properties[propStartupMillis], 10, 64)
+	if err != nil || properties[propStartupMode] != "timestamp" {
+		return properties, nil // it does not start by time
+	}
+	mirrors, err := r.link.States(ctx)
+	if err != nil {
+		return nil, err
+	}
+	own := maps.Clone(properties)
+	for _, m := range mirrors {
+		if len(m.Translated) == 0 || !slices.Contains(sp.Reads, m.Topic) {
+			continue
+		}
+		starts, err := logStarts(ctx, r.to, []string{m.Topic})
+		if err != nil {
+			return nil, err
+		}
+		shares := false
+		for p, start := range starts[m.Topic] {
+			shares = shares || m.Translated[p].First > start
+		}
+		if !shares {
+			continue
+		}
+		found, err := fetch.Offsets(ctx, func(ctx context.Context, topics ...string) (kadm.ListedOffsets, error) {
+			return r.to.Admin.ListOffsetsAfterMilli(ctx, millis, topics...)
+		}, m.Topic)
+		listed, err := positionsOf(r.to, "offsets by time", found, err)
+		if err != nil {
+			return nil, err
+		}
+		at := map[int32]int64{}
+		for p, start := range starts[m.Topic] {
+			at[p] = int64(max(start, m.Translated[p].First, listed[m.Topic][p]))
+		}
+		own[engine.PropStart+m.Topic] = engine.FormatOffsets(at)
+		own[engine.PropStartTime] = properties[propStartupMillis]
+	}
+	return own, nil
 }
 
 func sameSQL(a, b string) bool {

@@ -54,6 +54,8 @@ const (
 	// PropStart + topic holds explicit start offsets: "partition:0,offset:42;partition:1,offset:300". Partitions not
 	// named start at the log's beginning.
 	PropStart = "lifeboat.start."
+	// PropStartTime holds epoch milliseconds: behind explicit start offsets, records in front of the first one that is not older are passed over.
+	PropStartTime = "lifeboat.start-time"
 	// PropHold + topic holds offsets like PropStart: the statement takes the topic for one that ends there for now. It reads nothing behind
 	// them, closes no window because of it, and goes on running. Partitions not named are not held.
 	PropHold = "lifeboat.hold."

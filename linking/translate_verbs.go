@@ -83,7 +83,12 @@ func (t *topicRecord) translations() map[int32]plans.Translation {
 	}
 	all := map[int32]plans.Translation{}
 	for p, tr := range t.Translated {
-		all[p] = plans.Translation{Why: tr.Why, First: tr.First, Source: tr.Source, Dest: tr.Dest}
+		all[p] = plans.Translation{Why: tr.Why, First: tr.First, Source: tr.Source, Dest: tr.Dest, Newest: t.Newest[p]}
+		if om := t.Offsets[p]; len(om.runs) > 0 {
+			begins := all[p]
+			begins.Begins = plans.Offset(om.runs[0].source)
+			all[p] = begins
+		}
 	}
 	return all
 }

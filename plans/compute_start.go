@@ -1,6 +1,7 @@
 package plans
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -115,9 +116,13 @@ func (c *computation) emitFrom(sp *StatementPlan, horizons map[string]map[string
 	}
 	var from time.Time
 	for topic, h := range horizons[sp.Name] {
-		for _, p := range c.to.Topics[topic].partitions() {
-			if p.Start > 0 && p.Oldest >= 0 {
-				if first := h.FirstComplete(fromMillis(p.Oldest)); first.After(from) {
+		for i, p := range c.to.Topics[topic].partitions() {
+			oldest := p.Oldest
+			if c.shares(topic, i) { // it is somebody else's
+				oldest = c.sourceOldest(topic, i)
+			}
+			if oldest >= 0 && (p.Start > 0 || c.mirrors[topic].Translated[int32(i)].Begins > 0) {
+				if first := h.FirstComplete(fromMillis(oldest)); first.After(from) {
 					from = first
 				}
 			}
@@ -129,10 +134,22 @@ func (c *computation) emitFrom(sp *StatementPlan, horizons map[string]map[string
 	}
 }
 
+// sourceOldest is the time of the oldest record that the source has of a partition now: no earlier than what the mirror begins with. −1: not known.
+func (c *computation) sourceOldest(topic string, p int) int64 {
+	if c.from == nil {
+		return -1
+	}
+	if parts := c.from.Topics[topic].partitions(); p < len(parts) {
+		return parts[p].Oldest
+	}
+	return -1
+}
+
 // aligned starts a statement by time: as far before the failover point as it and every statement behind it need, at a boundary of
 // their windows. Which offset that is only the broker can tell, so the position is a time.
 func (c *computation) aligned(sp *StatementPlan, inputs []string, horizons map[string]map[string]statements.Horizon) {
-	if shared := slices.DeleteFunc(slices.Clone(inputs), func(topic string) bool { return !c.sharesLog(topic) }); len(shared) > 0 {
+	shared := slices.DeleteFunc(slices.Clone(inputs), func(topic string) bool { return !c.sharesLog(topic) })
+	if len(shared) > 0 && c.backend() != Bundled {
 		c.find(report.Block, "statement/translated-input", sp.Name, fmt.Sprintf("%s can not be started by time: %s in %s holds records in front of the mirror that are not %s's",
 			sp.Name, listed(shared), c.link.To, c.link.From), "a time would be looked up among somebody else's records",
 			"let it read the mirror from its beginning: a longer objectives.rto, and an empty output topic")
@@ -159,6 +176,9 @@ func (c *computation) aligned(sp *StatementPlan, inputs []string, horizons map[s
 	sp.Properties[propStartupMode] = "timestamp"
 	sp.Properties[propStartupMillis] = strconv.FormatInt(start.UnixMilli(), 10)
 	sp.Reason += fmt.Sprintf("; from %s on, %s before the newest record that all partitions have passed", clock(start), Duration(point.Sub(start).Round(time.Second)))
+	if len(shared) > 0 {
+		sp.Reason += fmt.Sprintf("; in %s that time is looked up behind the records that are not %s's, when it is started", listed(shared), c.link.From)
+	}
 	var from time.Time
 	for _, topic := range inputs {
 		if h := horizons[sp.Name][topic]; c.stateful(sp.Name) {
@@ -174,20 +194,37 @@ func (c *computation) aligned(sp *StatementPlan, inputs []string, horizons map[s
 
 // sharesLog says that a mirror stands behind somebody else's records, in one of its partitions at least.
 func (c *computation) sharesLog(topic string) bool {
-	for p, part := range c.to.Topics[topic].partitions() {
-		if t, ok := c.mirrors[topic].Translated[int32(p)]; ok && part.Start < t.First {
+	for p := range c.to.Topics[topic].partitions() {
+		if c.shares(topic, p) {
 			return true
 		}
 	}
 	return false
 }
 
+func (c *computation) shares(topic string, p int) bool {
+	t, ok := c.mirrors[topic].Translated[int32(p)]
+	return ok && c.to.Topics[topic].Partitions[p].Start < t.First
+}
+
+// backend is what runs the statements in the destination.
+func (c *computation) backend() string {
+	if r := c.decl.Topology.Regions[c.link.To]; r != nil && r.Engine != nil {
+		return r.Engine.Backend
+	}
+	return ""
+}
+
 // failoverPoint is the event time that every partition of the inputs has reached in the destination, and no later than now.
 func (c *computation) failoverPoint(inputs []string) time.Time {
 	point := c.seen.At
 	for _, topic := range inputs {
-		for _, p := range c.to.Topics[topic].partitions() {
-			if t := fromMillis(p.Newest); p.Newest >= 0 && t.Before(point) {
+		for i, p := range c.to.Topics[topic].partitions() {
+			newest := p.Newest
+			if c.shares(topic, i) {
+				newest = cmp.Or(c.mirrors[topic].Translated[int32(i)].Newest, -1)
+			}
+			if t := fromMillis(newest); newest >= 0 && t.Before(point) {
 				point = t
 			}
 		}

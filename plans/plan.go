@@ -336,6 +336,9 @@ type Translation struct {
 	// Every record of the source in front of Source is in the mirror in front of Dest.
 	Source Offset `json:"source"`
 	Dest   Offset `json:"destination"`
+
+	Begins Offset `json:"begins,omitempty"` // of the source: what the mirror begins with
+	Newest int64  `json:"newest,omitempty"` // the newest record's time that was mirrored, epoch milliseconds; 0 is not known
 }
 
 // Declared is a topology with the text of the statements it names.

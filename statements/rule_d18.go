@@ -14,7 +14,7 @@ var d18 = Rule{
 	ActiveActive: report.High, ActivePassive: report.High,
 	Leaves: NonDeterministic,
 	check:  checkD18,
-	Page:   `The metadata columns offset, partition, leader-epoch, topic, headers and timestamp-type are of the log that is read. A link that keeps offsets gives all of them but the leader epoch the same values; then the finding is low, and the result the same. A replicator that produces records again keeps none.`,
+	Page:   `The metadata columns offset, partition, leader-epoch, topic, headers and timestamp-type are of the log that is read. A link that keeps offsets gives all of them but the leader epoch the same values; then the finding is low, and the result the same. A replicator that produces records again keeps none. Where offsets are translated, so are those that a query begins or ends at: scan.startup.mode and scan.bounded.mode = specific-offsets.`,
 	Wrong: `CREATE TABLE orders (id STRING, at_offset BIGINT METADATA FROM 'offset' VIRTUAL);
 CREATE TABLE traced (id STRING, at_offset BIGINT);
 INSERT INTO traced SELECT id, at_offset FROM orders;`,
@@ -54,6 +54,21 @@ func checkD18(in *judged) []hit {
 			out = append(out, h)
 		}
 	})
+	return append(out, in.boundsByOffset()...)
+}
+
+// boundsByOffset are the places where a query is told by offset where to begin or to end in a topic whose offsets the link does not keep: they name
+// other records in the other region.
+func (in *judged) boundsByOffset() []hit {
+	var out []hit
+	for _, edge := range []struct{ option, does string }{{"scan.startup", "begun"}, {"scan.bounded", "ended"}} {
+		for _, o := range in.scanOptions("sql.tables."+edge.option+".mode", edge.option+".mode") {
+			if o.value == "specific-offsets" && in.facts.Topics[o.table].Offsets == OffsetsTranslated {
+				out = append(out, hit{at: o.Pos, message: fmt.Sprintf("%s is %s at offsets (%s), which the link does not keep", o.table, edge.does, o.from),
+					remedy: fmt.Sprintf("a time, which the link keeps: '%s.mode' = 'timestamp'", edge.option)})
+			}
+		}
+	}
 	return out
 }
 

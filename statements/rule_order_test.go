@@ -164,6 +164,10 @@ func TestOrderRules(t *testing.T) {
 			remedy: "see that every region is mirrored with its offsets, also after a failback"},
 		{rule: "D18", name: "not kept by the link", sql: "INSERT INTO plain SELECT id, o FROM placed", facts: offsets(OffsetsTranslated),
 			want: []string{"1:30 high `o` is the offset of a record of placed, which the link does not keep"}},
+		{rule: "D18", name: "bounds by offset", sql: "INSERT INTO plain SELECT id, 1 FROM placed /*+ OPTIONS('scan.startup.mode' = 'specific-offsets', 'scan.bounded.mode' = 'specific-offsets') */", facts: offsets(OffsetsTranslated),
+			want:   []string{"1:56 high placed is begun at offsets (the hint), which the link does not keep", "1:98 high placed is ended at offsets (the hint), which the link does not keep"},
+			remedy: "a time, which the link keeps: 'scan.startup.mode' = 'timestamp'"},
+		{rule: "D18", name: "bounds by an offset that the link keeps", sql: "INSERT INTO plain SELECT id, 1 FROM placed /*+ OPTIONS('scan.bounded.mode' = 'specific-offsets') */", facts: offsets(OffsetsSame)},
 		{rule: "D18", name: "the leader epoch no link keeps", sql: "INSERT INTO plain SELECT id, e FROM placed", facts: offsets(OffsetsSame),
 			want: []string{"1:30 high `e` is the leader-epoch of a record of placed, which the other region may not have"}},
 

@@ -32,6 +32,7 @@ var known = map[string]func(string) error{
 	"sql.tables.scan.source-operator-parallelism":           number, // one worker reads all partitions
 	engine.PropEmitFrom:                                     number,
 	engine.PropEmitAfter:                                    number,
+	engine.PropStartTime:                                    number,
 }
 
 // free are prefixes of properties that are kept and passed over: a shell's own.

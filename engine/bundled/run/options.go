@@ -18,6 +18,7 @@ type edge struct {
 	mode    string          // earliest-offset, latest-offset, timestamp, specific-offsets; unbounded
 	millis  int64           // timestamp
 	offsets map[int32]int64 // specific-offsets
+	timed   bool            // of a beginning: the records in front of the first one that is not older than millis are passed over
 }
 
 // scan says how a statement reads its input.
@@ -59,6 +60,12 @@ func readScan(topic string, options, properties map[string]string) (scan, error)
 			return scan{}, fmt.Errorf("property %q: %w", engine.PropStart+topic, err)
 		}
 		s.start = edge{mode: "specific-offsets", offsets: offsets}
+		if text, ok := properties[engine.PropStartTime]; ok {
+			if s.start.millis, err = strconv.ParseInt(text, 10, 64); err != nil {
+				return scan{}, fmt.Errorf("property %q: %q is no time in epoch milliseconds", engine.PropStartTime, text)
+			}
+			s.start.timed = true
+		}
 	}
 	if text, ok := properties[engine.PropHold+topic]; ok {
 		if s.bounded() {
@@ -101,7 +108,7 @@ func readEdge(prefix string, get func(key, def string) string, modes ...string) 
 		if err != nil {
 			return edge{}, fmt.Errorf("%s.mode is timestamp, but %s.timestamp-millis is %q and not epoch milliseconds", prefix, prefix, text)
 		}
-		e.millis = ms
+		e.millis, e.timed = ms, true
 	case "specific-offsets":
 		offsets, err := engine.ParseOffsets(get(prefix+".specific-offsets", ""))
 		if err != nil {

@@ -94,7 +94,7 @@ func positions(ctx context.Context, admin *kadm.Client, topic string, partitions
 		}
 		if p.next = starts[p.number]; m != nil {
 			p.next = 0 // the partition is newer than the checkpoint
-		} else if s.start.mode == "timestamp" {
+		} else if s.start.timed {
 			p.from = s.start.millis
 		}
 		if end, ok := ends[p.number]; ok {
