@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -113,7 +114,7 @@ func openJournal(ctx context.Context, r *linking.Region, run string, o *Options)
 		return nil, err
 	}
 	opts := append(slices.Clone(r.Client.Opts()),
-		kgo.TransactionalID("lifeboat."+r.Name+".runs"),
+		kgo.TransactionalID(runsTxnID(r.Name)),
 		kgo.DefaultProduceTopic(RunsTopic(r.Name)),
 		kgo.TransactionTimeout(30*time.Second),
 		kgo.RecordDeliveryTimeout(20*time.Second),
@@ -126,7 +127,7 @@ func openJournal(ctx context.Context, r *linking.Region, run string, o *Options)
 	}
 	if _, _, err := cl.ProducerID(ctx); err != nil {
 		cl.Close()
-		return nil, fmt.Errorf("%s: taking the lease (transactional id lifeboat.%s.runs): %w", r.Name, r.Name, err)
+		return nil, fmt.Errorf("%s: taking the lease (transactional id %s): %w", r.Name, runsTxnID(r.Name), err)
 	}
 	meta, err := r.Admin.BrokerMetadata(ctx)
 	if err != nil {
@@ -255,10 +256,17 @@ func (j *Journal) transact(ctx context.Context, records []*kgo.Record) error {
 	if err := j.cl.BeginTransaction(); err != nil {
 		return err
 	}
+	id, epoch, err := j.cl.ProducerID(ctx)
+	if err != nil {
+		return err
+	}
 	for _, rec := range records {
 		*rec = kgo.Record{Key: rec.Key, Value: rec.Value} // as it was before it was written for the first time
 	}
 	if err := linking.Write(ctx, j.cl, records...); err != nil {
+		if j.overtaken(ctx, err, id, epoch) {
+			return fmt.Errorf("%w: %w", kerr.ProducerFenced, err)
+		}
 		switch aborted := j.cl.EndTransaction(ctx, kgo.TryAbort); {
 		case fenced(aborted):
 			return aborted
@@ -268,11 +276,29 @@ func (j *Journal) transact(ctx context.Context, records []*kgo.Record) error {
 		return err
 	}
 	if err := j.cl.EndTransaction(ctx, kgo.TryCommit); err != nil {
+		if j.overtaken(ctx, err, id, epoch) {
+			return fmt.Errorf("%w: %w", kerr.ProducerFenced, err)
+		}
 		j.half = true
 		return err
 	}
 	return nil
 }
+
+// overtaken says whether an error in the middle of a transaction means that somebody has taken the transactional id, and ended the transaction so: some
+// brokers say only that there is none. Then nothing may be asked in its name any more, not even to abort: it could be the other one's.
+func (j *Journal) overtaken(ctx context.Context, err error, id int64, epoch int16) bool {
+	if !errors.Is(err, kerr.InvalidTxnState) {
+		return false
+	}
+	txid := runsTxnID(j.region)
+	states, err := kadm.NewClient(j.cl).DescribeTransactions(ctx, txid)
+	now, there := states[txid]
+	return err == nil && there && now.Err == nil && (now.ProducerID != id || now.ProducerEpoch != epoch)
+}
+
+// runsTxnID is the transactional id that a region's journal is written under.
+func runsTxnID(region string) string { return "lifeboat." + region + ".runs" }
 
 // keep appends to the local copy.
 func (j *Journal) keep(lines []byte) {
