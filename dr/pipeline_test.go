@@ -43,6 +43,7 @@ type pipeline struct {
 	engines  []string // addresses, east and west
 	sandbox  *rest.Client
 	sent     int
+	begin    time.Time // of the first order
 }
 
 const orderSchema = `{"type":"record","name":"Order","fields":[{"name":"id","type":"long"},{"name":"shop","type":"string"},{"name":"amount","type":"long"}]}`
@@ -170,10 +171,12 @@ func serveEngine(t *testing.T, r *testenv.Region, login ...testenv.User) string 
 // produce writes n more orders, one every second of record time.
 func (p *pipeline) produce(cl *kgo.Client, n int) {
 	p.t.Helper()
-	begin := time.Now().Add(-48 * time.Hour).Truncate(time.Minute)
+	if p.begin.IsZero() {
+		p.begin = time.Now().Add(-48 * time.Hour).Truncate(time.Minute)
+	}
 	var recs []*kgo.Record
 	for range n {
-		recs = append(recs, p.order(p.sent, begin))
+		recs = append(recs, p.order(p.sent, p.begin))
 		p.sent++
 	}
 	must(p.t, cl.ProduceSync(p.t.Context(), recs...).FirstErr())

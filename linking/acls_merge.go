@@ -118,7 +118,8 @@ func (v *accessView) fenced(a ACL) bool {
 }
 
 // held says that an entry is given at promotion only: it allows writing to something of which a part is still a mirror. An entry that is
-// about no mirror topic, such as a transactional id or a topic that statements fill, waits for the last mirror.
+// about no mirror topic, such as a transactional id or a topic that statements fill, waits for the first promotion: those whose topic is promoted
+// need it, and nobody can write to a mirror by it. One on the cluster, by which configs and rights of mirrors could be changed, waits for the last.
 func (v *accessView) held(a ACL) bool {
 	if v.link.ACLs.Writes == "copied" || !a.allowsWriting() {
 		return false
@@ -137,7 +138,12 @@ func (v *accessView) held(a ACL) bool {
 	if a.Resource == kmsg.ACLResourceTypeTopic && a.Pattern == kmsg.ACLResourcePatternTypeLiteral && v.topics[a.Name] == nil && v.link.Mirrors(a.Name) {
 		return true // about to be a mirror
 	}
-	return !covered && (waiting || !promoted)
+	return !covered && (!promoted || waiting && a.overTheCluster())
+}
+
+// overTheCluster says whether an entry allows changing what is on a cluster, whatever it is. The right to be idempotent is none such.
+func (a ACL) overTheCluster() bool {
+	return a.Resource == kmsg.ACLResourceTypeCluster && a.Operation != kmsg.ACLOperationIdempotentWrite
 }
 
 func setOf[K comparable](list []K) map[K]bool {

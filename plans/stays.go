@@ -68,8 +68,8 @@ func (c *computation) staysBehind() {
 		stay("ACL", "all", rest.Secured)
 	}
 	if len(m.Batches)+len(m.Later) > 1 && len(c.link.ACLs.Include) > 0 && c.link.ACLs.Writes != "copied" {
-		c.find(report.Medium, "migrate/grants", c.link.Name, fmt.Sprintf("grants that allow writing are given at the promotion of all that they cover; those about no topic of link %s, such as transactional ids, with the last batch", c.link.Name),
-			"writers of earlier batches that need them are refused in "+to+" until then", fmt.Sprintf("give them in %s before, or declare acls: {writes: copied}", to))
+		c.find(report.Low, "migrate/grants", c.link.Name, fmt.Sprintf("grants that allow writing are given at the promotion of all that they cover: those about no topic of link %s, such as transactional ids, with the first batch, those of a prefix with the last one of its topics",
+			c.link.Name), "writers of earlier batches whose grant covers later ones too are refused in "+to+" until then", fmt.Sprintf("grant them their own topics in %s before, or declare acls: {writes: copied}", to))
 	}
 	if f := c.decl.Topology.Regions[from].Fence; f != nil && f.By == "command" && len(m.Batches) > 0 {
 		c.find(report.Low, "migrate/fence-command", from, fmt.Sprintf("%s is run once a batch, with its topics in LIFEBOAT_TOPICS", f.Command[0]),
