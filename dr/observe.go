@@ -324,6 +324,6 @@ func observeStatements(ctx context.Context, w *World, name string, state *plans.
 	state.Engine = "ok"
 	state.Statements = make(map[string]plans.StatementState, len(list))
 	for _, s := range list {
-		state.Statements[s.Name] = plans.StatementState{Phase: string(s.Phase), Detail: s.Detail, SQL: s.SQL, Properties: s.Properties}
+		state.Statements[s.Name] = plans.StatementState{Phase: string(s.Phase), Detail: s.Detail, SQL: s.SQL, Created: s.Created, Properties: s.Properties}
 	}
 }

@@ -54,7 +54,15 @@ func Compute(op Operation, opts Options, d *Declared, o *Observed) (*Plan, error
 		link = &wide
 	}
 	there := d.In(link.To)
-	c := &computation{opts: opts, decl: there, seen: o, link: link, forward: forward, from: o.Regions[link.From], to: o.Regions[link.To],
+	carried := map[string]bool{}
+	if op == OpFailover && d.Topology.Pattern != ActiveActive { // where both compute, each is told by itself
+		declared := len(there.Statements)
+		there = there.carryChanges(link.From, link.To, o)
+		for _, s := range there.Statements[declared:] {
+			carried[s.Name] = true
+		}
+	}
+	c := &computation{opts: opts, carried: carried, decl: there, seen: o, link: link, forward: forward, from: o.Regions[link.From], to: o.Regions[link.To],
 		mirrors: map[string]MirrorState{}, analysis: analyze(there, o)}
 	for _, m := range o.Mirrors[link.Name] {
 		c.mirrors[m.Topic] = m
@@ -115,6 +123,7 @@ type computation struct {
 	plan     *Plan
 	batch    string          // of a migration: the one whose steps are planned; plan has its part only
 	apart    map[string]bool // of a migration: statements that are not in the plan
+	carried  map[string]bool // of a failover: statements that no file declares and the source's engine has
 }
 
 func findLink(d *Declared, name string) (*Link, error) { return d.Link(name) }

@@ -314,6 +314,7 @@ type StatementState struct {
 	Detail string `json:"detail,omitempty"`
 	SQL    string `json:"sql"`
 
+	Created    time.Time         `json:"created,omitzero"`
 	Properties map[string]string `json:"properties,omitempty"` // under which it runs
 }
 
