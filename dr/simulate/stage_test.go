@@ -451,12 +451,18 @@ func (o *operator) work(again bool) (rep *report.Report, err error) {
 			rep, err = r, e
 		}
 	}()
+	over := error(nil)
 	select {
 	case <-ended:
 	case <-o.ctx.Done():
+		over = context.Cause(o.ctx) // of the play's time, or with the process
 	}
-	if !o.alive() {
+	switch {
+	case !o.alive():
 		return nil, errDied
+	case over != nil:
+		o.kill()
+		return nil, over
 	}
 	o.kill()
 	return rep, err

@@ -3,6 +3,8 @@ package bundled
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/lifeboat-dr/lifeboat/engine"
@@ -75,6 +77,21 @@ func (e *Engine) leftIn(ctx context.Context, name string) (bool, error) {
 type sandbox struct {
 	*Engine
 	of *Engine
+}
+
+// List implements engine.Backend. What is being created comes first: whoever asked for it may have died, and who lists a sandbox is about to remove what is in it.
+func (s *sandbox) List(ctx context.Context) ([]engine.Statement, error) {
+	s.mu.Lock()
+	creating := slices.Collect(maps.Values(s.creating))
+	s.mu.Unlock()
+	for _, over := range creating {
+		select {
+		case <-over:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+	}
+	return s.Engine.List(ctx)
 }
 
 // Delete implements engine.Backend.

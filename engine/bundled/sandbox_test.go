@@ -12,6 +12,7 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/sr"
 
 	"github.com/lifeboat-dr/lifeboat/engine"
@@ -134,4 +135,51 @@ func TestSandbox(t *testing.T) {
 	if _, err := e.Sandbox(t.Context(), "west", true); err == nil {
 		t.Error("a region was taken for a sandbox")
 	}
+}
+
+// TestSandboxIsListedWithWhatIsOnItsWay: whoever has asked for a statement may die before it is there. It is created all the same, and whoever cleans up behind
+// him has to see it.
+func TestSandboxIsListedWithWhatIsOnItsWay(t *testing.T) {
+	env := each.Embedded(t, each.Private())
+	e, _ := open(t, options(env, each.Name(t, "region")))
+	box, err := e.Sandbox(t.Context(), "drill.9", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked, goOn := make(chan struct{}), make(chan struct{})
+	env.East.Fake.ControlKey(kmsg.CreateTopics.Int16(), func(req kmsg.Request) (kmsg.Response, error, bool) {
+		env.East.Fake.KeepControl()
+		if r := req.(*kmsg.CreateTopicsRequest); len(r.Topics) > 0 && r.Topics[0].Topic == "slow" {
+			close(asked)
+			env.East.Fake.SleepControl(func() { <-goOn })
+		}
+		return nil, nil, false
+	})
+	dying, die := context.WithCancel(t.Context())
+	created, listed := make(chan error, 1), make(chan int, 1)
+	go func() {
+		_, err := box.Create(dying, engine.Spec{Name: "slow", SQL: "CREATE TABLE `slow` (n BIGINT NOT NULL) DISTRIBUTED INTO 1 BUCKETS"})
+		created <- err
+	}()
+	<-asked
+	die()
+	go func() {
+		list, _ := box.List(t.Context())
+		listed <- len(list)
+	}()
+	select {
+	case n := <-listed:
+		t.Errorf("%d statements are listed while one is on its way", n)
+	case <-time.After(100 * time.Millisecond):
+		close(goOn)
+		if n := <-listed; n != 1 {
+			t.Errorf("%d statements are listed, want the one that was on its way", n)
+		}
+		if err := <-created; err != nil {
+			t.Error(err)
+		}
+		return
+	}
+	close(goOn)
+	<-created
 }
