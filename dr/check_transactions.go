@@ -17,6 +17,8 @@ import (
 // last longer (transaction.max.timeout.ms, 15 min by default), and those that do were lost by their coordinator (KIP-664).
 const hangingAfter = 15 * time.Minute
 
+const endHanging = "see who that is, and end it: kafka-transactions.sh --bootstrap-server … find-hanging, then abort --topic … --partition … --start-offset …"
+
 // checkTransactions names the open transactions in both regions: what stands behind the first record of one is read by nobody who reads
 // committed data, until it ends: not by a link in the source, and in the destination not by what goes on there after a failover.
 func checkTransactions(ctx context.Context, c *checkup) []report.Check {
@@ -86,7 +88,7 @@ func (o heldBack) look(ctx context.Context, c *checkup) report.Check {
 	switch {
 	case len(hanging) > 0:
 		line.Outcome, line.Detail = report.Failed, "hanging: "+few(hanging)
-		line.Remedy = "see who that is, and end it: kafka-transactions.sh --bootstrap-server … find-hanging, then abort --topic … --partition … --start-offset …"
+		line.Remedy = endHanging
 	case len(open) > 0:
 		line.Detail = "open: " + few(open)
 	default:

@@ -2,6 +2,7 @@ package dr_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -51,6 +52,17 @@ func TestCheckNamesOpenTransactions(t *testing.T) {
 			if got := answer(c.in); got.Outcome != c.outcome || !strings.Contains(got.Detail, c.detail) {
 				t.Errorf("%s later: %s, %q; want %s, %q", c.in, got.Outcome, got.Detail, c.outcome, c.detail)
 			}
+		}
+		p.mirror()
+		o := p.options()
+		o.Now = func() time.Time { return time.Now().Add(time.Hour) }
+		w, err := dr.Open(t.Context(), p.declared, o)
+		must(t, err)
+		defer w.Close()
+		rep, err := dr.LinkStatus(t.Context(), w, "")
+		must(t, err)
+		if i := slices.IndexFunc(rep.Findings, func(f report.Finding) bool { return f.Rule == "link/hanging-transaction" }); i < 0 || !strings.Contains(rep.Findings[i].Message, who) {
+			t.Errorf("the status of a link that one holds back has %+v", rep.Findings)
 		}
 	})
 }

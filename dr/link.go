@@ -40,6 +40,7 @@ func LinkStatus(ctx context.Context, w *World, name string) (*report.Report, err
 				Why:     "its records would be lost with " + decl.From, Remedy: "lifeboat link run says why, where it can not be"})
 		}
 	}
+	rep.Findings = append(rep.Findings, w.hanging(ctx, decl, rep.Mirrors)...)
 	rep.Findings = append(rep.Findings, driftOf(ctx, decl, l)...)
 	rep.End = w.now()
 	var lag int64

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/linking"
@@ -63,4 +64,41 @@ func (w *World) leftBehind(ctx context.Context, decl *plans.Link, promoted []lin
 		}
 	}
 	return found
+}
+
+// hanging are the transactions at the source that nobody will end: a mirror comes to the first record of one, has no lag, and no more of the partition.
+// Where the brokers do not tell, nothing is said.
+func (w *World) hanging(ctx context.Context, decl *plans.Link, mirrors []report.Mirror) []report.Finding {
+	from := w.Regions[decl.From]
+	if from == nil || len(mirrors) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, w.opts.Timeout)
+	defer cancel()
+	var topics []string
+	for _, m := range mirrors {
+		if source, ok := decl.Names().Source(m.Topic); ok && m.State != plans.MirrorStopped && !slices.Contains(topics, source) {
+			topics = append(topics, source)
+		}
+	}
+	ends, err := logEnds(ctx, from, topics)
+	if err != nil {
+		return nil // the mirrors' own lines say that the source does not answer
+	}
+	open, _, err := describeOpen(ctx, from, topics, ends)
+	if err != nil {
+		return nil
+	}
+	var texts []string
+	for _, p := range open {
+		if w.now().Sub(time.UnixMilli(p.LastTimestamp)) > hangingAfter {
+			texts = append(texts, openText(p, w.now()))
+		}
+	}
+	if len(texts) == 0 {
+		return nil
+	}
+	return []report.Finding{{Rule: "link/hanging-transaction", Severity: report.High, Subject: decl.From,
+		Message: fmt.Sprintf("%s in %s that nobody will end: %s", counted(len(texts), "transaction")+" "+are(len(texts))+" open", decl.From, few(texts)),
+		Why:     "what stands behind their first records is not mirrored, and does not count as lag", Remedy: endHanging}}
 }

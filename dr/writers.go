@@ -120,12 +120,28 @@ func writersOf(ctx context.Context, in *linking.Region, spans map[string]map[int
 
 // openTransactions lists the partitions whose last stable offset is behind their log end, and whose transactions those are where the brokers tell.
 func openTransactions(ctx context.Context, r *linking.Region, topics []string, ends plans.Positions, now time.Time) ([]string, error) {
+	described, behind, err := describeOpen(ctx, r, topics, ends)
+	if err != nil {
+		return nil, err
+	}
+	var open []string
+	for _, p := range described {
+		open = append(open, openText(p, now))
+	}
+	for _, at := range sortedKeys(behind) {
+		open = append(open, behind[at])
+	}
+	return open, nil
+}
+
+// describeOpen is whose transactions hold the last stable offsets behind ends, and in words the partitions of which the brokers do not tell.
+func describeOpen(ctx context.Context, r *linking.Region, topics []string, ends plans.Positions) ([]kadm.DescribedProducer, map[string]string, error) {
 	if len(topics) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
 	stable, err := stableEnds(ctx, r, topics)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	held := kadm.TopicsSet{}
 	behind := map[string]string{}
@@ -139,23 +155,20 @@ func openTransactions(ctx context.Context, r *linking.Region, topics []string, e
 		}
 	}
 	if len(behind) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
-	var open []string
+	var open []kadm.DescribedProducer
 	described, err := r.Admin.DescribeProducers(ctx, held) // an error leaves the partitions, without their producers
 	if err == nil {
 		for _, p := range described.SortedProducers() {
 			if p.CurrentTxnStartOffset < 0 {
 				continue
 			}
-			open = append(open, openText(p, now))
+			open = append(open, p)
 			delete(behind, fmt.Sprintf("%s-%d", p.Topic, p.Partition))
 		}
 	}
-	for _, at := range sortedKeys(behind) {
-		open = append(open, behind[at])
-	}
-	return open, nil
+	return open, behind, nil
 }
 
 // openText names the open transaction of a producer.
