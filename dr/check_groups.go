@@ -17,6 +17,8 @@ func checkGroups(_ context.Context, c *checkup) []report.Check {
 		}
 		line := report.Check{Name: fmt.Sprintf("group %s is not active in %s", name, c.decl.To), Outcome: report.Passed}
 		switch g := to.Groups[name]; {
+		case from.Groups[name].Share:
+			continue // the plan says that it is not copied
 		case g == nil:
 			line.Outcome, line.Detail = report.Warned, "no position written there yet"
 			line.Why, line.Remedy = "it would start from its reset policy after a failover", "lifeboat link run"

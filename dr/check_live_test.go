@@ -1,6 +1,7 @@
 package dr_test
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/lifeboat-dr/lifeboat/dr"
+	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/testenv"
 	"github.com/lifeboat-dr/lifeboat/testenv/each"
 )
@@ -172,4 +174,35 @@ func TestCheckGivesUpLookingAtARegion(t *testing.T) {
 		return nil, nil, false
 	})
 	wantAnswer(t, answers(t, w, "region-reachable"), "failed east answers: it had not told all that it holds after 600ms")
+}
+
+// A share group has no positions that a link could copy. One that the link selects was told in the log alone, and by check as if it waited for the link.
+func TestShareGroupsAreNamed(t *testing.T) {
+	env := each.Embedded(t)
+	p := newPipeline(t, env, 20)
+	p.mirror()
+	share := p.group + "-share"
+	links := p.declared.Topology.Links
+	links[0].Groups.Include = append(links[0].Groups.Include, share)
+	member := each.Client(t, env.East, kgo.ShareGroup(share), kgo.ConsumeTopics(p.orders))
+	for joined, admin := false, kadm.NewClient(each.Client(t, env.East)); !joined; {
+		polled, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		member.PollFetches(polled)
+		cancel()
+		groups, err := admin.ListGroups(t.Context())
+		must(t, err)
+		_, joined = groups[share]
+	}
+	w := p.open()
+	defer w.Close()
+	rep, err := dr.Check(t.Context(), w, "")
+	must(t, err)
+	if !slices.ContainsFunc(rep.Findings, func(f report.Finding) bool { return f.Rule == "link/share-group" && f.Subject == share }) {
+		t.Errorf("check does not name the share group %s: %+v", share, rep.Findings)
+	}
+	for _, c := range rep.Checks {
+		if strings.Contains(c.Name, share) {
+			t.Errorf("check says of the share group: %+v", c)
+		}
+	}
 }

@@ -234,9 +234,13 @@ func groupStates(ctx context.Context, r *linking.Region, names []string, listed 
 		return states, nil
 	}
 	for _, name := range names {
-		states[name] = &plans.GroupState{State: listed[name].State, Positions: plans.Positions{}}
+		states[name] = &plans.GroupState{State: listed[name].State, Positions: plans.Positions{}, Share: listed[name].ProtocolType == "share"}
 	}
-	for name, resp := range r.Admin.FetchManyOffsets(ctx, names...) {
+	asked := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return states[name].Share })
+	for name, resp := range r.Admin.FetchManyOffsets(ctx, asked...) {
+		if errors.Is(resp.Err, kerr.GroupIDNotFound) {
+			continue // it is gone since it was listed
+		}
 		if resp.Err != nil {
 			return nil, fmt.Errorf("%s: group %q: fetching offsets: %w", r.Name, name, resp.Err)
 		}

@@ -104,6 +104,7 @@ func TestFindings(t *testing.T) {
 		{"ACLs declared", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Links[0].ACLs.Include = []string{"User:ops"} }, nil},
 		{"active-active", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Pattern = ActiveActive }, nil},
 		{"group active", OpFailover, west(func(r *RegionState) { r.Groups["ops-board"].State = "Stable" }), []string{"high failover/group-active ops-board"}},
+		{"a share group", OpFailover, func(_ *Declared, o *Observed) { o.Regions["east"].Groups["ops-board"].Share = true }, []string{"medium link/share-group ops-board"}},
 		{"nothing to move", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Links[0].Topics.Include = []string{"none"} }, []string{"block link/no-topics east-west"}},
 		{"statement exists", OpFailover, west(func(r *RegionState) {
 			r.Statements = map[string]StatementState{"departures-2": {Phase: "RUNNING", SQL: "INSERT INTO x SELECT 1"}}

@@ -50,7 +50,15 @@ func (c *computation) topics() {
 	if !c.from.Reachable {
 		groups, subjects = c.to.Groups, c.to.Subjects
 	}
-	c.plan.Groups = selected(c.link.Groups.Match, groups)
+	for _, name := range selected(c.link.Groups.Match, groups) {
+		if !groups[name].Share {
+			c.plan.Groups = append(c.plan.Groups, name)
+			continue
+		}
+		c.find(report.Medium, "link/share-group", name, fmt.Sprintf("share group %s is not copied: which records it has read only the brokers of %s know", name, c.link.From),
+			fmt.Sprintf("its members in %s begin where share.auto.offset.reset of the group says, by default with what comes after them", c.link.To),
+			fmt.Sprintf("set share.auto.offset.reset of group %s in %s, to earliest or by_duration:PT1H: records may come twice, and none is left out", name, c.link.To))
+	}
 	c.plan.Subjects = selected(c.link.MirrorsSubject, subjects)
 	if len(c.plan.Topics) == 0 && !(c.plan.Operation == OpLink && c.link.OnlySubjects()) {
 		c.find(report.Block, "link/no-topics", c.link.Name, fmt.Sprintf("no topic of %s matches link %s", c.link.From, c.link.Name),

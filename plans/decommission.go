@@ -105,11 +105,11 @@ func (l *leaving) topics(names []string, why string) {
 	}
 }
 
-// readers are the groups with members that have positions in a topic.
+// readers are the groups with members that have positions in a topic, or of which that is not known.
 func (l *leaving) readers(topic string) (names []string) {
 	add := func(groups map[string]*GroupState) {
 		for _, name := range slices.Sorted(maps.Keys(groups)) {
-			if g := groups[name]; g.active() && g.Positions[topic] != nil {
+			if g := groups[name]; g.active() && (g.Share || g.Positions[topic] != nil) {
 				names = append(names, "group "+name)
 			}
 		}

@@ -282,6 +282,7 @@ type PartitionState struct {
 type GroupState struct {
 	State     string    `json:"state"` // Empty, Stable …
 	Positions Positions `json:"positions"`
+	Share     bool      `json:"share,omitempty"` // a share group (KIP-932): it has no positions that anybody could copy
 }
 
 // SubjectState is one subject.
