@@ -31,7 +31,7 @@ type calls struct {
 	data bool                                        // those with mirrored records are all that is counted
 	met  func(call int64, behind bool, key kmsg.Key) // told of each, before it is written and when it was; nil: nobody
 	n    atomic.Int64
-	bulk atomic.Int64 // requests for markers that nothing was heard of yet
+	bulk atomic.Int64 // requests for markers that are about to be written
 }
 
 // dialer has the requests on connections made by dial counted.
@@ -48,16 +48,6 @@ func (c *calls) dialer(dial dialed) dialed {
 type countedConn struct {
 	net.Conn
 	calls *calls
-	bulk  atomic.Int64
-}
-
-// Read takes whatever comes for the answer to all markers asked for on the connection, on which nothing else is asked meanwhile.
-func (c *countedConn) Read(b []byte) (int, error) {
-	n, err := c.Conn.Read(b)
-	if n > 0 {
-		c.calls.bulk.Add(-c.bulk.Swap(0))
-	}
-	return n, err
 }
 
 // Write is called with whole requests: their length, 4 bytes, their API key and its version, 2 bytes each, come first.
@@ -73,16 +63,20 @@ func (c *countedConn) Write(request []byte) (int, error) {
 	if !counts {
 		return c.Conn.Write(request)
 	}
+	n := c.calls.n.Add(1)
+	if c.calls.met == nil {
+		return c.Conn.Write(request)
+	}
 	if key == kmsg.WriteTxnMarkers {
-		c.bulk.Add(1)
 		c.calls.bulk.Add(1)
 	}
-	n := c.calls.n.Add(1)
-	if c.calls.met != nil {
-		c.calls.met(n, false, key)
-		defer c.calls.met(n, true, key)
+	c.calls.met(n, false, key)
+	written, err := c.Conn.Write(request)
+	if key == kmsg.WriteTxnMarkers {
+		c.calls.bulk.Add(-1)
 	}
-	return c.Conn.Write(request)
+	c.calls.met(n, true, key)
+	return written, err
 }
 
 // TestLinkStruckAtEveryCall kills and stalls a link at the calls that change something in its destination, each before its request is written and
@@ -167,7 +161,7 @@ func (e *eventful) struck(s strike) {
 	stop()
 	err := e.once()
 	if err != nil && strings.Contains(old.stderr.String(), markersOut) {
-		// Nothing keeps such a request back behind its last look at the lease, or on a broker that takes its time: what it does is found, and mended.
+		// Nothing keeps such a request back between its last look at the lease and the system call: what it does is found, and mended.
 		for _, m := range mirrorErrors(t, err) {
 			t.Log("markers that came late: ", m)
 			if !strings.Contains(m, linking.CodeForeignWriter) && !strings.Contains(m, linking.CodeMarkerTwice) {

@@ -63,6 +63,10 @@ func runChild(text string) int {
 
 func serveChild(ctx context.Context, spec *childSpec) error {
 	network := proxy.New()
+	dial := network.DialContext
+	if spec.Strike != (strike{}) { // what is written is to be on its way, and not in a network that is stopped with the process
+		dial = (&net.Dialer{}).DialContext
+	}
 	calls := &calls{data: spec.Strike.Data}
 	calls.met = func(call int64, behind bool, key kmsg.Key) {
 		if call == spec.Strike.At && behind == spec.Strike.Behind {
@@ -71,14 +75,14 @@ func serveChild(ctx context.Context, spec *childSpec) error {
 	}
 	east, err := linking.Open(ctx, "east", &plans.Region{Kafka: plans.Kafka{Bootstrap: spec.East}}, linking.Options{})
 	if err == nil {
-		east, err = behind(east, network.DialContext)
+		east, err = behind(east, dial)
 	}
 	if err != nil {
 		return err
 	}
 	west, err := linking.Open(ctx, "west", &plans.Region{Kafka: plans.Kafka{Bootstrap: spec.West}}, linking.Options{})
 	if err == nil {
-		west, err = behind(west, calls.dialer(network.DialContext))
+		west, err = behind(west, calls.dialer(dial))
 	}
 	if err != nil {
 		return err
@@ -114,7 +118,7 @@ func behind(r *linking.Region, dial dialed) (*linking.Region, error) {
 	return &linking.Region{Name: r.Name, Addresses: r.Addresses, Client: cl, Admin: kadm.NewClient(cl), Registry: r.Registry}, nil
 }
 
-// meet strikes the process at a call. bulk: an answer to a request for markers was outstanding.
+// meet strikes the process at a call. bulk: a request for markers was about to be written.
 func (s strike) meet(key kmsg.Key, bulk bool) {
 	woken := make(chan os.Signal, 1)
 	signal.Notify(woken, syscall.SIGCONT)
@@ -128,9 +132,8 @@ func (s strike) meet(key kmsg.Key, bulk bool) {
 	<-woken // whatever thread has the signal: this one goes no further before it
 }
 
-// markersOut is what a link process says that is struck while a request for bulk markers is unanswered: it may have been stalled between its last look
-// at the lease and the request, of whatever partition, or a broker may work on it for longer than others wait.
-const markersOut = "a request for markers was out"
+// markersOut is what a link process says that is struck between its last look at the lease and the request for bulk markers, of whatever partition.
+const markersOut = "a request for markers was to be written"
 
 // struckAt begins the line that names the call that a link process is struck at.
 const struckAt = "struck at"
