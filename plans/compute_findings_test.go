@@ -97,6 +97,10 @@ func TestFindings(t *testing.T) {
 		{"translated offsets", OpFailover, func(_ *Declared, o *Observed) {
 			o.Mirrors["east-west"][0].Translated = map[int32]Translation{0: {Why: "taken", Source: 16, Dest: 16}}
 		}, []string{"high failover/no-way-back east-west", "medium link/translated airlines"}},
+		{"by time among the records of others, with another engine", OpFailover, func(d *Declared, o *Observed) {
+			d.Topology.Pipelines[0].Rate, d.Topology.Regions["west"].Engine.Backend = 10, "confluent"
+			o.Mirrors["east-west"][1].Translated = map[int32]Translation{2: {First: 5, Source: 4498, Dest: 4503}}
+		}, []string{"block statement/translated-input departures-2", "high failover/no-way-back east-west", "medium link/translated flights", "medium statement/partial-output departures-2"}},
 		{"no way back, and that is wanted", OpFailover, func(d *Declared, o *Observed) {
 			o.Mirrors["east-west"][0].Translated = map[int32]Translation{0: {Why: "taken", Source: 16, Dest: 16}}
 			d.Topology.Waivers = append(d.Topology.Waivers, &Waiver{Rule: "failover/no-way-back", Reason: "we leave for good"})

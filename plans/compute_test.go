@@ -173,6 +173,16 @@ func TestStart(t *testing.T) {
 		}, map[string]map[string]string{
 			"departures-2":     {propStart + "flights": strings.Replace(all, "partition:3,offset:0", "partition:3,offset:7", 1)},
 			"delays-by-hour-2": {propEmitFrom: fmt.Sprint(midnight + 60*60_000)}}},
+		{"a translated log that begins in the middle of its source's", func(_ *Declared, o *Observed) {
+			o.Regions["west"].Topics["flights"].Partitions[3].Oldest = midnight + 30*60_000
+			o.Mirrors["east-west"][1].Translated = map[int32]Translation{3: {Begins: 7, Source: 4504, Dest: 4497}}
+		}, map[string]map[string]string{"departures-2": {propStart + "flights": all}, "delays-by-hour-2": {propEmitFrom: fmt.Sprint(midnight + 60*60_000)}}},
+		{"behind newer records of somebody else: they do not count", func(d *Declared, o *Observed) {
+			d.Topology.Pipelines[0].Rate = 10
+			slowest := &o.Regions["west"].Topics["flights"].Partitions[2]
+			o.Mirrors["east-west"][1].Translated = map[int32]Translation{2: {First: 5, Source: 4498, Dest: 4503, Newest: slowest.Newest}}
+			slowest.Newest = now.UnixMilli()
+		}, map[string]map[string]string{"departures-2": aligned}},
 		{"fresh", func(d *Declared, _ *Observed) {
 			d.Topology.Pipelines[0].Overrides = map[string]Strategy{"departures-2": Fresh}
 		},
