@@ -238,7 +238,8 @@ func (s *stage) computedOnce(w *dr.World, in map[string]int) {
 		}
 	}
 	if len(seen) != want {
-		failed("the output in %s holds %d of %d big orders", s.primary, len(seen), want)
+		st, err := w.Engines[s.primary].Get(s.ctx, "big-2")
+		failed("the output in %s holds %d of %d big orders, and the statement is %q: %s (%v)", s.primary, len(seen), want, st.Phase, st.Detail, err)
 	}
 }
 

@@ -10,9 +10,11 @@ import (
 	"io"
 	"maps"
 	"net"
+	"os"
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -244,7 +246,8 @@ func (c *conn) Write(b []byte) (int, error) {
 	time.Sleep(max(delay, time.Until(c.of.wakes())))
 	what, id := c.request(b)
 	if what == "" {
-		return c.Conn.Write(b)
+		n, err := c.Conn.Write(b)
+		return n, c.reset("write", err)
 	}
 	instead := func(do func()) {
 		c.mu.Lock()
@@ -266,10 +269,24 @@ func (c *conn) Write(b []byte) (int, error) {
 	if !c.of.alive() {
 		return 0, io.ErrClosedPipe
 	}
-	return c.Conn.Write(b)
+	n, err := c.Conn.Write(b)
+	return n, c.reset("write", err)
+}
+
+// reset is an error of a connection as the network tells of one that has been cut.
+func (c *conn) reset(op string, err error) error {
+	if errors.Is(err, io.ErrClosedPipe) {
+		return &net.OpError{Op: op, Net: "tcp", Addr: address(c.to), Err: os.NewSyscallError(op, syscall.ECONNRESET)}
+	}
+	return err
 }
 
 func (c *conn) Read(b []byte) (int, error) {
+	n, err := c.read(b)
+	return n, c.reset("read", err)
+}
+
+func (c *conn) read(b []byte) (int, error) {
 	if c.http() {
 		n, err := c.in.Read(b)
 		if do := c.insteadOf(0); do != nil && err == nil {
