@@ -155,6 +155,8 @@ func (a *app) cli() *cli.App {
 		Writer:      a.stdout,
 		ErrWriter:   a.stderr,
 		Description: description,
+		// Values are taken as they are given: a comma may be part of one, as in cleanup.policy=compact,delete.
+		DisableSliceFlagSeparator: true,
 		Commands: []*cli.Command{
 			a.demoCommand(), a.initCommand(), a.statusCommand(), a.checkCommand(), a.planCommand(), a.runbookCommand(), a.applyCommand(), a.failoverCommand(), a.failbackCommand(), a.migrateCommand(), a.drillCommand(), a.resumeCommand(), a.runsCommand(), a.fenceCommand(), a.salvageCommand(),
 			a.verifyCommand(), a.linkCommand(), a.lintCommand(), a.statementCommand(), a.engineCommand(), a.scheduleCommand(), a.serveCommand(), a.schemaCommand(), a.helpCommand(),

@@ -52,7 +52,7 @@ func failbackFlags() []cli.Flag {
 }
 
 func failbackOptions(c *cli.Context) (plans.Options, error) {
-	o := plans.Options{Verify: c.String("verify"), Link: c.String("link"), Pipeline: c.String("pipeline"), Topics: c.StringSlice("topics"), Discard: c.Bool("discard")}
+	o := plans.Options{Verify: c.String("verify"), Link: c.String("link"), Pipeline: c.String("pipeline"), Topics: patterns(c, "topics"), Discard: c.Bool("discard")}
 	if dir := c.String("salvage"); dir != "" {
 		if o.Discard {
 			return o, usageError{errors.New("--salvage exports what is removed, --discard gives it up: one of them")}

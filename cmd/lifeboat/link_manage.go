@@ -17,10 +17,10 @@ import (
 func selectFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringSliceFlag{Name: "topics", Usage: "`PATTERN` of topics that are mirrored; repeatable, or joined by commas"},
-		&cli.StringSliceFlag{Name: "exclude-topics", Usage: "`PATTERN` of topics that are not"},
-		&cli.StringSliceFlag{Name: "groups", Usage: "`PATTERN` of groups whose positions are mirrored"},
-		&cli.StringSliceFlag{Name: "subjects", Usage: "`PATTERN` of subjects whose schemas are mirrored"},
-		&cli.StringSliceFlag{Name: "config", Usage: "`KEY=VALUE` that topics have in the destination instead of the source's"},
+		&cli.StringSliceFlag{Name: "exclude-topics", Usage: "`PATTERN` of topics that are not; as --topics"},
+		&cli.StringSliceFlag{Name: "groups", Usage: "`PATTERN` of groups whose positions are mirrored; as --topics"},
+		&cli.StringSliceFlag{Name: "subjects", Usage: "`PATTERN` of subjects whose schemas are mirrored; as --topics"},
+		&cli.StringSliceFlag{Name: "config", Usage: "`KEY=VALUE` that topics have in the destination instead of the source's; repeatable"},
 		&cli.StringFlag{Name: "offsets", Usage: "`WHOSE` offsets mirrors have: identical, translated or auto"},
 		&cli.StringFlag{Name: "prefix", Usage: "`TEXT` in front of the source's topic names in the destination"},
 		&cli.StringFlag{Name: "gaps", Usage: "`HOW` offsets without a record are written: auto, fenced, markers or filler"},
@@ -31,7 +31,7 @@ func selectFlags() []cli.Flag {
 func selected(c *cli.Context, l *plans.Link) error {
 	for name, list := range map[string]*[]string{"topics": &l.Topics.Include, "exclude-topics": &l.Topics.Exclude, "groups": &l.Groups.Include, "subjects": &l.Subjects.Include} {
 		if c.IsSet(name) {
-			*list = c.StringSlice(name)
+			*list = patterns(c, name)
 		}
 	}
 	if c.IsSet("offsets") {

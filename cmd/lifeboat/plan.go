@@ -133,7 +133,7 @@ func shareFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "verify", Usage: "planned: compare `HOW` much of both regions before the promotion: sample, all, none", Value: plans.VerifySample},
 		&cli.StringFlag{Name: "pipeline", Usage: "move only the lineage of the pipeline of this `NAME`; the rest stays"},
-		&cli.StringSliceFlag{Name: "topics", Usage: "move only topics that `PATTERN` matches as a whole, with the statements over them; the rest stays"},
+		&cli.StringSliceFlag{Name: "topics", Usage: "move only topics that `PATTERN` matches as a whole, with the statements over them; the rest stays. Repeatable, or joined by commas"},
 	}
 }
 
@@ -148,7 +148,7 @@ func failoverKind(c *cli.Context) (planned bool, err error) {
 
 // failoverOptions are what a failover is asked to move.
 func failoverOptions(c *cli.Context, planned bool) plans.Options {
-	return plans.Options{Planned: planned, Verify: c.String("verify"), Link: c.String("link"), Pipeline: c.String("pipeline"), Topics: c.StringSlice("topics")}
+	return plans.Options{Planned: planned, Verify: c.String("verify"), Link: c.String("link"), Pipeline: c.String("pipeline"), Topics: patterns(c, "topics")}
 }
 
 func writePlan(path string, p *plans.Plan) error {
