@@ -223,8 +223,10 @@ func observeGroups(ctx context.Context, w *World, r *linking.Region, state *plan
 			names = append(names, g.Group)
 		}
 	}
-	state.Groups, err = groupStates(ctx, r, names, listed)
-	return err
+	if state.Groups, err = groupStates(ctx, r, names, listed); err != nil {
+		return err
+	}
+	return observeConfigs(ctx, r, state)
 }
 
 // groupStates reads the positions of listed groups.

@@ -109,6 +109,20 @@ func TestFindings(t *testing.T) {
 		{"active-active", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Pattern = ActiveActive }, nil},
 		{"group active", OpFailover, west(func(r *RegionState) { r.Groups["ops-board"].State = "Stable" }), []string{"high failover/group-active ops-board"}},
 		{"a share group", OpFailover, func(_ *Declared, o *Observed) { o.Regions["east"].Groups["ops-board"].Share = true }, []string{"medium link/share-group ops-board"}},
+		{"configs of a group", OpFailover, func(_ *Declared, o *Observed) {
+			o.Regions["east"].Groups["ops-board"].Configs = map[string]string{"consumer.session.timeout.ms": "60000"}
+		}, []string{"low link/group-configs ops-board"}},
+		{"the same configs of a group", OpFailover, func(_ *Declared, o *Observed) {
+			for _, region := range []string{"east", "west"} {
+				o.Regions[region].Groups["ops-board"].Configs = map[string]string{"consumer.session.timeout.ms": "60000"}
+			}
+		}, nil},
+		{"a subscription to clients' metrics", OpFailover, func(_ *Declared, o *Observed) { o.Regions["east"].ClientMetrics = []string{"latency"} }, []string{"low link/client-metrics east-west"}},
+		{"the same subscription", OpFailover, func(_ *Declared, o *Observed) {
+			o.Regions["east"].ClientMetrics, o.Regions["west"].ClientMetrics = []string{"latency"}, []string{"latency"}
+		}, nil},
+		{"what may not be seen", OpFailover, func(_ *Declared, o *Observed) { o.Regions["east"].Unseen = []string{UnseenMetrics, UnseenGroups} },
+			[]string{"low link/configs-not-known east-west", "low link/configs-not-known east-west"}},
 		{"nothing to move", OpFailover, func(d *Declared, _ *Observed) { d.Topology.Links[0].Topics.Include = []string{"none"} }, []string{"block link/no-topics east-west"}},
 		{"statement exists", OpFailover, west(func(r *RegionState) {
 			r.Statements = map[string]StatementState{"departures-2": {Phase: "RUNNING", SQL: "INSERT INTO x SELECT 1"}}

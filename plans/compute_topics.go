@@ -64,6 +64,7 @@ func (c *computation) topics() {
 		c.find(report.Block, "link/no-topics", c.link.Name, fmt.Sprintf("no topic of %s matches link %s", c.link.From, c.link.Name),
 			"there is nothing to move", "check links[].topics in lifeboat.yaml")
 	}
+	c.settings()
 }
 
 // sameTopics reports what makes a topic's mirror another topic than its source.

@@ -228,9 +228,11 @@ type RegionState struct {
 	Compatibility string                    `json:"compatibility,omitempty"` // the registry's global level
 	Engine        string                    `json:"engine,omitempty"`        // "", "ok" or the error
 	Statements    map[string]StatementState `json:"statements,omitempty"`
-	Fences        []string                  `json:"fences,omitempty"`  // runs that have raised a fence on it which nobody has lifted
-	Rest          *Rest                     `json:"rest,omitempty"`    // looked at for a migration
-	Markers       string                    `json:"markers,omitempty"` // whether lifeboat may write markers in bulk: MarkersAllowed, MarkersDenied, "" where that is not known
+	Fences        []string                  `json:"fences,omitempty"`         // runs that have raised a fence on it which nobody has lifted
+	Rest          *Rest                     `json:"rest,omitempty"`           // looked at for a migration
+	ClientMetrics []string                  `json:"client_metrics,omitempty"` // names of subscriptions to clients' metrics
+	Unseen        []string                  `json:"unseen,omitempty"`         // what lifeboat may not see: UnseenMetrics, UnseenGroups
+	Markers       string                    `json:"markers,omitempty"`        // whether lifeboat may write markers in bulk: MarkersAllowed, MarkersDenied, "" where that is not known
 }
 
 // Rest is what a region holds besides, which a migration would leave there.
@@ -259,6 +261,12 @@ const (
 	MarkersDenied  = "denied"
 )
 
+// Values of RegionState.Unseen.
+const (
+	UnseenMetrics = "subscriptions to clients' metrics"
+	UnseenGroups  = "configs of groups"
+)
+
 // TopicState is one topic.
 type TopicState struct {
 	ID         string            `json:"id"`
@@ -283,6 +291,8 @@ type GroupState struct {
 	State     string    `json:"state"` // Empty, Stable …
 	Positions Positions `json:"positions"`
 	Share     bool      `json:"share,omitempty"` // a share group (KIP-932): it has no positions that anybody could copy
+
+	Configs map[string]string `json:"configs,omitempty"` // set on the group
 }
 
 // SubjectState is one subject.
