@@ -229,7 +229,7 @@ func observeGroups(ctx context.Context, w *World, r *linking.Region, state *plan
 	return observeConfigs(ctx, r, state)
 }
 
-// groupStates reads the positions of listed groups.
+// groupStates reads the positions of listed groups. An error names all of which they can not be read; those are Hidden.
 func groupStates(ctx context.Context, r *linking.Region, names []string, listed kadm.ListedGroups) (map[string]*plans.GroupState, error) {
 	states := make(map[string]*plans.GroupState, len(names))
 	if len(names) == 0 {
@@ -239,15 +239,22 @@ func groupStates(ctx context.Context, r *linking.Region, names []string, listed 
 		states[name] = &plans.GroupState{State: listed[name].State, Positions: plans.Positions{}, Share: listed[name].ProtocolType == "share"}
 	}
 	asked := slices.DeleteFunc(slices.Clone(names), func(name string) bool { return states[name].Share })
+	var errs []error
 	for name, resp := range r.Admin.FetchManyOffsets(ctx, asked...) {
 		if errors.Is(resp.Err, kerr.GroupIDNotFound) {
 			continue // it is gone since it was listed
 		}
 		if resp.Err != nil {
-			return nil, fmt.Errorf("%s: group %q: fetching offsets: %w", r.Name, name, resp.Err)
+			states[name].Hidden = true
+			errs = append(errs, fmt.Errorf("%s: group %q: fetching offsets: %w", r.Name, name, resp.Err))
+			continue
 		}
 		resp.Fetched.Each(func(o kadm.OffsetResponse) {
-			if o.Err != nil && !errors.Is(o.Err, kerr.UnknownTopicOrPartition) || o.At < 0 {
+			if o.Err != nil && !errors.Is(o.Err, kerr.UnknownTopicOrPartition) {
+				states[name].Hidden = true
+				return
+			}
+			if o.At < 0 {
 				return
 			}
 			pos := states[name].Positions
@@ -256,8 +263,11 @@ func groupStates(ctx context.Context, r *linking.Region, names []string, listed 
 			}
 			pos[o.Topic][o.Partition] = plans.Offset(o.At)
 		})
+		if listed[name].ProtocolType == "consumer" && len(states[name].Positions) == 0 {
+			states[name].Hidden = true
+		}
 	}
-	return states, nil
+	return states, errors.Join(errs...)
 }
 
 func observeSubjects(ctx context.Context, r *linking.Region, state *plans.RegionState) {

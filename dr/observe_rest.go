@@ -52,12 +52,7 @@ func observeRest(ctx context.Context, w *World, decl *plans.Link, seen *plans.Ob
 			names = append(names, g.Group)
 		}
 	}
-	if state.Rest.Groups, err = groupStates(ctx, r, names, listed); err != nil { // some have no positions of their own, or forbid to read them: then what they read is not known
-		state.Rest.Groups = map[string]*plans.GroupState{}
-		for _, name := range names {
-			state.Rest.Groups[name] = &plans.GroupState{State: listed[name].State}
-		}
-	}
+	state.Rest.Groups, _ = groupStates(ctx, r, names, listed) // those that forbid to read their positions are Hidden
 	state.Rest.ACLs, err = everyACL(ctx, r)
 	switch {
 	case errors.Is(err, kerr.SecurityDisabled):

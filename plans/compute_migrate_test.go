@@ -165,6 +165,10 @@ func TestMigrationLeaves(t *testing.T) {
 	if got := list(d, o); !slices.Contains(got, "keep topic airlines") {
 		t.Errorf("a topic that a share group may still read may be removed: %v", got)
 	}
+	o.Regions["east"].Rest.Groups["nightly"] = &GroupState{State: "Stable", Hidden: true}
+	if got := list(d, o); !slices.Contains(got, "keep topic airlines") {
+		t.Errorf("a topic that a group with unknown positions may still read may be removed: %v", got)
+	}
 	o.Regions["east"].Rest.Groups["nightly"].State = "Empty"
 	o.Regions["east"].Fences = []string{"run-1"}
 	stays := []string{"keep topic scratch", "keep group nightly"}

@@ -109,7 +109,7 @@ func (l *leaving) topics(names []string, why string) {
 func (l *leaving) readers(topic string) (names []string) {
 	add := func(groups map[string]*GroupState) {
 		for _, name := range slices.Sorted(maps.Keys(groups)) {
-			if g := groups[name]; g.active() && (g.Share || g.Positions[topic] != nil) {
+			if g := groups[name]; g.active() && (g.Share || g.Hidden || g.Positions[topic] != nil) {
 				names = append(names, "group "+name)
 			}
 		}

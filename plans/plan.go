@@ -290,7 +290,8 @@ type PartitionState struct {
 type GroupState struct {
 	State     string    `json:"state"` // Empty, Stable …
 	Positions Positions `json:"positions"`
-	Share     bool      `json:"share,omitempty"` // a share group (KIP-932): it has no positions that anybody could copy
+	Share     bool      `json:"share,omitempty"`  // a share group (KIP-932): it has no positions that anybody could copy
+	Hidden    bool      `json:"hidden,omitempty"` // what it reads is not known: its positions may not be read, or its members have written none yet
 
 	Configs map[string]string `json:"configs,omitempty"` // set on the group
 }
