@@ -80,6 +80,29 @@ func (u used) visit(r Rel, need map[int]bool) {
 	case *Sorting:
 		pass(len(in.Columns()))
 		takeOrder(n.Order, take)
+	case *Normalizing:
+		pass(len(in.Columns()))
+		for _, i := range n.Key {
+			below[i] = true
+		}
+	case *Calling:
+		if in == nil || n.Table { // a function of whole tables may look at all of their columns
+			for _, x := range Inputs(r) {
+				u.visit(x, everyColumn(x))
+			}
+			return
+		}
+		pass(len(in.Columns()))
+		take(n.Args...)
+	case *Matching:
+		take(n.Partition...)
+		takeOrder(n.Order, take)
+		take(n.Define...)
+		for i, x := range n.Measures {
+			if need[len(n.Partition)+i] {
+				take(x)
+			}
+		}
 	default: // what it does with its input is not known column by column
 		if in == nil {
 			return

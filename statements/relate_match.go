@@ -25,6 +25,9 @@ func (r *relater) match(n *Match, outer *relScope) (Rel, *relScope) {
 		}
 		m.Measures, m.Row = append(m.Measures, x), append(m.Row, c)
 	}
+	for _, d := range n.Define {
+		m.Define = append(m.Define, r.measure(d.Cond, vars))
+	}
 	if n.Within != nil {
 		m.Within, _ = n.Within.Millis()
 	}

@@ -152,6 +152,7 @@ type Matching struct {
 	Partition []Scalar
 	Order     []SortKey
 	Measures  []Scalar
+	Define    []Scalar      // of each condition, the columns that it looks at
 	Within    time.Duration // 0 = none
 	NextRow   bool          // AFTER MATCH SKIP TO NEXT ROW: every row may begin a match, whatever matched before
 	Row       []Column
