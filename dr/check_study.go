@@ -174,7 +174,11 @@ func studyDeterminism(st *plans.Study, fails func(report.Finding) bool) []report
 				rules = append(rules, f.Rule)
 			}
 		}
-		c.Detail = strings.TrimPrefix(c.Detail+" ("+strings.Join(rules, ", ")+", see findings)", " ")
+		if why := strings.Join(rules, ", ") + ", see findings"; s.Verdict == "" { // a query that writes nothing
+			c.Detail = why
+		} else {
+			c.Detail += " (" + why + ")"
+		}
 		out = append(out, c)
 	}
 	if n == 0 {

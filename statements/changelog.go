@@ -78,11 +78,18 @@ func changeRecords(format string) bool {
 // RuleChangelog is the rule under which is reported that Flink does not plan a query: an operator or a sink takes inserts, and gets more.
 const RuleChangelog = "sql/changelog"
 
+const whyUnplannable = "the engine refuses the statement when it is started, on the day when it is needed"
+
 // Unplannable says which operators and sinks of a statement do not take the changes that they get.
 func Unplannable(p *Parsed, cat Catalog) []report.Finding {
 	writes, _ := relateStatement(p.Statement, Opened(cat))
 	var found []report.Finding
 	for _, w := range writes {
+		if n := unsortable(w); n != nil {
+			f := p.src.finding(RuleChangelog, n.Pos, "ORDER BY sorts a stream by its time alone", "put a time attribute first, ascending: ORDER BY $rowtime, …; add LIMIT for the first rows by another column; or leave ORDER BY out")
+			f.Why = whyUnplannable
+			found = append(found, f)
+		}
 		s := SinkOf(w)
 		if s.Refused == "" {
 			continue
@@ -92,8 +99,25 @@ func Unplannable(p *Parsed, cat Catalog) []report.Finding {
 			remedy = "declare a PRIMARY KEY, so that the table is upsert, or 'changelog.mode' = 'retract'"
 		}
 		f := p.src.finding(RuleChangelog, s.RefusedAt, s.Refused, remedy)
-		f.Why = "the engine refuses the statement when it is started, on the day when it is needed"
+		f.Why = whyUnplannable
 		found = append(found, f)
 	}
 	return found
+}
+
+// unsortable is the ORDER BY of what is written, where Flink would have to wait for the last row to find the first: "Sort on a non-time-attribute
+// field is not supported." nil where it goes by time, or only the first rows are kept. What a query returns may be bounded, so that it is let pass.
+func unsortable(w *Write) *Sorting {
+	in := w.In
+	for p, ok := in.(*Projection); ok; p, ok = in.(*Projection) { // which takes the columns off that only the order needed
+		in = p.In
+	}
+	n, ok := in.(*Sorting)
+	if !ok || n.Limit >= 0 || w.Table.Name == resultTable || timeOrder(n.In, n.Order) {
+		return nil
+	}
+	if ref, ok := n.Order[0].Value.(*ColumnRef); ok && !known(n.In.Columns()[ref.Index].Type) {
+		return nil
+	}
+	return n
 }

@@ -1,6 +1,7 @@
 package statements
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -45,6 +46,9 @@ func checkOption(t *Table, o Option) {
 		}
 		nameProblem(o.Pos, remedy, "there is no table option %s", quoteString(clip(o.Key)))
 	}
+	if form, ok := optionForms[o.Key]; ok && !form.fits(strings.TrimSpace(o.Value)) {
+		typeProblem(o.Pos, form.remedy, "%s can not be %s, which is no %s", quoteString(o.Key), quoteString(clip(o.Value)), form.what)
+	}
 	if values == nil || slices.Contains(values, strings.ToLower(strings.TrimSpace(o.Value))) {
 		return
 	}
@@ -53,4 +57,24 @@ func checkOption(t *Table, o Option) {
 		remedy = "did you mean " + quoteString(meant) + "?"
 	}
 	typeProblem(o.Pos, remedy, "%s can not be %s", quoteString(o.Key), quoteString(clip(o.Value)))
+}
+
+// form is how the value of an option is written where it is not one of a few words.
+type form struct {
+	what, remedy string
+	fits         func(string) bool
+}
+
+var (
+	lengthOfTime = form{"time", "write a number and a unit: '7 d', '6 h', '30 min'", func(s string) bool { _, ok := ParseTTL(s); return ok }}
+	sizeOfMemory = form{"size", "write a number and a unit: '1 gb', '512 mb', '64 kb', or bytes", regexp.MustCompile(`(?i)^\d+\s*(b|bytes|k|kb|kibibytes|m|mb|mebibytes|g|gb|gibibytes|t|tb|tebibytes)?$`).MatchString}
+	sinceEpoch   = form{"time in milliseconds", "write the milliseconds since 1970: '1767225600000'", regexp.MustCompile(`^-?\d{1,18}$`).MatchString}
+	offsetList   = form{"list of offsets", "write 'partition:0,offset:42;partition:1,offset:300'", regexp.MustCompile(`^(partition:\d+,offset:\d+)(;partition:\d+,offset:\d+)*;?$`).MatchString}
+)
+
+var optionForms = map[string]form{
+	"kafka.retention.time": lengthOfTime, "kafka.compaction.time": lengthOfTime,
+	"kafka.retention.size": sizeOfMemory, "kafka.max-message-size": sizeOfMemory,
+	"scan.startup.timestamp-millis": sinceEpoch, "scan.bounded.timestamp-millis": sinceEpoch,
+	"scan.startup.specific-offsets": offsetList, "scan.bounded.specific-offsets": offsetList,
 }

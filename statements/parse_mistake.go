@@ -11,6 +11,21 @@ func (p *parser) misspelled(i int, meant string) {
 	panic(&problem{Pos: t.Pos, rule: RuleSyntax, message: fmt.Sprintf("unexpected %s; did you mean %s?", describe(t), meant), remedy: "write " + meant, meant: meant, token: i})
 }
 
+// beginnings are words that begin a statement, and can not go on with one that is whole.
+var beginnings = wordSet(`ALTER CREATE DESCRIBE DROP EXECUTE EXPLAIN INSERT SELECT SHOW USE WITH`)
+
+// unended complains that a statement which is whole is followed by another one, without a semicolon.
+func (p *parser) unended() {
+	t := p.peek()
+	switch {
+	case !beginnings[t.key], t.kind != tokWord:
+		return
+	case t.key == "WITH" && p.ahead(2).key != "AS", t.key == "SELECT" && p.tokens[0].key == "CREATE":
+		return // options that stand behind the query, and CREATE TABLE without its AS
+	}
+	p.fail(t.Pos, "write ; in front of it", "the statement before %s has no end", t.key)
+}
+
 // before is the token before the next one; the zero token at the begin.
 func (p *parser) before() token {
 	if p.at == 0 {
@@ -50,6 +65,8 @@ func (p *parser) remedy(t token) string {
 		return "leave the comma before it out"
 	case before.key == "=" && t.key == "=" && before.end == t.Offset:
 		return "write = once"
+	case t.key == "INSERT" && p.tokens[0].key == "WITH":
+		return "write INSERT INTO in front of WITH: INSERT INTO t WITH x AS (…) SELECT …"
 	case t.key == ")" && p.opened() == nil:
 		return "no parenthesis is open here: leave it out"
 	case p.wants(wantString) && t.kind == tokWord:

@@ -133,6 +133,7 @@ func (p *parser) statement() (s Statement, bad *problem) {
 	bad = caught(func() {
 		s = p.topLevel()
 		if p.peek().kind != tokEnd {
+			p.unended()
 			p.unexpected()
 		}
 	})

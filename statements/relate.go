@@ -294,7 +294,8 @@ func (r *relater) query(q *Query, outer *relScope) Rel {
 	return r.tail(q, rel, s)
 }
 
-// tail adds ORDER BY and LIMIT. The order may name columns that the outputs do not have: those stand behind them until here.
+// tail adds ORDER BY and LIMIT. The order may name columns that the outputs do not have: those stand behind them until here. A query that another one
+// reads is not sorted, as Flink leaves that out too (Calcite's withRemoveSortInSubQuery): what reads it has an order of its own, or none.
 func (r *relater) tail(q *Query, rel Rel, s *relScope) Rel {
 	limited := q.LimitAt.Line > 0
 	if len(q.OrderBy) == 0 && !limited {
@@ -316,10 +317,14 @@ func (r *relater) tail(q *Query, rel Rel, s *relScope) Rel {
 			width--
 		}
 	}
-	if width == len(rel.Columns()) {
-		return n
+	var kept Rel = n
+	if nested := len(r.ctes) > 1 || len(r.views) > 0; nested && !limited {
+		kept = rel
 	}
-	p := &Projection{Pos: q.Pos, In: n}
+	if width == len(rel.Columns()) {
+		return kept
+	}
+	p := &Projection{Pos: q.Pos, In: kept}
 	for i, c := range rel.Columns()[:width] {
 		p.pass(i, c)
 	}

@@ -138,7 +138,7 @@ func userFunction(f string) bool {
 func (r *relater) grouped(n *Select, in Rel, s *relScope, orders []Expr) (Rel, *relScope) {
 	a := &Aggregation{Pos: n.Pos, In: in, TTL: r.hinted(in)}
 	above := &relScope{made: map[Expr]int{}, texts: map[string]int{}, outer: s.outer}
-	above.table = s.table
+	above.table, above.under = s.table, &s.scope
 	var keys []Expr
 	for _, e := range n.GroupBy {
 		keys = append(keys, groupKeys(e, &a.Sets)...)

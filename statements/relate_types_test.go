@@ -141,6 +141,10 @@ CREATE TABLE sink (id BIGINT NOT NULL, price DECIMAL(10, 2), name STRING, tags A
 		{"a condition", "INSERT INTO sink (id) SELECT l.id" + from + " WHERE l.tags = r.n", []string{"1:77 ARRAY<STRING NOT NULL> = INT: the two are not comparable"}},
 		{"a union", "INSERT INTO sink (id) SELECT id FROM l UNION ALL SELECT name FROM l", []string{"1:40 column 1 of UNION is BIGINT on the left side and STRING on the right"}},
 		{"a statement set", "EXECUTE STATEMENT SET BEGIN INSERT INTO sink (id, price) SELECT id, name FROM l; END", []string{"1:69 column 2 of the query is STRING; `price` of `sink` is DECIMAL(10, 2)"}},
+		{"a condition that is none", "INSERT INTO sink (id) SELECT l.id" + from + " WHERE r.n", []string{"1:70 a condition must be a BOOLEAN, not INT"}},
+		{"a column that is not grouped", "INSERT INTO sink (id, price) SELECT l.id, l.price" + from + " GROUP BY l.id", []string{"1:43 the column `price` is neither in GROUP BY nor inside an aggregate function"}},
+		{"a column beside a count", "INSERT INTO sink (id) SELECT id + COUNT(*) FROM l", []string{"1:30 the column `id` is neither in GROUP BY nor inside an aggregate function"}},
+		{"a column in HAVING", "INSERT INTO sink (id) SELECT l.id" + from + " GROUP BY l.id HAVING l.price > 1", []string{"1:85 the column `price` is neither in GROUP BY nor inside an aggregate function"}},
 		{"an aggregate", "INSERT INTO sink (id, price) SELECT l.id, SUM(l.name)" + from + " GROUP BY l.id", []string{"1:47 SUM needs a number, not STRING"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -20,6 +20,9 @@ func (r *relater) where(cond Expr, rel Rel, s *relScope) (Rel, *relScope) {
 			rel, s = r.scalarQueries(c, rel, s)
 		}
 		x := r.bind(c, s)
+		if t := x.Type(); known(t) && t.Kind != KindBoolean && t.Kind != KindNull {
+			r.bad = append(r.bad, &problem{Pos: c.At(), rule: RuleType, message: "a condition must be a BOOLEAN, not " + t.WithNull().String()})
+		}
 		for _, x := range scalarConjuncts(x) {
 			if ranked, ok := rank(rel, x); ok {
 				rel = ranked

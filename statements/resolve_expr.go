@@ -16,6 +16,7 @@ type scope struct {
 	table   string    // what the columns come from, for messages
 	groups  *grouping // set above an aggregation
 	refuse  string    // where aggregates are not allowed: the clause, for the message
+	under   *scope    // above an aggregation: the row that it groups, whose columns are no longer there
 }
 
 type scopeColumn struct {
@@ -79,6 +80,9 @@ func (s *scope) column(n *ColumnName) Scalar {
 		table, name = parts[0].Name, parts[1].Name
 	}
 	found := s.find(table, name)
+	if found < 0 && s.under != nil && s.under.find(table, name) >= 0 {
+		ungrouped(n.Pos, name)
+	}
 	if found < 0 && len(parts) > 1 {
 		if i := s.find("", parts[0].Name); i >= 0 {
 			panic(unsupported(n.Pos, "a field of the column "+quoteName(clip(parts[0].Name)), "lifeboat's engine reads whole columns yet"))

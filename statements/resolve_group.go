@@ -105,8 +105,7 @@ func (g *grouping) rewrite(x Scalar, sums map[Scalar]uint64) Scalar {
 	case *aggregateRef:
 		return &ColumnRef{Pos: n.Pos, Index: len(g.keys) + n.index, Name: aggregateName(n.index), Of: n.of}
 	case *ColumnRef:
-		panic(&problem{Pos: n.Pos, rule: RuleType, message: fmt.Sprintf("the column %s is neither in GROUP BY nor inside an aggregate function", quoteName(n.Name)),
-			remedy: "add it to GROUP BY, or aggregate it: MIN(" + quoteName(n.Name) + ")"})
+		ungrouped(n.Pos, n.Name)
 	case *Op:
 		out := *n
 		out.Args = make([]Scalar, len(n.Args))

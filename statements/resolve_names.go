@@ -81,6 +81,11 @@ func (s *scope) noColumn(at Pos, table, name string) {
 	nameProblem(at, remedy, "there is no column %s in %s", quoteName(clip(name)), where)
 }
 
+// ungrouped throws that a column of what is grouped is asked for above the aggregation.
+func ungrouped(at Pos, name string) {
+	typeProblem(at, "add it to GROUP BY, or aggregate it: MIN("+quoteName(name)+")", "the column %s is neither in GROUP BY nor inside an aggregate function", quoteName(clip(name)))
+}
+
 // ambiguous throws that a name without its table's means columns of two tables, or two of one.
 func ambiguous(at Pos, name, a, b string) {
 	column := quoteName(clip(name))

@@ -1,0 +1,40 @@
+package statements
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestUnsortable: a stream is sorted by its time, or its first rows are kept; Flink waits for no last row.
+func TestUnsortable(t *testing.T) {
+	cat := tables(t, `CREATE TABLE a (id BIGINT, ts TIMESTAMP_LTZ(3) NOT NULL, WATERMARK FOR ts AS ts); CREATE TABLE b (id BIGINT);`)
+	const refused = "ORDER BY sorts a stream by its time alone"
+	for _, tt := range []struct {
+		name, sql string
+		want      []string
+	}{
+		{"by a column", "INSERT INTO b SELECT id FROM a ORDER BY id", []string{"1:15 " + refused}},
+		{"by time, the latest first", "INSERT INTO b SELECT id FROM a ORDER BY ts DESC", []string{"1:15 " + refused}},
+		{"by what is computed of time", "INSERT INTO b SELECT id FROM a ORDER BY ts + INTERVAL '1' DAY", []string{"1:15 " + refused}},
+		{"by time", "INSERT INTO b SELECT id FROM a ORDER BY ts, id DESC", nil},
+		{"by the write time", "INSERT INTO b SELECT id FROM b ORDER BY $rowtime", nil},
+		{"the first rows", "INSERT INTO b SELECT id FROM a ORDER BY id LIMIT 3", []string{"1:1 b takes inserts, and the query gives inserts, updates and deletes"}},
+		{"in a query below, where the order does not count", "INSERT INTO b SELECT id FROM (SELECT id FROM a ORDER BY id) WHERE id > 1", nil},
+		{"in a query below that is passed on", "INSERT INTO b SELECT id FROM (SELECT id, ts FROM a ORDER BY id)", nil},
+		{"in a query below, by what it leaves out", "INSERT INTO b SELECT id FROM (SELECT id FROM a ORDER BY ts + INTERVAL '1' DAY)", nil},
+		{"in a common table expression", "INSERT INTO b WITH x AS (SELECT id FROM a ORDER BY id) SELECT id FROM x", nil},
+		{"a query of its own, which may be bounded", "SELECT id FROM a ORDER BY id", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, f := range Unplannable(one(t, tt.sql), cat) {
+				got = append(got, fmt.Sprintf("%d:%d %s", f.Place.Line, f.Place.Column, f.Message))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}
