@@ -1,7 +1,6 @@
 package linking
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/lifeboat-dr/lifeboat/linking/batch"
@@ -279,116 +276,6 @@ func (g *gapWriter) enrol(ctx context.Context, open []*hole) (bool, error) {
 	return err == nil, err
 }
 
-// bulkRound asks the partitions' leaders for as many markers as one request holds. The answers hide errors of single markers: the log
-// ends tell.
-func (g *gapWriter) bulkRound(ctx context.Context, bulkID int64, open []*hole) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, bulkTimeout, fmt.Errorf("%s: bulk markers: no answer for %s", g.region.Name, bulkTimeout))
-	defer cancel()
-	leaders, err := leadersOf(ctx, g.region, open)
-	if err != nil {
-		return err
-	}
-	if g.lease.left() < bulkLease/4 {
-		until, err := g.renew(ctx)
-		if err != nil {
-			return err
-		}
-		g.lease.extend(until)
-	}
-	byLeader := map[int32][]*hole{}
-	for _, h := range open {
-		byLeader[leaders[h.key]] = append(byLeader[leaders[h.key]], h)
-	}
-	for leader, list := range byLeader {
-		req := kmsg.NewPtrWriteTxnMarkersRequest()
-		counts := make([]int64, len(list))
-		for i, h := range list {
-			counts[i] = min(h.end-h.at, int64(max(g.request, len(list))-len(req.Markers))/int64(len(list)-i))
-			for range counts[i] {
-				m := kmsg.NewWriteTxnMarkersRequestMarker()
-				m.ProducerID = bulkID // epoch, coordinator epoch and transaction version stay 0, always
-				t := kmsg.NewWriteTxnMarkersRequestMarkerTopic()
-				t.Topic, t.Partitions = h.key.topic, []int32{h.key.partition}
-				m.Topics = append(m.Topics, t)
-				req.Markers = append(req.Markers, m)
-			}
-		}
-		if g.lease.left() <= 0 {
-			return g.await(ctx, open)
-		}
-		err := g.ask(ctx, leader, req)
-		if errors.Is(err, kerr.ClusterAuthorizationFailed) || errors.Is(err, kerr.UnsupportedVersion) {
-			g.bulk = false // the principal may not: empty transactions do it, slowly
-			return nil
-		}
-		if err != nil {
-			if answer, ok := errors.AsType[*kerr.Error](err); ok && !answer.Retriable {
-				g.bulk = false // some may have been written: the caller reads where the logs end
-			}
-			return fmt.Errorf("%s: bulk markers: %w", g.region.Name, err)
-		}
-		for i, h := range list {
-			h.at += counts[i]
-		}
-	}
-	return g.await(ctx, open)
-}
-
-// ask sends one bulk request, and learns from the answer how much the next one may ask for.
-func (g *gapWriter) ask(ctx context.Context, leader int32, req *kmsg.WriteTxnMarkersRequest) error {
-	begun := time.Now()
-	g.late.Store(true)
-	resp, err := g.t.cl.Broker(int(leader)).Request(ctx, req)
-	if _, answered := errors.AsType[*kerr.Error](err); err == nil || answered || errors.Is(err, errLeaseOver) {
-		g.late.Store(false)
-	}
-	took := time.Since(begun)
-	if g.late.Load() || took > bulkTimeout/2 {
-		g.slow = time.Now()
-	}
-	switch {
-	case g.late.Load():
-		g.request = max(bulkMin, g.request/4)
-	case took > bulkTimeout/2:
-		g.request = max(bulkMin, g.request/2)
-	case len(req.Markers) >= g.request && took < bulkTimeout/8:
-		g.request = min(bulkMax, 2*g.request)
-	}
-	if err != nil {
-		return err
-	}
-	return markerError(resp.(*kmsg.WriteTxnMarkersResponse))
-}
-
-func markerError(resp *kmsg.WriteTxnMarkersResponse) error {
-	for _, m := range resp.Markers {
-		for _, t := range m.Topics {
-			for _, p := range t.Partitions {
-				if err := kerr.ErrorForCode(p.ErrorCode); err != nil {
-					return fmt.Errorf("%s-%d: %w", t.Topic, p.Partition, err)
-				}
-			}
-		}
-	}
-	return nil
-}
-
-func leadersOf(ctx context.Context, r *Region, open []*hole) (map[partitionKey]int32, error) {
-	meta, err := r.Admin.Metadata(ctx, topicsOf(open)...)
-	if err != nil {
-		return nil, fmt.Errorf("%s: looking for leaders: %w", r.Name, err)
-	}
-	leaders := map[partitionKey]int32{}
-	for _, h := range open {
-		p, ok := meta.Topics[h.key.topic].Partitions[h.key.partition]
-		if !ok || p.Leader < 0 {
-			return nil, fmt.Errorf("%s: %s-%d: %w", r.Name, h.key.topic, h.key.partition, kerr.LeaderNotAvailable)
-		}
-		leaders[h.key] = p.Leader
-	}
-	return leaders, nil
-}
-
 func topicsOf(holes []*hole) []string {
 	var topics []string
 	for _, h := range holes {
@@ -425,104 +312,4 @@ func (g *gapWriter) await(ctx context.Context, open []*hole) error {
 			return err
 		}
 	}
-}
-
-// scheduleGaps hands every gap that is next in its partition to the gap writer, one round of them at a time.
-func (r *runner) scheduleGaps(ctx context.Context, now time.Time) {
-	if r.gapping {
-		return
-	}
-	var holes []*hole
-	var backlog int64
-	for m := range r.ready {
-		if !m.idle(now) || m.queue[0].data != nil {
-			continue
-		}
-		holes = append(holes, &hole{key: m.key(), at: m.queue[0].base, end: m.queue[0].end, aborted: m.queue[0].aborted, time: m.queue[0].time})
-		m.busy, m.sent = true, 1
-		var rounds int64
-		for _, it := range m.queue {
-			if it.data == nil {
-				rounds += it.end - it.base
-			}
-		}
-		backlog = max(backlog, rounds)
-	}
-	if len(holes) == 0 {
-		r.yieldLease(ctx, now)
-		return
-	}
-	r.gapping = true
-	bulkID := r.id.BulkID
-	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
-		err := r.gaps.write(ctx, bulkID, holes, backlog)
-		if err == nil {
-			return func(ctx context.Context) error { return r.gapsWritten(ctx, holes, nil, nil) }
-		}
-		look, cancel := context.WithTimeout(ctx, r.l.o.Timeout)
-		defer cancel()
-		bounds, lerr := listSettled(look, r.l.to, topicsOf(holes))
-		if lerr != nil {
-			bounds = map[partitionKey]span{}
-		}
-		return func(ctx context.Context) error { return r.gapsWritten(ctx, holes, bounds, err) }
-	})
-}
-
-// yieldLease gives the lease for bulk markers back when no gap has come for a while: who takes the link over need not wait for it then.
-func (r *runner) yieldLease(ctx context.Context, now time.Time) {
-	if r.gaps.lease.left() <= 0 || now.Sub(r.gapped) < bulkIdle {
-		return
-	}
-	r.gapping = true
-	r.gaps.lease.extend(now)
-	r.beside(ctx, func(ctx context.Context) func(context.Context) error {
-		err := r.gaps.yield(ctx)
-		return func(context.Context) error {
-			r.gapping = false
-			if errors.Is(err, ErrTakenOver) {
-				return err
-			}
-			return nil // it ends by itself
-		}
-	})
-}
-
-// gapsWritten moves the partitions to where their logs end now. bounds are read back after an error.
-func (r *runner) gapsWritten(ctx context.Context, holes []*hole, bounds map[partitionKey]span, err error) error {
-	r.gapping, r.gapped = false, time.Now()
-	r.destination(err)
-	if errors.Is(err, ErrTakenOver) {
-		return err
-	}
-	if err != nil {
-		r.l.o.Log.Warn("writing markers", "link", r.l.decl.Name, "error", err)
-	}
-	for _, h := range holes {
-		m := r.mirrors[h.key]
-		if m == nil || m.failed != nil {
-			continue
-		}
-		m.busy = false
-		r.recall(m, m.seq)
-		b, known := bounds[h.key]
-		switch {
-		case errors.Is(h.err, kerr.TopicAuthorizationFailed):
-			r.fail(m, &MirrorError{Code: CodeAuthorization, First: m.queue[0].base, End: h.end, Detail: "writing markers is refused in " + r.l.to.Name, Err: h.err,
-				Hint: "grant WRITE on the topic to the link's principal, then run the link again"})
-		case h.err == nil && err == nil:
-			m.condition = nil
-			r.pop(m, 1)
-		case !known || b.err != nil:
-			m.condition, m.notBefore = cmp.Or(h.err, err, b.err), time.Now().Add(500*time.Millisecond)
-			r.reopen(ctx, m)
-		case b.end == h.end:
-			r.pop(m, 1)
-		case b.end < h.end && b.end >= m.queue[0].base:
-			m.queue[0].base, m.written, m.condition, m.notBefore = b.end, b.end, cmp.Or(h.err, err), time.Now().Add(50*time.Millisecond)
-		default: // beyond the gap: an older process's bulk markers, or somebody else
-			r.reopen(ctx, m)
-		}
-	}
-	return nil
 }

@@ -11,110 +11,10 @@ import (
 
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
-	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/lifeboat-dr/lifeboat/linking/fetch"
 	"github.com/lifeboat-dr/lifeboat/plans"
 )
-
-const forever = "9223372036854775807"
-
-// whileMirrored is what a destination topic has in force while it is a mirror: nothing there may change a batch, refuse a time, or
-// remove what the source still has.
-func whileMirrored(source, overrides map[string]string) map[string]string {
-	c := cloneOrNew(source)
-	if source["cleanup.policy"] != "" && source["cleanup.policy"] != "delete" {
-		// The records are older than any retention, and a compacted topic has none.
-		c["retention.ms"], c["retention.bytes"] = "-1", "-1"
-	}
-	if n, err := strconv.Atoi(c["max.message.bytes"]); err != nil || n < 2<<20 {
-		c["max.message.bytes"] = strconv.Itoa(2 << 20) // room for merged batches
-	}
-	maps.Copy(c, overrides)
-	c["cleanup.policy"] = "delete" // a compacted topic refuses DeleteRecords and records without a key
-	c["compression.type"] = "producer"
-	c["message.timestamp.type"] = "CreateTime"
-	c["message.timestamp.before.max.ms"] = forever
-	c["message.timestamp.after.max.ms"] = forever
-	return c
-}
-
-// afterwards is what is in force once the mirror is promoted: the source's values, under the topology's overrides, and the names of what
-// only being a mirror has set.
-func afterwards(source, overrides map[string]string) (set map[string]string, unset []string) {
-	set = cloneOrNew(source)
-	maps.Copy(set, overrides)
-	for _, k := range sorted(whileMirrored(source, overrides)) {
-		if _, stays := set[k]; !stays {
-			unset = append(unset, k)
-		}
-	}
-	return set, unset
-}
-
-// notCopied are configs that belong to a cluster, not to a topic's meaning.
-var notCopied = []string{"leader.replication.throttled.replicas", "follower.replication.throttled.replicas", "min.insync.replicas",
-	"unclean.leader.election.enable", "remote.storage.enable", "local.retention.ms", "local.retention.bytes", "message.format.version",
-	"message.downconversion.enable", "file.delete.delay.ms", "flush.messages", "flush.ms", "preallocate"}
-
-// sourceConfigs reads what is set on the source's topics, and always their retention and cleanup policy: the clusters' defaults may differ.
-func sourceConfigs(ctx context.Context, r *Region, topics []string) (map[string]map[string]string, error) {
-	all := map[string]map[string]string{}
-	if len(topics) == 0 {
-		return all, nil
-	}
-	described, err := r.describeConfigs(ctx, topics...)
-	if err != nil {
-		return nil, fmt.Errorf("%s: describing topic configs: %w", r.Name, err)
-	}
-	for _, d := range described {
-		if d.Err != nil {
-			return nil, fmt.Errorf("%s: topic %q: describing configs: %w", r.Name, d.Name, d.Err)
-		}
-		c := map[string]string{}
-		for _, kv := range d.Configs {
-			always := slices.Contains([]string{"retention.ms", "retention.bytes", "cleanup.policy", "max.message.bytes"}, kv.Key)
-			if kv.Value != nil && (kv.Source == kmsg.ConfigSourceDynamicTopicConfig || always) && !slices.Contains(notCopied, kv.Key) {
-				c[kv.Key] = *kv.Value
-			}
-		}
-		renameConfigs(c)
-		all[d.Name] = c
-	}
-	return all, nil
-}
-
-// fencedBytes is the max.message.bytes up to which a topic takes no record, or next to none: it is a fence, not a setting that a mirror should have.
-const fencedBytes = 78
-
-// unfenced is a source's configs with the limit that was remembered in the place of a fence.
-func unfenced(configs map[string]string, known *topicRecord) map[string]string {
-	const key = "max.message.bytes"
-	if n, err := strconv.Atoi(configs[key]); err != nil || n > fencedBytes {
-		return configs
-	}
-	delete(configs, key)
-	if known != nil && known.Configs[key] != "" {
-		configs[key] = known.Configs[key]
-	}
-	return configs
-}
-
-// renameConfigs gives configs the names that Kafka 4 knows them by. One name of Kafka 3 became two (KIP-937), which stand over it where they
-// are set as well.
-func renameConfigs(c map[string]string) {
-	const old = "message.timestamp.difference.max.ms"
-	v, set := c[old]
-	if !set {
-		return
-	}
-	delete(c, old)
-	for _, name := range []string{"message.timestamp.before.max.ms", "message.timestamp.after.max.ms"} {
-		if _, newer := c[name]; !newer {
-			c[name] = v
-		}
-	}
-}
 
 // EnsureTopics makes every topic that the link selects exist in the destination, with as many partitions and with the configs of a mirror,
 // and records it. It takes the link over from any process that serves it. A topic that cannot be a mirror is FAILED with a *MirrorError;
@@ -367,18 +267,6 @@ func (l *Link) adopt(ctx context.Context, t *topicFound, rec *topicRecord, dst k
 	return nil
 }
 
-// grow gives a mirror topic more partitions.
-func (l *Link) grow(ctx context.Context, topic string, partitions int) error {
-	resp, err := l.to.Admin.UpdatePartitions(ctx, partitions, topic)
-	if err == nil {
-		err = resp.Error()
-	}
-	if err != nil {
-		return fmt.Errorf("%s: topic %q: growing it to %d partitions: %w", l.to.Name, topic, partitions, err)
-	}
-	return nil
-}
-
 // foreignData are the ends of partitions that hold what the link has not written.
 func foreignData(ends map[int32]int64) map[int32]plans.Offset {
 	all := map[int32]plans.Offset{}
@@ -392,92 +280,6 @@ func foreignData(ends map[int32]int64) map[int32]plans.Offset {
 
 func (l *Link) topicError(name, code, detail, hint string) *MirrorError {
 	return &MirrorError{Link: l.decl.Name, Topic: name, Partition: -1, Code: code, First: -1, End: -1, Detail: detail, Hint: hint}
-}
-
-// createTogether bounds the partitions of one request that creates topics. A broker of Kafka puts what one request has created to use when
-// the last of its logs is made: a thousand partitions of one request come after 3.9 s, of ten requests one after the other, in 2.4 s.
-const createTogether = 100
-
-// createTopics makes the destination topics that are missing, and learns their ids.
-func (l *Link) createTopics(ctx context.Context, missing []*topicFound) error {
-	for len(missing) > 0 {
-		n, parts := 1, missing[0].rec.Partitions
-		for n < len(missing) && parts+missing[n].rec.Partitions <= createTogether {
-			parts += missing[n].rec.Partitions
-			n++
-		}
-		if err := l.createSome(ctx, missing[:n]); err != nil {
-			return err
-		}
-		missing = missing[n:]
-	}
-	return nil
-}
-
-func (l *Link) createSome(ctx context.Context, missing []*topicFound) error {
-	req := kmsg.NewPtrCreateTopicsRequest()
-	req.TimeoutMillis = 30_000
-	byName := map[string]*topicFound{}
-	for _, t := range missing {
-		byName[t.name] = t
-		rt := kmsg.NewCreateTopicsRequestTopic()
-		rt.Topic, rt.NumPartitions, rt.ReplicationFactor = t.name, int32(t.rec.Partitions), -1
-		want := whileMirrored(t.rec.Configs, l.decl.Topics.Configs)
-		for _, k := range sorted(want) {
-			c := kmsg.NewCreateTopicsRequestTopicConfig()
-			c.Name, c.Value = k, kmsg.StringPtr(want[k])
-			rt.Configs = append(rt.Configs, c)
-		}
-		req.Topics = append(req.Topics, rt)
-	}
-	resp, err := req.RequestWith(ctx, l.to.Client)
-	if err != nil {
-		return fmt.Errorf("%s: creating mirror topics: %w", l.to.Name, err)
-	}
-	for _, rt := range resp.Topics {
-		t, err := byName[rt.Topic], kerr.ErrorForCode(rt.ErrorCode)
-		switch {
-		case t == nil:
-		case err == nil:
-			t.rec.DestID = kadm.TopicID(rt.TopicID).String()
-		case kerr.IsRetriable(err):
-			return fmt.Errorf("%s: topic %q: creating the mirror: %w", l.to.Name, rt.Topic, err)
-		default:
-			detail := "creating the mirror topic is refused in " + l.to.Name
-			if rt.ErrorMessage != nil {
-				detail += " (" + *rt.ErrorMessage + ")"
-			}
-			code := CodeRefused
-			if errors.Is(err, kerr.TopicAuthorizationFailed) || errors.Is(err, kerr.ClusterAuthorizationFailed) {
-				code = CodeAuthorization
-			}
-			t.err = l.topicError(t.name, code, detail, "mend what the broker names, or exclude the topic; then run the link again")
-			t.err.Err = err
-		}
-	}
-	return nil
-}
-
-// alterTopic sets configs and puts others back to their defaults, all or nothing as far as the broker goes.
-func (l *Link) alterTopic(ctx context.Context, name string, configs map[string]string, unset []string) error {
-	var alter []kadm.AlterConfig
-	for _, k := range sorted(configs) {
-		v := configs[k]
-		alter = append(alter, kadm.AlterConfig{Op: kadm.SetConfig, Name: k, Value: &v})
-	}
-	for _, k := range unset {
-		alter = append(alter, kadm.AlterConfig{Op: kadm.DeleteConfig, Name: k})
-	}
-	resp, err := l.to.Admin.AlterTopicConfigs(ctx, alter, name)
-	if err != nil {
-		return fmt.Errorf("%s: topic %q: setting configs: %w", l.to.Name, name, err)
-	}
-	for _, r := range resp {
-		if r.Err != nil {
-			return fmt.Errorf("%s: topic %q: setting configs: %w %s", l.to.Name, name, r.Err, r.ErrMessage)
-		}
-	}
-	return nil
 }
 
 // mergeLimit is how large a merged batch of the topic may be.
