@@ -92,8 +92,10 @@ func (a *analysis) deriveKeys(r Rel, of func(Rel) []keySet, ordered bool) []keyS
 		return nil
 	case *Projection:
 		return projectKeys(of(n.In), n.Exprs)
-	case *Filter, *Sorting, *Normalizing, *Over:
+	case *Filter, *Sorting, *Normalizing: // one worker sorts all rows: Flink keeps only keys that hold the order's columns there, for no need
 		return of(r.Input())
+	case *Over:
+		return distributed(of(n.In), n.Partition, ordered)
 	case *Windowing:
 		if n.Kind == Tumble {
 			return of(n.In)
@@ -120,7 +122,10 @@ func (a *analysis) deriveKeys(r Rel, of func(Rel) []keySet, ordered bool) []keyS
 		}
 		return nil
 	case *Ranking:
-		return rankKeys(n, of(n.In))
+		if ordered && n.Dedup {
+			return rankKeys(n, nil)
+		}
+		return rankKeys(n, distributed(of(n.In), n.Partition, ordered))
 	case *Joining:
 		return a.joinKeys(n, of, ordered)
 	case *Combining:
@@ -198,11 +203,35 @@ func columnsOnly(xs []Scalar) ([]int, bool) {
 	return out, true
 }
 
+// distributed are the keys that are left where rows are sent on by columns. Changes that are ordered stay so by a key only where it holds all of
+// these: else the rows of one key are on more than one worker.
+func distributed(keys []keySet, by []Scalar, ordered bool) []keySet {
+	if !ordered {
+		return keys
+	}
+	columns, simple := columnsOnly(by)
+	k, ok := keyOf(columns...)
+	if !simple || !ok {
+		return nil
+	}
+	return holding(keys, k)
+}
+
+func holding(keys []keySet, columns keySet) []keySet {
+	var out []keySet
+	for _, k := range keys {
+		if columns.in(k) {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
 // joinKeys: a side's key is one of the join where the other side has at most one row for it. Changes come in order by a key
-// only where it holds the columns by which both inputs are distributed.
+// only where it holds the columns by which its input is distributed: those of the join, but for a lookup.
 func (a *analysis) joinKeys(n *Joining, of func(Rel) []keySet, ordered bool) []keySet {
 	left := of(n.Left)
-	if n.Form == TemporalJoin || n.Form == LookupJoin || n.Kind == SemiJoin || n.Kind == AntiJoin {
+	if n.Form == LookupJoin {
 		return left
 	}
 	width := len(n.Left.Columns())
@@ -214,6 +243,12 @@ func (a *analysis) joinKeys(n *Joining, of func(Rel) []keySet, ordered bool) []k
 	rj, rok := keyOf(rc...)
 	if !lok || !rok || len(n.Row) > 64 {
 		return nil
+	}
+	if n.Form == TemporalJoin || n.Kind == SemiJoin || n.Kind == AntiJoin {
+		if ordered {
+			return holding(left, lj)
+		}
+		return left
 	}
 	right := of(n.Right)
 	holds := func(keys []keySet, columns keySet) bool {

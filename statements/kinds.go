@@ -106,8 +106,8 @@ func (a *analysis) infer(r Rel) RowKinds {
 		}
 		return allKinds
 	case *Over:
-		if len(n.Order) > 0 && timeOrder(n.In, n.Order) {
-			return a.kinds(n.In)
+		if n.byTime() {
+			return Inserts
 		}
 		return allKinds
 	case *Joining:
@@ -123,8 +123,9 @@ func (a *analysis) infer(r Rel) RowKinds {
 		}
 		return allKinds
 	case *Combining:
-		if both := a.kinds(n.Left) | a.kinds(n.Right); n.Op == Union && n.All || n.Op == Union && both.InsertOnly() {
-			return both
+		switch both := a.kinds(n.Left) | a.kinds(n.Right); {
+		case n.Op == Union && n.All, n.Op != Except && !n.All && both.InsertOnly():
+			return both // INTERSECT is the DISTINCT of a semi-join
 		}
 		return allKinds
 	case *Matching:
@@ -136,6 +137,10 @@ func (a *analysis) infer(r Rel) RowKinds {
 	}
 	return a.kinds(r.Input())
 }
+
+// byTime reports whether the rows come in the order of a time attribute: none comes before another that is there, so that no result changes. Without
+// ORDER BY the order is that of the processing.
+func (n *Over) byTime() bool { return len(n.Order) == 0 || timeOrder(n.In, n.Order) }
 
 // timeOrder reports whether rows are ordered by a time attribute, ascending, and nothing else.
 func timeOrder(in Rel, order []SortKey) bool {
@@ -154,6 +159,10 @@ func insertOnlyInput(r Rel) bool {
 		return true
 	case *Ranking:
 		return n.Window != nil
+	case *Over:
+		return n.byTime()
+	case *Calling:
+		return n.Table && strings.EqualFold(n.Func, "ML_PREDICT")
 	case *Joining:
 		return n.Form == IntervalJoin || n.Form == WindowJoin
 	}

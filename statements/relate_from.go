@@ -168,13 +168,7 @@ func (r *relater) windowed(n *WindowTable, outer *relScope) (Rel, *relScope) {
 		}
 	}
 	w.Row = slices.Clone(in.Columns())
-	for _, b := range []WindowBound{WindowStart, WindowEnd, WindowTime} {
-		t, c := Timestamp(3).NotNull(), in.Columns()[i]
-		if b == WindowTime {
-			t = c.Type.NotNull()
-		}
-		w.Row = append(w.Row, Column{Name: b.String(), Type: t, Time: b == WindowTime && !c.Clock, Clock: b == WindowTime && c.Clock, Window: &WindowColumn{Of: w, Bound: b}})
-	}
+	w.bounded()
 	return w, aliased(w, table, alias)
 }
 

@@ -3,7 +3,6 @@ package statements
 import (
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // relScope is the row that an expression of a related query sees.
@@ -101,6 +100,9 @@ func (r *relater) loose(e Expr, s *relScope) Scalar {
 	case *Call:
 		op.Name = n.Func
 		if i, ok := s.windowKey(n); ok { // TUMBLE_START of the window that is grouped by
+			if s.columns[i].Window != nil {
+				return s.ref(n.Pos, i)
+			}
 			op.Args, op.Of = []Scalar{s.ref(n.Pos, i)}, Timestamp(3)
 			return op
 		}
@@ -135,18 +137,6 @@ func (r *relater) loose(e Expr, s *relScope) Scalar {
 	}
 	op.Of = typeOfLoose(e, op.Args)
 	return op
-}
-
-// windowKey is the key that is the window of a group, where a call asks for one of its bounds: TUMBLE_START of GROUP BY TUMBLE.
-func (s *relScope) windowKey(n *Call) (int, bool) {
-	window, _, of := strings.Cut(n.Func, "_")
-	if !of || len(s.texts) == 0 {
-		return 0, false
-	}
-	key := *n
-	key.Func = window
-	i, ok := s.texts[key.SQL()]
-	return i, ok
 }
 
 // knownColumns reports whether all columns that an expression names have a type.

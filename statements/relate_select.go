@@ -147,6 +147,14 @@ func (r *relater) grouped(n *Select, in Rel, s *relScope, orders []Expr) (Rel, *
 		if _, ok := above.texts[e.SQL()]; ok {
 			continue
 		}
+		if w := r.groupWindowing(e, in, s); w != nil && a.Window == nil {
+			above.texts[e.SQL()] = len(a.Row)
+			a.In, a.Window, a.Keys = w, w, append(a.Keys, w.bounds(e.At())...)
+			for _, c := range w.Row[len(in.Columns()):] {
+				a.Row, above.columns = append(a.Row, c), append(above.columns, scopeColumn{Column: c})
+			}
+			continue
+		}
 		k := r.bind(e, s)
 		c := Column{Name: keyName(k, len(a.Row)), Type: k.Type()}
 		table := ""
@@ -159,12 +167,14 @@ func (r *relater) grouped(n *Select, in Rel, s *relScope, orders []Expr) (Rel, *
 		above.columns = append(above.columns, scopeColumn{Column: c, table: table})
 		a.Keys, a.Row = append(a.Keys, k), append(a.Row, c)
 	}
-	if a.Window = groupWindow(in.Columns(), a.Keys); a.Window != nil && a.Window.Kind == Session && len(a.Keys) != len(a.Window.Partition)+2 {
+	if a.Window != nil {
+		a.Window.Partition = a.partition()
+	} else if a.Window = groupWindow(in.Columns(), a.Keys); a.Window != nil && a.Window.Kind == Session && a.besideWindow() != len(a.Window.Partition) {
 		a.Window = nil // the sessions are not those of the groups: Flink runs it as an aggregation without a window
 	}
 	for i, k := range a.Keys { // the bounds stay those of the window, for what groups or ranks by them again
 		if ref, ok := k.(*ColumnRef); ok && a.Window != nil {
-			if w := in.Columns()[ref.Index].Window; w != nil && w.Of == a.Window {
+			if w := a.In.Columns()[ref.Index].Window; w != nil && w.Of == a.Window {
 				a.Row[i].Window, above.columns[i].Window = w, w
 			}
 		}
@@ -181,6 +191,18 @@ func (r *relater) grouped(n *Select, in Rel, s *relScope, orders []Expr) (Rel, *
 		a.Aggregates, a.Row = append(a.Aggregates, agg), append(a.Row, c)
 	}
 	return a, above
+}
+
+// besideWindow counts the keys that are no bounds of the window.
+func (a *Aggregation) besideWindow() int {
+	n := 0
+	for _, k := range a.Keys {
+		ref, ok := k.(*ColumnRef)
+		if w := a.In.Columns(); !ok || w[ref.Index].Window == nil || w[ref.Index].Window.Of != a.Window {
+			n++
+		}
+	}
+	return n
 }
 
 // groupKeys are the keys of one item of GROUP BY; sets counts the grouping sets.
