@@ -244,14 +244,15 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestEveryRuleIsTried: the list is in the order of the ids, each rule is complete, and each has examples.
+// TestEveryRuleIsTried: the list is D01 to D40, each rule is complete, and each has examples, which TestExamples judges.
 func TestEveryRuleIsTried(t *testing.T) {
-	before := ""
-	for _, r := range Rules() {
-		if r.ID <= before {
-			t.Errorf("rule %s stands after %s", r.ID, before)
+	if n := len(Rules()); n != 40 {
+		t.Errorf("there are %d rules", n)
+	}
+	for i, r := range Rules() {
+		if want := fmt.Sprintf("D%02d", i+1); r.ID != want {
+			t.Errorf("rule %s stands where %s belongs", r.ID, want)
 		}
-		before = r.ID
 		if r.Title == "" || r.Why == "" || r.Remedy == "" || r.ActivePassive == "" && r.ActiveActive == "" {
 			t.Errorf("rule %s is not complete: %+v", r.ID, r)
 		}
