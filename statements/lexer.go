@@ -2,8 +2,10 @@ package statements
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"unicode"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -151,6 +153,9 @@ func (lx *lexer) next() (token, *problem) {
 		if n < len(s) && s[n] == '\'' {
 			return lx.prefixed(word)
 		}
+		if strings.EqualFold(word, "U") && strings.HasPrefix(s[n:], "&'") {
+			return lx.unicode()
+		}
 		return done(tokWord, n, word, strings.ToUpper(word))
 	}
 	if lx.hint && strings.HasPrefix(s, "*/") {
@@ -297,6 +302,58 @@ func (lx *lexer) prefixed(word string) (token, *problem) {
 	n := len(word)
 	lx.skip(n)
 	return token{Pos: at, end: lx.at, kind: tokWord, text: word, key: strings.ToUpper(word)}, nil
+}
+
+// unicode reads U&'…', in which \XXXX is a character, with UESCAPE 'c' behind it where c stands for the backslash.
+func (lx *lexer) unicode() (token, *problem) {
+	t, p := lx.quoted(tokString, len("U&"))
+	if p != nil {
+		return t, p
+	}
+	escape := byte('\\')
+	blank := len(lx.rest()) - len(strings.TrimLeft(lx.rest(), " \t\r\n"))
+	if n := wordLength(lx.rest()[blank:]); strings.EqualFold(lx.rest()[blank:blank+n], "UESCAPE") {
+		lx.skip(blank + n)
+		named, p := lx.next()
+		if p != nil {
+			return named, p
+		}
+		if named.kind != tokString || len(named.text) != 1 || strings.ContainsAny(named.text, "+' 0123456789abcdefABCDEF") {
+			return token{}, &problem{Pos: named.Pos, rule: RuleSyntax, message: "UESCAPE takes one character, such as '#'"}
+		}
+		escape, t.end = named.text[0], named.end
+	}
+	text, ok := unescape(t.text, escape)
+	if !ok {
+		at := t.Pos
+		return token{}, &problem{Pos: at, rule: RuleSyntax, message: fmt.Sprintf("in a Unicode string %c is followed by four hex digits, or by itself", escape)}
+	}
+	t.text = text
+	return t, nil
+}
+
+// unescape replaces what escape stands before: four hex digits of UTF-16, or itself.
+func unescape(s string, escape byte) (string, bool) {
+	var units []uint16
+	for s != "" {
+		r, n := utf8.DecodeRuneInString(s)
+		switch {
+		case s[0] != escape:
+			units = utf16.AppendRune(units, r)
+		case len(s) > 1 && s[1] == escape:
+			units, n = append(units, uint16(escape)), 2
+		case len(s) < 5:
+			return "", false
+		default:
+			unit, err := strconv.ParseUint(s[1:5], 16, 16)
+			if err != nil {
+				return "", false
+			}
+			units, n = append(units, uint16(unit)), 5
+		}
+		s = s[n:]
+	}
+	return string(utf16.Decode(units)), true
 }
 
 // number reads 1, 1.5, .5, 1e9 and 1.5E-3.

@@ -135,6 +135,7 @@ func TestRemediesOfMistakes(t *testing.T) {
 		{"a comma at the end of a list", "CREATE TABLE t (a INT,)", "leave the comma before it out"},
 		{"an alias of one letter before a mistake", "SELECT a FROM orders o LFET JOIN u ON o.a = u.a", "write LEFT"},
 		{"an open parenthesis", "SELECT a FROM t WHERE b IN (1, 2 ORDER BY a", "the parenthesis of line 1, column 28 is still open here"},
+		{"a comment of a field", "CREATE TABLE t (a ROW<b INT COMMENT 'x'>)", "leave COMMENT out: a field's comment stands behind its type by itself"},
 		{"a statement without its semicolon", "INSERT INTO t SELECT a FROM b\nINSERT INTO c SELECT a FROM b", "write ; in front of it"},
 		{"one that begins with WITH", "INSERT INTO t SELECT a FROM b\nWITH x AS (SELECT 1) SELECT a FROM x", "write ; in front of it"},
 		{"WITH before INSERT", "WITH x AS (SELECT a FROM b) INSERT INTO t SELECT a FROM x", "write INSERT INTO in front of WITH: INSERT INTO t WITH x AS (…) SELECT …"},

@@ -43,7 +43,9 @@ func (p *parser) topLevel() Statement {
 		return p.describe(t.Pos)
 	}
 	p.refuseStatement(t)
-	for _, w := range statementWords {
+	rare := p.wanted
+	p.wanted = nil
+	for _, w := range slices.Concat(statementWords, rare) {
 		p.want(w)
 	}
 	p.unexpected()
@@ -53,7 +55,7 @@ func (p *parser) topLevel() Statement {
 // verbatims are the first words of statements that are kept as they are written.
 var verbatims = [][]string{
 	{"DELETE", "FROM"}, {"UPDATE"}, {"TRUNCATE", "TABLE"}, {"ANALYZE", "TABLE"}, {"CALL"}, {"LOAD", "MODULE"}, {"UNLOAD", "MODULE"}, {"USE", "MODULES"},
-	{"ADD", "JAR"}, {"REMOVE", "JAR"}, {"COMPILE", "PLAN"}, {"EXECUTE", "PLAN"}, {"STOP", "JOB"},
+	{"ADD", "JAR"}, {"REMOVE", "JAR"}, {"COMPILE", "PLAN"}, {"EXECUTE", "PLAN"}, {"STOP", "JOB"}, {"ALTER", "FUNCTION"},
 	{"CREATE", "CATALOG"}, {"ALTER", "CATALOG"}, {"DROP", "CATALOG"}, {"CREATE", "DATABASE"}, {"ALTER", "DATABASE"}, {"DROP", "DATABASE"},
 	{"CREATE", "AGENT"}, {"ALTER", "AGENT"}, {"DROP", "AGENT"}, {"CREATE", "TOOL"}, {"ALTER", "TOOL"}, {"DROP", "TOOL"},
 }

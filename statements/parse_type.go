@@ -217,8 +217,11 @@ func (p *parser) fields(t *Type, closing string) {
 			}
 		}
 		f := Field{Name: name.Name, Type: p.typeName().Type}
-		if p.peek().kind == tokString {
+		switch {
+		case p.peek().kind == tokString:
 			f.Comment = p.text().Value
+		case p.peek().key == "COMMENT" && p.ahead(1).kind == tokString:
+			p.fail(p.peek().Pos, "leave COMMENT out: a field's comment stands behind its type by itself", "expected the field's comment, found COMMENT")
 		}
 		t.Fields = append(t.Fields, f)
 		if !p.accept(",") {

@@ -96,6 +96,9 @@ func TestParseExpressions(t *testing.T) {
 		".5 + 1e-3":                                ".5 + 1e-3",
 		"case when a = 1then 2else 3end":           "CASE WHEN `a` = 1 THEN 2 ELSE 3 END",
 		"LEFT(a, 1) || RIGHT(a, 1)":                "LEFT(`a`, 1) || RIGHT(`a`, 1)",
+		`U&'\263a'`:                                `'☺'`,
+		`u&'a\\b\d83d\de00''c'`:                    `'a\b😀''c'`,
+		"U&'#263A\\0041' UESCAPE '#'":              `'☺\0041'`,
 		"'a' 'b'":                                  "'ab'",
 	} {
 		t.Run(sql, func(t *testing.T) {
@@ -115,6 +118,9 @@ func TestParseExpressions(t *testing.T) {
 // TestParseRefusals: what is wrong is said at its place, what is not supported by its name.
 func TestParseRefusals(t *testing.T) {
 	for sql, want := range map[string]string{
+		`INSERT INTO a SELECT U&'\263' FROM t`:               `1:22 sql/syntax in a Unicode string \ is followed by four hex digits, or by itself`,
+		`INSERT INTO a SELECT U&'#263A' UESCAPE 'no' FROM t`: `1:40 sql/syntax UESCAPE takes one character, such as '#'`,
+		"GRANT SELECT ON t TO u":                             "1:1 sql/syntax expected CREATE, INSERT, SELECT, WITH, VALUES, ALTER, DROP, EXECUTE …, found GRANT",
 		"INSERT INTO a SELECT x FROM HOP(TABLE t, DESCRIPTOR(x), INTERVAL '7' MINUTE, INTERVAL '1' HOUR)":              "1:78 sql/syntax the window's size of 1h must be a multiple of the slide of 7m",
 		"INSERT INTO a SELECT x FROM CUMULATE(TABLE t, DESCRIPTOR(x), INTERVAL '2' HOUR, INTERVAL '1' HOUR)":           "1:81 sql/syntax the window's size of 1h must be a multiple of the step of 2h",
 		"INSERT INTO a SELECT x FROM HOP(TABLE t, DESCRIPTOR(x), INTERVAL '0' MINUTE, INTERVAL '1' HOUR)":              "1:57 sql/syntax the slide must be a positive length of days, hours, minutes or seconds",

@@ -19,6 +19,7 @@ var refusedStatements = []refusal{
 		what: "JARs", in: ccloud, why: "code comes from an artifact that was uploaded to the environment", remedy: "write CREATE FUNCTION … USING JAR 'confluent-artifact://cfa-…'",
 		find: verbatim("ADD JAR", "REMOVE JAR"),
 	},
+	{what: "ALTER FUNCTION", in: ccloud, why: "a function stays what it was created as", remedy: "write DROP FUNCTION and CREATE FUNCTION", find: verbatim("ALTER FUNCTION")},
 	{
 		what: "compiled plans and jobs", in: ccloud, why: "statements are the unit of work, and users take no savepoints of them", remedy: "submit the statement itself; stop it by its name",
 		find: verbatim("COMPILE PLAN", "EXECUTE PLAN", "STOP JOB"),

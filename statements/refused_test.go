@@ -24,6 +24,7 @@ func TestRefused(t *testing.T) {
 		{"modules", "LOAD MODULE hive WITH ('v' = '3')", "1:1", cc, ""},
 		{"modules", "USE MODULES hive, core", "1:1", cc, "USE CATALOG hive"},
 		{"JARs", "ADD JAR '/x.jar'", "1:1", cc, ""},
+		{"ALTER FUNCTION", "ALTER FUNCTION f AS 'c'", "1:1", cc, "DROP FUNCTION f"},
 		{"compiled plans and jobs", "STOP JOB 'a' WITH SAVEPOINT", "1:1", cc, ""},
 		{"catalogs and databases", "CREATE CATALOG c WITH ('type' = 'jdbc')", "1:1", cc, "SHOW CATALOGS"},
 		{"catalogs and databases", "DROP DATABASE d", "1:1", cc, "DROP TABLE d"},

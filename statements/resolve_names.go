@@ -78,6 +78,9 @@ func (s *scope) noColumn(at Pos, table, name string) {
 	case len(names) > 0:
 		remedy = "it has " + strings.Join(clipList(names), ", ")
 	}
+	if where == "" {
+		nameProblem(at, remedy, "there is no column %s here, since there is no table to take it from", quoteName(clip(name)))
+	}
 	nameProblem(at, remedy, "there is no column %s in %s", quoteName(clip(name)), where)
 }
 

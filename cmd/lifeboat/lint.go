@@ -34,7 +34,7 @@ among the files are the catalogue. Exit status 3 where a finding is as severe as
    lifeboat lint --pattern active-active --fail-on high lifeboat.yaml
    lifeboat lint --dialect ccloud-2025-09 sql
    lifeboat lint --format sarif sql > lifeboat.sarif            for code review
-   lifeboat lint --catalog catalog.json sql                   topics with schemas are tables
+   lifeboat lint --catalog catalog.json sql                     topics with schemas are tables
    lifeboat lint --graph dot sql | dot -Tsvg > pipeline.svg
    lifeboat lint --explain D06`,
 		Flags: []cli.Flag{
