@@ -90,7 +90,7 @@ func Check(ctx context.Context, w *World, link string) (*report.Report, error) {
 
 // CheckObserved is Check of regions that were looked at already.
 func CheckObserved(ctx context.Context, w *World, seen *plans.Observed, link string) (*report.Report, error) {
-	rep := &report.Report{Command: "check", Title: "pre-flight of " + w.Declared.Topology.Name, Start: w.now()}
+	rep := &report.Report{Command: "check", Title: "pre-flight of " + w.Declared.Topology.Name, File: w.Declared.Path, Start: w.now()}
 	c := &checkup{world: w, seen: seen}
 	if err := c.ask(ctx, rep, link); err != nil {
 		return nil, err
@@ -203,7 +203,7 @@ func (c *checkup) readJournals(ctx context.Context) {
 
 // CheckOffline reports what the files alone tell: the findings of loading and the analysis of the statements without a region.
 func CheckOffline(d *plans.Declared, findings []report.Finding, now time.Time) *report.Report {
-	rep := &report.Report{Command: "check", Title: "files of " + d.Topology.Name, Start: now, End: now, Findings: findings}
+	rep := &report.Report{Command: "check", Title: "files of " + d.Topology.Name, File: d.Path, Start: now, End: now, Findings: findings}
 	state := report.Passed
 	if report.Blocked(findings) {
 		state = report.Failed

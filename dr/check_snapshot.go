@@ -17,7 +17,7 @@ const SnapshotAge = 24 * time.Hour
 // CheckSnapshot asks the pre-flight questions of what a snapshot holds of the regions, at the moment when it was taken. Those that only
 // the regions themselves can answer are named as skipped. A snapshot older than oldest is warned of, one of other regions fails.
 func CheckSnapshot(ctx context.Context, d *plans.Declared, found []report.Finding, s *plans.Snapshot, link string, oldest time.Duration, now time.Time) (*report.Report, error) {
-	rep := &report.Report{Command: "check", Title: "pre-flight of " + d.Topology.Name + " from a snapshot", Start: s.Observed.At, End: s.Observed.At, Findings: found}
+	rep := &report.Report{Command: "check", Title: "pre-flight of " + d.Topology.Name + " from a snapshot", File: d.Path, Start: s.Observed.At, End: s.Observed.At, Findings: found}
 	w := &World{Declared: d, Regions: map[string]*linking.Region{}, Errs: map[string]error{}, opts: Options{Now: func() time.Time { return s.Observed.At }}}
 	w.opts.fill()
 	for name, r := range s.Observed.Regions {

@@ -157,14 +157,14 @@ func studyDeterminism(st *plans.Study, fails func(report.Finding) bool) []report
 		if len(found) == 0 {
 			switch {
 			case s.Verdict == string(statements.NonDeterministic):
-				out = append(out, report.Check{ID: "determinism", Name: s.Name + " computes the same in both regions", Outcome: report.Warned, Detail: s.Verdict + ": " + s.VerdictWhy})
+				out = append(out, report.Check{ID: "determinism", Name: s.Name + " computes the same in both regions", Outcome: report.Warned, Detail: s.Verdict + ": " + s.VerdictWhy, Place: s.Place()})
 			case s.Verdict != "":
 				count[s.Verdict]++
 				n++
 			}
 			continue
 		}
-		c := report.Check{ID: "determinism", Name: s.Name + " computes the same in both regions", Outcome: report.Warned, Detail: s.Verdict}
+		c := report.Check{ID: "determinism", Name: s.Name + " computes the same in both regions", Outcome: report.Warned, Detail: s.Verdict, Place: s.Place()}
 		var rules []string
 		for _, f := range found {
 			if fails(f) {
@@ -202,7 +202,7 @@ func studyHorizon(st *plans.Study, _ func(report.Finding) bool) []report.Check {
 	reason, bounded := "", 0
 	for _, s := range st.Statements {
 		whole, data, open := reach(s)
-		c := report.Check{ID: "horizon", Name: s.Name + " can be rebuilt from a bounded history", Outcome: report.Warned, Detail: s.Horizon()}
+		c := report.Check{ID: "horizon", Name: s.Name + " can be rebuilt from a bounded history", Outcome: report.Warned, Detail: s.Horizon(), Place: s.Place()}
 		switch {
 		case len(whole) > 0:
 			c.Why = "it can only be rebuilt where all of " + shortList(whole) + " is still there, from its first record on"

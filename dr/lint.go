@@ -30,7 +30,9 @@ func Lint(title string, declared []*plans.Declared, found []report.Finding, fail
 		}
 		rep.Graph.Nodes = append(rep.Graph.Nodes, st.Graph.Nodes...)
 		rep.Graph.Edges = append(rep.Graph.Edges, st.Graph.Edges...)
+		rep.File = cmp.Or(rep.File, d.Path)
 		for _, s := range d.Statements {
+			rep.File = cmp.Or(rep.File, s.File)
 			files[s.File] = true
 		}
 	}
@@ -99,7 +101,7 @@ func concludeLint(rep *report.Report, n, files int) {
 func studiedLines(st *plans.Study) []report.Statement {
 	var out []report.Statement
 	for _, s := range st.Statements {
-		if len(s.Reads)+len(s.Writes) > 0 {
+		if s.Moves() {
 			out = append(out, studiedLine(s))
 		}
 	}

@@ -182,6 +182,7 @@ func notAt(told, more []report.Finding) []report.Finding {
 // Kinds of statement, in the words of the statements API.
 const (
 	kindCreateTable = "CREATE_TABLE"
+	kindCreateView  = "CREATE_VIEW"
 	kindInsert      = "INSERT_INTO"
 )
 

@@ -264,7 +264,7 @@ func TestLoadMistakes(t *testing.T) {
 		{name: "waiver without a reason", old: ", reason: agreed", new: "", want: []string{`27:11 topology/missing-key: "reason" is missing in waivers[0]`}},
 		{name: "bad date", old: "2027-03-31", new: "31.3.2027", want: []string{`27:64 topology/bad-date: "31.3.2027" is not a date; write the last day as 2027-03-31`}},
 		{name: "expired waiver", old: "2027-03-31", new: "2027-03-30",
-			want: []string{`27:64 topology/expired-waiver: the waiver of D17 ended on 2027-03-30; mend what it waived, or agree on a new date`}},
+			want: []string{`27:64 waiver/expired: the waiver of D17 ended on 2027-03-30; mend what it waived, or agree on a new date`}},
 		{name: "SQL that is not SQL", files: map[string]string{"sql/clean.sql": "INSERT INTO clean\nSELCT a FROM flights;\n"}, old: " ", new: " ", want: []string{"sql/clean.sql:2:1 sql/syntax"}},
 		{name: "two files of one name", files: map[string]string{"sql/clean.sql": cleanSQL, "sql/_clean.sql": cleanSQL}, old: " ", new: " ",
 			want: []string{`sql/clean.sql:1:1 topology/duplicate-name: statement "clean" is also the name of one in sql/_clean.sql; rename one of the files`}},

@@ -362,7 +362,7 @@ type Declared struct {
 	Created    map[string]bool `json:"-"` // links that were created by a verb, by name
 	AsOf       time.Time       `json:"-"` // the day by which waivers have ended; zero: none has
 
-	waivedAt map[*Waiver]report.Place
+	waivedAt map[*Waiver]report.Finding    // what a finding about the waiver says of its place
 	parsed   map[string]*statements.Parsed // by statement name, as Load read them; those that do not parse have a nil Statement
 }
 

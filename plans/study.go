@@ -38,6 +38,12 @@ type Studied struct {
 	Measured   map[string]string             // of those that depend on the data, how far they have reached in a region; none where none was asked
 }
 
+// Moves reports whether the statement reads or writes records by itself: a view does where it is read.
+func (s Studied) Moves() bool { return s.Kind != kindCreateView && len(s.Reads)+len(s.Writes) > 0 }
+
+// Place is where the statement begins.
+func (s Studied) Place() report.Place { return report.Place{File: s.File, Line: s.Line, Column: 1} }
+
 // StudyOf judges the declared statements by the files, and by what the regions held where that is given: topics with schemas are tables too, which
 // nobody has to declare. It looks at every statement that parses, whatever is wrong with others.
 func StudyOf(d *Declared, o *Observed) *Study {
@@ -198,7 +204,7 @@ func graphOf(st *Study, a *analysis) *report.Graph {
 			if by := creators[name]; by != "" {
 				s := tables[by]
 				n.Outcome = worstOf(st.Findings, by)
-				n.Place = report.Place{File: s.File, Line: s.Line, Column: 1}
+				n.Place = s.Place()
 			} else {
 				n.Detail = "not declared here"
 			}
@@ -207,7 +213,7 @@ func graphOf(st *Study, a *analysis) *report.Graph {
 		return id
 	}
 	for _, s := range st.Statements {
-		if len(s.Reads) == 0 && len(s.Writes) == 0 {
+		if !s.Moves() {
 			continue
 		}
 		id := "statement:" + s.Name
@@ -215,7 +221,7 @@ func graphOf(st *Study, a *analysis) *report.Graph {
 			g.Edges = append(g.Edges, report.Edge{From: topic(t), To: id})
 		}
 		g.Nodes = append(g.Nodes, report.Node{ID: id, Kind: report.StatementNode, Name: s.Name, Outcome: outcomeOf(st, s), Detail: s.Verdict,
-			Place: report.Place{File: s.File, Line: s.Line, Column: 1}})
+			Place: s.Place()})
 		for _, t := range s.Writes {
 			g.Edges = append(g.Edges, report.Edge{From: id, To: topic(t)})
 		}

@@ -204,12 +204,12 @@ func (d *decoder) waivers(declared *Declared, asOf time.Time) {
 		names = append(names, s.Name)
 	}
 	var holding []*Waiver
-	declared.waivedAt = map[*Waiver]report.Place{}
+	declared.waivedAt = map[*Waiver]report.Finding{}
 	for i, w := range declared.Topology.Waivers {
 		holding = append(holding, w)
 		path := fmt.Sprintf("waivers[%d]", i)
 		if n := d.node(path); n != nil {
-			declared.waivedAt[w] = report.Place{File: d.src.name, Line: n.Line, Column: n.Column}
+			declared.waivedAt[w] = report.Finding{Place: report.Place{File: d.src.name, Line: n.Line, Column: n.Column}, Excerpt: d.src.excerpt(n.Line, n.Column)}
 		}
 		d.required(path+".rule", w.Rule)
 		d.required(path+".reason", w.Reason)
@@ -229,7 +229,7 @@ func (d *decoder) waivers(declared *Declared, asOf time.Time) {
 		case !asOf.Before(last.AddDate(0, 0, 1)):
 			d.add("expired-waiver", path+".until", fmt.Sprintf("the waiver of %s ended on %s", w.Rule, w.Until), "mend what it waived, or agree on a new date")
 			// What it waived stands again: the waiver is only a leftover.
-			d.found[len(d.found)-1].Severity = report.Medium
+			d.found[len(d.found)-1].Severity, d.found[len(d.found)-1].Rule = report.Medium, RuleExpiredWaiver
 			holding = holding[:len(holding)-1]
 		}
 	}

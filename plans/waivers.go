@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/lifeboat-dr/lifeboat/dr/report"
 	"github.com/lifeboat-dr/lifeboat/statements"
@@ -34,8 +35,14 @@ func applyWaivers(findings []report.Finding, d *Declared, judged map[string]*sta
 			!asked && (w.Statement != "" || len(judged) < len(d.Statements)) {
 			continue // Load tells of those that have ended
 		}
-		left = append(left, report.Finding{Rule: RuleUnusedWaiver, Severity: report.Medium, Place: d.waivedAt[w], Subject: w.Statement,
-			Message: fmt.Sprintf("nothing is found that the waiver of %s would waive", w.Rule), Remedy: "remove it"})
+		f := d.waivedAt[w]
+		f.Rule, f.Severity, f.Subject = RuleUnusedWaiver, report.Medium, w.Statement
+		f.Message, f.Remedy = fmt.Sprintf("nothing is found that the waiver of %s would waive", w.Rule), "remove it"
+		if others := foundIn(findings, w.Rule); w.Statement != "" && len(others) > 0 {
+			f.Message += " in " + w.Statement
+			f.Remedy = fmt.Sprintf("remove it, or name the statement that has %s: %s", w.Rule, strings.Join(others, ", "))
+		}
+		left = append(left, f)
 	}
 	for _, name := range slices.Sorted(maps.Keys(judged)) {
 		u := judged[name]
@@ -57,4 +64,15 @@ func applyWaivers(findings []report.Finding, d *Declared, judged map[string]*sta
 		}
 	}
 	return left
+}
+
+// foundIn are the statements in which a rule finds something that is not waived.
+func foundIn(findings []report.Finding, rule string) []string {
+	var out []string
+	for _, f := range findings {
+		if f.Rule == rule && f.Waived == "" && f.Subject != "" && !slices.Contains(out, f.Subject) {
+			out = append(out, f.Subject)
+		}
+	}
+	return out
 }

@@ -25,7 +25,7 @@ func (a *app) load(c *cli.Context) (*plans.Declared, []report.Finding, error) {
 		return nil, nil, withHint{fmt.Errorf("reading the topology: %w", err), "pass the topology with -f"}
 	}
 	if report.Blocked(findings) {
-		rep := &report.Report{Command: c.Command.Name, Title: "reading " + path, Outcome: report.Failed, Findings: findings,
+		rep := &report.Report{Command: c.Command.Name, Title: "reading " + path, File: path, Outcome: report.Failed, Findings: findings,
 			Summary: fmt.Sprintf("%s can not be used: %s", path, mistakes(findings)), Next: []string{"mend them, then: lifeboat check --offline -f " + path}}
 		if err := a.emit(c, rep); err != nil {
 			return nil, nil, err

@@ -43,6 +43,7 @@ func (s Severity) Worse(t Severity) bool { return s.rank() < t.rank() }
 type Report struct {
 	Command string    `json:"command"`         // "failover", "check", "link status" …
 	Title   string    `json:"title,omitempty"` // one line: what was asked, of what
+	File    string    `json:"file,omitempty"`  // that the command was asked about: where code review shows what has no place of its own
 	Run     string    `json:"run,omitempty"`   // the run's id, where the command carried out a plan
 	Outcome Outcome   `json:"outcome"`
 	Summary string    `json:"summary,omitempty"` // one or two sentences an SRE can read aloud
@@ -99,6 +100,7 @@ type Check struct {
 	Detail  string  `json:"detail,omitempty"` // what was seen
 	Why     string  `json:"why,omitempty"`    // why it matters, where it did not pass
 	Remedy  string  `json:"remedy,omitempty"` // what to do, where it did not pass
+	Place   Place   `json:"place,omitzero"`   // of the statement that it asks about, where it asks about one
 }
 
 // Step is one planned step and what became of it.

@@ -102,8 +102,8 @@ const (
 	toolAddress = "https://github.com/lifeboat-dr/lifeboat"
 )
 
-// SARIF writes the findings for code review (SARIF 2.1.0), and the checks that did not pass as results without a place. A waived finding is
-// a suppressed result.
+// SARIF writes the findings for code review (SARIF 2.1.0), and the checks that did not pass. A waived finding is a suppressed result. What has no place
+// is shown at the beginning of the report's file, since code review takes no result without one (GitHub refuses all of the others with it).
 func SARIF(w io.Writer, r report.Report) error {
 	run := sarifRun{Language: "en-US", Newlines: []string{"\r\n", "\n"}, ColumnKind: "unicodeCodePoints", Results: []sarifResult{},
 		Invocations: []sarifInvocation{{Successful: true}},
@@ -127,7 +127,7 @@ func SARIF(w io.Writer, r report.Report) error {
 	seen := map[string]int{}
 	for _, f := range r.Findings {
 		i := rule(f.Rule, func() sarifRule { return sarifRuleOf(r, f) })
-		run.Results = append(run.Results, sarifFinding(f, i, seen))
+		run.Results = append(run.Results, sarifFinding(r, f, i, seen))
 	}
 	for _, c := range r.Checks {
 		if c.Outcome != report.Failed && c.Outcome != report.Unknown && c.Outcome != report.Warned || findingsTell(r, c) {
@@ -139,8 +139,9 @@ func SARIF(w io.Writer, r report.Report) error {
 			level = "warning"
 		}
 		i := rule(id, func() sarifRule { return sarifRule{ID: id, Short: sarifText{Text: c.ID}} })
-		run.Results = append(run.Results, sarifResult{RuleID: id, RuleIndex: i, Level: level,
-			Message: sarifText{Text: lines(strings.TrimSuffix(c.Name+": "+c.Detail, ": "), labelled("why", c.Why), labelled("do", c.Remedy))}})
+		run.Results = append(run.Results, sarifResult{RuleID: id, RuleIndex: i, Level: level, Locations: sarifLocations(r, c.Place, nil, ""),
+			Fingerprints: map[string]string{"lifeboat/v1": fingerprint(strings.Join([]string{id, c.Place.File, c.Name}, "\x1f"), 1)},
+			Message:      sarifText{Text: lines(strings.TrimSuffix(c.Name+": "+c.Detail, ": "), labelled("why", c.Why), labelled("do", c.Remedy))}})
 	}
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -150,7 +151,7 @@ func SARIF(w io.Writer, r report.Report) error {
 
 // findingsTell reports whether a check only sums up findings, which are results of their own.
 func findingsTell(r report.Report, c report.Check) bool {
-	return len(r.Findings) > 0 && slices.Contains([]string{"topology", "syntax", "names", "lineage", "determinism"}, c.ID)
+	return len(r.Findings) > 0 && slices.Contains([]string{"topology", "syntax", "dialect", "names", "changelog", "lineage", "determinism"}, c.ID)
 }
 
 func sarifRuleOf(r report.Report, f report.Finding) sarifRule {
@@ -197,19 +198,10 @@ func sarifLevel(s report.Severity) string {
 	return "note"
 }
 
-func sarifFinding(f report.Finding, rule int, seen map[string]int) sarifResult {
+func sarifFinding(r report.Report, f report.Finding, rule int, seen map[string]int) sarifResult {
 	out := sarifResult{RuleID: f.Rule, RuleIndex: rule, Level: sarifLevel(f.Severity), Properties: map[string]any{"severity": string(f.Severity)},
 		Message: sarifText{Text: lines(f.Message, labelled("why", f.Why), labelled("do", f.Remedy))}}
-	var at sarifLocation
-	if f.Place.File != "" {
-		at.Physical = &sarifPhysical{Artifact: sarifArtifact{URI: sarifURI(f.Place.File)}, Region: sarifRegionOf(f)}
-	}
-	if f.Subject != "" {
-		at.Logical = []sarifLogical{{Name: f.Subject, Kind: "object"}}
-	}
-	if at.Physical != nil || at.Logical != nil {
-		out.Locations = []sarifLocation{at}
-	}
+	out.Locations = sarifLocations(r, f.Place, sarifRegionOf(f), f.Subject)
 	// The same finding keeps its identity where lines above it come and go.
 	line, _, _ := strings.Cut(f.Excerpt, "\n")
 	key := strings.Join([]string{f.Rule, f.Place.File, f.Subject, strings.TrimSpace(line), f.Message}, "\x1f")
@@ -219,6 +211,27 @@ func sarifFinding(f report.Finding, rule int, seen map[string]int) sarifResult {
 		out.Suppressions = []sarifSuppression{{Kind: "external", Justification: f.Waived}}
 	}
 	return out
+}
+
+// sarifLocations is a place in a file, or the file of the whole report, and what it is about.
+func sarifLocations(r report.Report, at report.Place, region *sarifRegion, subject string) []sarifLocation {
+	var out sarifLocation
+	switch {
+	case at.File == "" && r.File != "":
+		at, region = report.Place{File: r.File}, &sarifRegion{StartLine: 1}
+	case region == nil && at.Line > 0:
+		region = &sarifRegion{StartLine: at.Line, StartColumn: at.Column}
+	}
+	if at.File != "" {
+		out.Physical = &sarifPhysical{Artifact: sarifArtifact{URI: sarifURI(at.File)}, Region: region}
+	}
+	if subject != "" {
+		out.Logical = []sarifLogical{{Name: subject, Kind: "object"}}
+	}
+	if out.Physical == nil && out.Logical == nil {
+		return nil
+	}
+	return []sarifLocation{out}
 }
 
 // sarifURI is a path as a relative URI reference, or a file URI where it is absolute.

@@ -13,7 +13,7 @@ import (
 
 // reviewed has a finding of every shape: with and without a place, an excerpt, a subject, a known rule, a waiver.
 func reviewed() report.Report {
-	return report.Report{Command: "lint", Title: "lint of sql", Outcome: report.Failed,
+	return report.Report{Command: "lint", Title: "lint of sql", File: "lifeboat.yaml", Outcome: report.Failed,
 		Rules: []report.Rule{{ID: "D04", Title: "random values", Why: "each region draws another value", Remedy: "hash the key", Wrong: "SELECT RAND()", Right: "SELECT MD5(k)"}},
 		Findings: []report.Finding{
 			{Rule: "D04", Severity: report.High, Subject: "draw", Place: report.Place{File: "sql/with space.sql", Line: 2, Column: 8}, Message: "RAND() gives another value",
@@ -23,7 +23,7 @@ func reviewed() report.Report {
 			{Rule: "loss", Severity: report.Medium, Message: "nowhere"},
 		},
 		Checks: []report.Check{{ID: "region-reachable", Name: "west answers", Outcome: report.Failed, Detail: "refused"}, {ID: "determinism", Name: "told by findings", Outcome: report.Failed},
-			{ID: "engine", Name: "passed", Outcome: report.Passed}},
+			{ID: "engine", Name: "passed", Outcome: report.Passed}, {ID: "horizon", Name: "of a statement", Outcome: report.Warned, Place: report.Place{File: "sql/a.sql", Line: 7, Column: 1}}},
 	}
 }
 
@@ -83,8 +83,9 @@ func TestSARIFPlaces(t *testing.T) {
 		{Rule: "D04", Level: "warning", URI: "sql/with%20space.sql", Line: 2, From: 8, To: 12},
 		{Rule: "D04", Level: "note", URI: "sql/with%20space.sql", Line: 9, From: 2, To: 7, Suppressed: true},
 		{Rule: "sql/text", Level: "error", URI: "file:///abs/b.sql"},
-		{Rule: "loss", Level: "warning"},
-		{Rule: "check/region-reachable", Level: "error"},
+		{Rule: "loss", Level: "warning", URI: "lifeboat.yaml", Line: 1},
+		{Rule: "check/region-reachable", Level: "error", URI: "lifeboat.yaml", Line: 1},
+		{Rule: "check/horizon", Level: "warning", URI: "sql/a.sql", Line: 7, From: 1},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("results (-want +got):\n%s", diff)
