@@ -26,24 +26,41 @@ type reading struct {
 
 var measuring = reading{records: 100_000, bytes: 32 << 20, time: 5 * time.Second}
 
+// newestOffsets of a partition are read to tell how far its event time has come: records may be out of order, and markers between them.
+const newestOffsets = 200
+
 // Measure adds to what was observed how far back the horizons that depend on the data have reached, in the first region of each link that has the
-// topic: by the newest records of it, within bounds that are said where they cut it short.
+// topic, and how far the topics have come whose pauses make horizons longer: by the newest records of each, within bounds that are said where they cut it short.
 func Measure(ctx context.Context, w *World, seen *plans.Observed) error {
-	done, most := map[string]bool{}, measuring
+	done, stood, most := map[string]bool{}, map[string]bool{}, measuring
 	most.time = min(most.time, w.opts.Timeout)
 	for _, name := range w.Declared.LookFirst() {
 		r, state := w.Regions[name], seen.Regions[name]
 		if r == nil || state == nil {
 			continue
 		}
-		wanted := plans.StudyOf(w.Declared.In(name), seen).Dependences()
+		st := plans.StudyOf(w.Declared.In(name), seen)
+		for _, topic := range st.Paused() {
+			t := state.Topics[topic]
+			if t == nil || stood[topic] {
+				continue
+			}
+			stood[topic] = true
+			few := most
+			few.records = newestOffsets * int64(max(1, len(t.Partitions)))
+			t.Reached = readTail(ctx, r, topic, t, few, clockOf(r, st.Table(topic))).reached(len(t.Partitions))
+			if ctx.Err() != nil {
+				return context.Cause(ctx)
+			}
+		}
+		wanted := st.Dependences()
 		for _, topic := range sortedKeys(wanted) {
 			t := state.Topics[topic]
 			if t == nil || done[topic] {
 				continue
 			}
 			done[topic] = true
-			log := readTail(ctx, r, topic, t, most)
+			log := readTail(ctx, r, topic, t, most, clockOf(r, st.Table(topic)))
 			if ctx.Err() != nil {
 				return context.Cause(ctx)
 			}
@@ -63,26 +80,56 @@ func Measure(ctx context.Context, w *World, seen *plans.Observed) error {
 type tail struct {
 	rows     []statements.Logged // in the order of their times
 	measured plans.Measured
+	newest   map[int32]int64 // by partition
+	left     bool            // of a partition the end was not read
+}
+
+// reached is how far the partitions have come.
+func (t tail) reached(partitions int) *plans.Reached {
+	out := &plans.Reached{Column: t.measured.Column, Records: t.measured.Records, Error: t.measured.Error}
+	switch {
+	case out.Error != "":
+	case t.left:
+		out.Error = t.measured.Cut
+	default:
+		for p := range partitions {
+			at, ok := t.newest[int32(p)]
+			if !ok {
+				at = -1
+			}
+			out.Newest = append(out.Newest, at)
+		}
+	}
+	return out
 }
 
 // readTail reads the newest records of a topic, within bounds.
-func readTail(ctx context.Context, r *linking.Region, topic string, t *plans.TopicState, most reading) tail {
+func readTail(ctx context.Context, r *linking.Region, topic string, t *plans.TopicState, most reading, clock eventClock) tail {
+	if clock.err != nil {
+		return tail{measured: plans.Measured{Column: clock.column, Error: clock.err.Error()}}
+	}
 	within, cancel := context.WithTimeout(ctx, most.time)
 	defer cancel()
 	spans, why := most.tails(t)
 	left := maps.Clone(spans) // that were not read to their end
 	parts := map[int32]*ends{}
 	seed := maphash.MakeSeed()
-	var out tail
+	out := tail{measured: plans.Measured{Column: clock.column}, newest: map[int32]int64{}}
 	err := readRange(within, r, map[string]map[int32]span{topic: spans}, func(rec *kgo.Record) error {
-		at := rec.Timestamp.UnixMilli()
+		if rec.Offset >= spans[rec.Partition].end-1 {
+			delete(left, rec.Partition)
+		}
+		at, ok, err := clock.of(rec)
+		if err != nil || !ok {
+			return err
+		}
+		if newest, seen := out.newest[rec.Partition]; !seen || at > newest {
+			out.newest[rec.Partition] = at
+		}
 		if parts[rec.Partition] == nil {
 			parts[rec.Partition] = &ends{at, at}
 		}
 		parts[rec.Partition].last = max(parts[rec.Partition].last, at)
-		if rec.Offset >= spans[rec.Partition].end-1 {
-			delete(left, rec.Partition)
-		}
 		out.rows = append(out.rows, statements.Logged{Key: maphash.Bytes(seed, rec.Key), At: at})
 		if out.measured.Bytes += int64(len(rec.Key) + len(rec.Value)); out.measured.Bytes >= most.bytes {
 			return errEnough
@@ -100,7 +147,7 @@ func readTail(ctx context.Context, r *linking.Region, topic string, t *plans.Top
 		out.measured.Error = err.Error()
 		return out
 	}
-	out.measured.Cut = why
+	out.measured.Cut, out.left = why, len(left) > 0
 	from, to := common(spans, left, parts)
 	out.rows = slices.DeleteFunc(out.rows, func(l statements.Logged) bool { return l.At < from || l.At > to })
 	slices.SortStableFunc(out.rows, func(a, b statements.Logged) int { return cmp.Compare(a.At, b.At) })

@@ -51,7 +51,7 @@ func TestReadTail(t *testing.T) {
 		"what is left of time is nothing": {reading{1000, 1000, time.Nanosecond}, 0, 0, 0, "reading ended after 1ns", 0},
 	} {
 		t.Run(name2, func(t *testing.T) {
-			got := readTail(t.Context(), r, name, state, tc.most)
+			got := readTail(t.Context(), r, name, state, tc.most, eventClock{})
 			m := got.measured
 			if m.Error != "" || m.Records != tc.records || m.From != tc.from*1000 || m.To != tc.to*1000 || m.Cut != tc.cut {
 				t.Errorf("%+v", m)

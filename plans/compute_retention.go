@@ -1,6 +1,7 @@
 package plans
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,7 +23,8 @@ func (c *computation) retention(sp *StatementPlan, horizons map[string]statement
 			continue
 		}
 		text := h.String()
-		if m, _, _ := c.seen.measure(h, c.decl.LookFirst()); m != "" {
+		m, _, _ := c.seen.measure(h, c.decl.LookFirst())
+		if m = cmp.Or(m, c.analysis.pauseText(c.seen, h, c.decl.LookFirst())); m != "" {
 			text += "; " + m
 		}
 		if len(horizons) > 1 {
@@ -55,6 +57,11 @@ func (c *computation) judgeLog(topic string, region *RegionState, configs map[st
 		logs.Upsert = h.Unbounded && t.Mode() == statements.Upsert // the last row of a key is all that counts where all of the input does
 		logs.Versions = h.Versions()
 	}
+	for _, p := range h.Pauses {
+		logs.Paused = append(logs.Paused, p.Topic)
+	}
+	logs.Pause, logs.PauseUnknown = c.analysis.standing(c.seen, h, c.decl.LookFirst())
+	logs.InTime, logs.Ordered = h.InTime(), c.inOrderOfTime(topic)
 	if t := region.Topics[topic]; t != nil {
 		logs.Configs = map[string]string{}
 		maps.Copy(logs.Configs, t.Configs)
@@ -84,6 +91,18 @@ func (c *computation) judgeLog(topic string, region *RegionState, configs map[st
 		v.Verdict, v.Detail = statements.UnknownReach, h.Unknown
 	}
 	return v
+}
+
+// inOrderOfTime reports whether the records of a topic have their event time from the broker that appended them: then the last one in place is
+// the last one in time.
+func (c *computation) inOrderOfTime(topic string) bool {
+	t, ok := c.analysis.tables.Table(topic)
+	src := c.from.Topics[topic]
+	if !ok || src == nil {
+		return false
+	}
+	_, stamped := t.EventTime()
+	return stamped && src.Configs["message.timestamp.type"] == "LogAppendTime"
 }
 
 // judgeMeasured says of a log that does not hold everything whether it reaches back as far as its data have asked for until now. That is no proof of what

@@ -13,6 +13,7 @@ import (
 // was, and no bound of what comes.
 type Measured struct {
 	On      statements.Dependence `json:"on"`
+	Column  string                `json:"column,omitempty"` // that tells the records' event time; "" = their timestamps
 	Reach   Duration              `json:"reach"`
 	More    bool                  `json:"more,omitempty"` // it may have gone further: the log was not read from its beginning
 	Records int64                 `json:"records"`        // that were read
@@ -119,7 +120,11 @@ func (m Measured) words(region string) string {
 	case m.On.Rows > 0:
 		keys = "without keys"
 	}
-	text := fmt.Sprintf("the timestamps of %s of %s in %s, %s", counted(m.Records, "record"), m.On.Topic, region, keys)
+	by := "the timestamps"
+	if m.Column != "" {
+		by = m.Column
+	}
+	text := fmt.Sprintf("%s of %s of %s in %s, %s", by, counted(m.Records, "record"), m.On.Topic, region, keys)
 	if m.Records > 0 {
 		text += fmt.Sprintf(" (%s to %s)", clock(fromMillis(m.From)), clock(fromMillis(m.To)))
 	}

@@ -273,6 +273,7 @@ type TopicState struct {
 	Partitions []PartitionState  `json:"partitions"` // by partition number
 	Configs    map[string]string `json:"configs"`    // all, with defaults
 	Measured   []Measured        `json:"measured,omitempty"`
+	Reached    *Reached          `json:"reached,omitempty"`
 }
 
 // PartitionState is one partition's log.

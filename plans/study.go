@@ -1,6 +1,7 @@
 package plans
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -35,7 +36,7 @@ type Studied struct {
 	Verdict    string                        // of what writes rows, along its chain
 	VerdictWhy string                        // the reason
 	Horizons   map[string]statements.Horizon // by the input at the root of its chain; inputs that need no history are left out
-	Measured   map[string]string             // of those that depend on the data, how far they have reached in a region; none where none was asked
+	Measured   map[string]string             // of those that depend on the data, how far they have reached in a region, and on a pause, how long that is; none where none was asked
 }
 
 // Moves reports whether the statement reads or writes records by itself: a view does where it is read.
@@ -113,7 +114,8 @@ func StudyOf(d *Declared, o *Observed) *Study {
 				continue
 			}
 			s.Horizons[topic] = h
-			if text, _, _ := o.measure(h, d.LookFirst()); text != "" {
+			text, _, _ := o.measure(h, d.LookFirst())
+			if text = cmp.Or(text, a.pauseText(o, h, d.LookFirst())); text != "" {
 				s.Measured[topic] = text
 			}
 		}

@@ -69,6 +69,17 @@ func (t *Table) Row() []TableColumn {
 	})
 }
 
+// EventTime is the index in Row of the column that the watermark follows, -1 where that is none of them by itself. stamped says that it is the
+// timestamp of the records.
+func (t *Table) EventTime() (at int, stamped bool) {
+	name := RowtimeColumn
+	if t.Watermark != nil {
+		name = t.Watermark.Column
+	}
+	c, at, _ := t.Column(name)
+	return at, c.MetadataKey == "timestamp"
+}
+
 // Column returns the column of this name and its index in Row.
 func (t *Table) Column(name string) (TableColumn, int, bool) {
 	for i, c := range t.Row() {

@@ -17,7 +17,7 @@ type Horizon struct {
 	Assumed   string       // what is taken to hold of a table that nothing declares; "" where all are declared
 	Data      bool         // with Unbounded: the data alone tell how far back it goes, of what is compacted to the last row of a key
 	Depends   []Dependence // with Data: on what of them, each to be added to the terms
-	Between   []string     // topics on the path that statements write: in a pause of one its watermark stands still, and rows count for longer than the terms tell
+	Pauses    []Pause      // the topics whose event time it is reckoned from, each further back by as much as that topic is behind the clock
 }
 
 // Term is one summand of a horizon.
@@ -73,7 +73,12 @@ func horizonOf(s Statement, sink string, cat Catalog, ttl time.Duration) map[str
 		if sink != "" && w.Table.Name != sink {
 			continue
 		}
-		for _, path := range PathsOf(w, ttl) {
+		paths := PathsOf(w, ttl)
+		pauses := pausesOf(paths)
+		for _, path := range paths {
+			if path.Horizon.timed() {
+				path.Horizon.Pauses = pauses
+			}
 			out[path.Topic] = longer(out, path.Topic, path.Horizon)
 		}
 	}
@@ -117,7 +122,7 @@ func millisOf(i *Interval, ok bool) (time.Duration, bool) {
 
 // add adds the horizon of what is further up or down the same path.
 func (h *Horizon) add(o Horizon) {
-	h.Terms, h.Depends = append(h.Terms, o.Terms...), append(h.Depends, o.Depends...)
+	h.Terms, h.Depends, h.Pauses = append(h.Terms, o.Terms...), append(h.Depends, o.Depends...), withPauses(h.Pauses, o.Pauses)
 	h.because(o)
 }
 
@@ -172,10 +177,6 @@ func (h Horizon) String() string {
 		h.Assumed = ""
 		return h.String() + "; " + why
 	}
-	if between := h.Between; len(between) > 0 && !h.Unbounded {
-		h.Between = nil
-		return h.String() + "; longer by a pause of " + strings.Join(between, " or ") + ", in which its watermark stands still"
-	}
 	switch {
 	case h.Unbounded && h.Data:
 		return "depends on the data: " + h.Unknown
@@ -188,9 +189,13 @@ func (h Horizon) String() string {
 	for _, t := range h.Terms {
 		parts = append(parts, fmt.Sprintf("%s (%s)", short(t.Duration), t.Why))
 	}
-	s := strings.Join(parts, " + ")
-	if len(parts) > 1 {
-		s += " = " + short(h.Duration())
+	paused := h.written()
+	if paused != "" {
+		paused = " + pause of " + paused
+	}
+	s := strings.Join(parts, " + ") + paused
+	if len(parts) > 1 || paused != "" {
+		s += " = " + short(h.Duration()) + paused
 	}
 	switch {
 	case h.Unknown == "":

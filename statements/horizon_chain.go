@@ -48,6 +48,7 @@ func (c *chain) of(o output) map[string]Horizon {
 	n := c.g.nodes[o.node]
 	for topic, own := range horizonOf(n.Parsed.Statement, o.table, c.cat(n.Name), c.ttl(n.Name)) {
 		writers := c.g.writes[topic]
+		own.Pauses = c.written(own.Pauses)
 		if c.root(topic) || len(writers) == 0 {
 			out[topic] = longer(out, topic, own)
 			continue
@@ -79,9 +80,9 @@ func (h Horizon) after(up Horizon, writer, topic string) Horizon {
 	if up.Unknown != "" && !strings.HasSuffix(up.Unknown, ")") {
 		up.Unknown += " (in " + writer + ")"
 	}
-	h.Terms, h.Depends, h.Between = slices.Clone(h.Terms), slices.Clone(h.Depends), slices.Clone(up.Between)
-	if h.Duration() > 0 && !slices.Contains(h.Between, topic) {
-		h.Between = append(h.Between, topic)
+	h.Terms, h.Depends = slices.Clone(h.Terms), slices.Clone(h.Depends)
+	if h.Duration() > 0 {
+		h.Pauses = withPauses(h.Pauses, []Pause{{topic, true}})
 	}
 	h.add(up)
 	return h
@@ -95,6 +96,7 @@ func longer(all map[string]Horizon, topic string, h Horizon) Horizon {
 		h, other = other, h
 	}
 	h.because(other)
+	h.Pauses = withPauses(h.Pauses, other.Pauses)
 	for _, d := range other.Depends {
 		if !slices.Contains(h.Depends, d) {
 			h.Depends = append(slices.Clone(h.Depends), d)

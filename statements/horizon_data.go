@@ -8,11 +8,12 @@ import (
 
 // Dependence is what of an input's rows tells how far back a horizon goes that depends on the data. One of Chain, Rows and Last is set.
 type Dependence struct {
-	Topic string        // whose rows they are; "" where other operators stand between them and a table, so that no log tells
-	Chain time.Duration // back to where a key paused for longer than this
-	Rows  int64         // so many rows of every key
-	Last  bool          // the last row of every key, however old: all of a compacted log
-	Keyed bool          // the key is that of the topic's records; else all rows are taken together, which is no less for a Chain
+	Topic  string        // whose rows they are; "" where other operators stand between them and a table, so that no log tells
+	Chain  time.Duration // back to where a key paused for longer than this
+	Rows   int64         // so many rows of every key
+	Last   bool          // the last row of every key, however old: all of a compacted log
+	InTime bool          // with Last: the last one in time. Compaction leaves the last one in place, which is another where a key's rows come out of order
+	Keyed  bool          // the key is that of the topic's records; else all rows are taken together, which is no less for a Chain
 }
 
 // Logged is a row of a log, as far as its record tells without being decoded.
@@ -147,6 +148,11 @@ func (h Horizon) Versions() time.Duration {
 	return h.Duration()
 }
 
+// InTime reports whether the last row of a key that counts is the last one in time, which compaction leaves only where records come in order.
+func (h Horizon) InTime() bool {
+	return slices.ContainsFunc(h.Depends, func(d Dependence) bool { return d.Last && d.InTime })
+}
+
 // Remedy is what can be done about a horizon that has no bound, or that the data alone tell.
 func (h Horizon) Remedy() string {
 	switch {
@@ -156,6 +162,9 @@ func (h Horizon) Remedy() string {
 		return "keep the whole input (retention without limit, or the compacted topic of an upsert table), say in event time what may be forgotten (a window, an interval join), or carry its checkpoints over"
 	case slices.ContainsFunc(h.Depends, func(d Dependence) bool { return !d.Last }):
 		return "keep the topic for much longer than that has been (check measures it), or all of it"
+	}
+	if h.InTime() {
+		return "keep all of the topic; where every key's records come in the order of their event time, the last one of each is enough (cleanup.policy=compact)"
 	}
 	return "keep the last record of every key (cleanup.policy=compact), or all of the topic"
 }

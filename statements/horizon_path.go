@@ -143,7 +143,7 @@ func add(r Rel, i int, ttl time.Duration, windows *[]*Windowing, h *Horizon) (ti
 			window(n.Window)
 			return true, true
 		case n.Dedup && n.KeepLast:
-			depends("the last row of every key counts, however old", Dependence{Last: true})
+			depends("the last row of every key counts, however old", Dependence{Last: true, InTime: true})
 		case n.Dedup && ttl > 0:
 			depends(fmt.Sprintf("a key's first row counts until it has expired, by a TTL of %s, and the row before it tells when", short(ttl)), chainOf(ttl, n.In, n.Partition))
 		case n.Dedup:
@@ -210,7 +210,7 @@ func join(n *Joining, i int, ttl time.Duration, h *Horizon, window func(*Windowi
 		return true, true
 	case TemporalJoin:
 		if i == 1 {
-			depends("a temporal join needs the version of every key that held at the time, however old: a compacted topic holds the last", Dependence{Last: true})
+			depends("a temporal join needs the version of every key that held at the time, however old: a compacted topic holds the last", Dependence{Last: true, InTime: true})
 		}
 		return true, true
 	case LookupJoin:

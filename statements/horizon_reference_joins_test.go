@@ -96,20 +96,19 @@ func joinedThenSummed(log []event, s shape) []result {
 	return out
 }
 
-// temporalJoin gives each row of a the version of u that held at its time.
+// temporalJoin gives each row of a the version of u that held at its time, by all that have come when the watermark passes it. Versions are never late.
 func temporalJoin(log []event, _ shape) []result {
 	var out []result
 	m := watermarks(log, "a", "u")
-	versions := inTime(m, "u")
-	for k, rows := range inTime(m, "a") {
+	for _, rows := range inTime(m, "a") {
 		for _, e := range rows {
-			held := event{}
-			for _, v := range versions[k] {
-				if v.t <= e.t {
+			at, held := max(e.at, m.when(e.t)), event{t: never}
+			for _, v := range log {
+				if v.table == "u" && v.k == e.k && v.at <= at && v.t <= e.t && v.t >= held.t {
 					held = v
 				}
 			}
-			out = append(out, result{max(e.at, m.when(e.t)), e.t, e.t, fmt.Sprint(e, held)})
+			out = append(out, result{at, e.t, e.t, fmt.Sprint(e, held)})
 		}
 	}
 	return out

@@ -234,6 +234,18 @@ func sessionSums(log []event, s shape) []result {
 	return out
 }
 
+// betweenOf are the topics between windows of each size.
+func betweenOf(sizes func(s shape) []int64) func([]event, shape) [][]event {
+	return func(log []event, s shape) (out [][]event) {
+		table, all := "a", sizes(s)
+		for _, size := range all[:len(all)-1] {
+			log, table = topic(watermarks(log, table), tumbles(size*ms)), "m"
+			out = append(out, log)
+		}
+		return out
+	}
+}
+
 // chained has windows of each size add up what those of the one before have put out to a topic.
 func chained(sizes func(s shape) []int64) func([]event, shape) []result {
 	return func(log []event, s shape) []result {

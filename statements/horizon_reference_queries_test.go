@@ -33,6 +33,16 @@ func firstOfWindow(s shape) ([]event, int) {
 	return []event{{"a", 0, w, 1, 7}, {"a", 0, w + s.large*ms - 2 + delay, 1, 1}}, 1
 }
 
+// pausedAfterFirst is a log whose first row is of a window that the second statement still has open, while the first one's input pauses for long and the
+// topic between stands at the end of that row's own window.
+func pausedAfterFirst(s shape) ([]event, int) {
+	w, long := atLarge(s), 20*s.large*ms+2*delay
+	return []event{{"a", 0, w, 1, 7}, {"a", 0, w + long, 2, 1}, {"a", 0, w + long + s.small*ms + delay, 2, 1}}, 1
+}
+
+func twoSizes(s shape) []int64   { return []int64{s.small, s.large} }
+func threeSizes(s shape) []int64 { return []int64{s.small, s.large, s.large} }
+
 func large(s shape) int64 { return s.large }
 
 var (
@@ -93,7 +103,7 @@ var references = []reference{
 			return []event{{"b", 0, w - s.small*ms, 1, 7}, {"a", 0, w, 1, 1}, {"a", 0, on, 2, 1}, {"b", 0, on, 3, 1}}, 3
 		}},
 	{name: "temporal join", sql: sql("INSERT INTO pairs SELECT a.k, a.v, u.v FROM a LEFT JOIN u FOR SYSTEM_TIME AS OF a.t ON a.k = u.k"),
-		run: temporalJoin, tables: []string{"a", "u"}, ordered: "u"},
+		run: temporalJoin, tables: []string{"a", "u"}},
 
 	{name: "OVER RANGE", sql: sql("INSERT INTO s SELECT k, SUM(v) OVER (PARTITION BY k ORDER BY t RANGE BETWEEN INTERVAL '%[2]d' SECOND PRECEDING AND CURRENT ROW) FROM a"),
 		run: overRange, tables: onlyA, witness: func(s shape) ([]event, int) {
@@ -123,13 +133,15 @@ var references = []reference{
 			return []event{{"a", 0, ms, 1, 1}, {"a", 0, ms + step, 1, 2}, {"a", 0, ms + 2*step, 1, 3}}, 1
 		}},
 	{name: "last rows", sql: sql("INSERT INTO su SELECT k, v FROM (SELECT *, ROW_NUMBER() OVER (PARTITION BY k ORDER BY t DESC) AS r FROM a) WHERE r = 1"),
-		run: changes, tables: onlyA, ordered: "a"},
-	{name: "an upsert source", sql: sql("INSERT INTO su SELECT k, v FROM u"), run: changes, tables: []string{"u"}, ordered: "u"},
+		run: latest, tables: onlyA},
+	{name: "an upsert source", sql: sql("INSERT INTO su SELECT k, v FROM u"), run: changes, tables: []string{"u"}},
 
 	{name: "two statements", sql: sql(summedTo("a", "m1", "%[1]d"), summedTo("m1", "m2", "%[2]d")),
-		run: chained(func(s shape) []int64 { return []int64{s.small, s.large} }), tables: onlyA, steady: true},
+		run: chained(twoSizes), tables: onlyA, between: betweenOf(twoSizes), upper: true, witness: pausedAfterFirst},
+	{name: "two statements whose windows begin apart", sql: sql(summedTo("a", "m1", "%[2]d"), summedTo("m1", "m2", "%[1]d")),
+		run: chained(func(s shape) []int64 { return []int64{s.large, s.small} }), tables: onlyA, between: betweenOf(func(s shape) []int64 { return []int64{s.large, s.small} })},
 	{name: "three statements", sql: sql(summedTo("a", "m1", "%[1]d"), summedTo("m1", "m2", "%[2]d"), "INSERT INTO s SELECT k, SUM(v) FROM TABLE(HOP(TABLE m2, DESCRIPTOR(t), INTERVAL '%[2]d' SECOND, INTERVAL '%[2]d' SECOND)) GROUP BY k, window_start, window_end"),
-		run: chained(func(s shape) []int64 { return []int64{s.small, s.large, s.large} }), tables: onlyA, steady: true},
+		run: chained(threeSizes), tables: onlyA, between: betweenOf(threeSizes)},
 }
 
 // refreshed is a log of a row of table a, and then one of another table in each half of the time to live, so that it never expires.

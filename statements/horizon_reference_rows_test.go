@@ -107,6 +107,19 @@ func ttlSums(log []event, s shape) []result {
 	return out
 }
 
+// latest tells what every row changes for its key that is no older than the one that counts.
+func latest(log []event, _ shape) []result {
+	var out []result
+	last := map[int]event{}
+	for _, e := range log {
+		if held, ok := last[e.k]; !ok || e.t >= held.t {
+			out = append(out, result{e.at, e.t, e.t, fmt.Sprint(e.k, ": ", held.v, " to ", e.v)})
+			last[e.k] = e
+		}
+	}
+	return out
+}
+
 // changes tells what every row changes for its key.
 func changes(log []event, _ shape) []result {
 	var out []result

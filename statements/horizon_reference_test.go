@@ -60,8 +60,8 @@ type reference struct {
 	run     func(log []event, s shape) []result
 	ttl     func(s shape) int64                    // seconds; nil: none. Then the clock counts: rows arrive in order, when they happened
 	tables  []string                               // that are read
-	ordered string                                 // a table whose rows come in order: of its versions
-	steady  bool                                   // rows keep coming: what stands between two statements is no further behind than they say
+	ordered string                                 // a table whose rows come in order
+	between func(log []event, s shape) [][]event   // the rows of the topics between the statements of a chain, each at the place of the row that had it put out
 	witness func(s shape) (log []event, place int) // a log of which the first row counts for what is put out behind a place
 	upper   bool                                   // that row is further inside the horizon than two milliseconds
 }
@@ -92,14 +92,35 @@ func (ref reference) reached(log []event, place int) (at int64, ok bool) {
 	return mark + delay, mark != never
 }
 
+// paused is the time that the topics between the statements of a chain have come to at a place of the log: the point, where there are none. ok is
+// false where one of them has no row yet.
+func (ref reference) paused(log []event, s shape, point int64, place int) (at int64, ok bool) {
+	if ref.between == nil {
+		return point, true
+	}
+	at = point
+	for _, rows := range ref.between(log, s) {
+		newest := int64(never)
+		for _, e := range rows {
+			if e.at <= place {
+				newest = max(newest, e.t)
+			}
+		}
+		at = min(at, newest)
+	}
+	return at, at != never
+}
+
 // cut leaves of a log what a table must hold for what is put out behind a place of it.
 func cut(t interface {
 	Helper()
 	Fatalf(string, ...any)
 }, log []event, table string, h Horizon, point int64, place int) []event {
 	t.Helper()
-	if slices.ContainsFunc(h.Depends, func(d Dependence) bool { return d.Last }) {
-		return compacted(log, table, point-h.Versions().Milliseconds(), place)
+	for _, d := range h.Depends {
+		if d.Last {
+			return compacted(log, table, point-h.Versions().Milliseconds(), place, d.InTime)
+		}
 	}
 	return since(log, table, point-back(t, log, table, h))
 }
@@ -136,12 +157,15 @@ func since(log []event, table string, start int64) []event {
 	return out
 }
 
-// compacted leaves of a table's rows up to a place the last one of each key, and those that are not older than spared.
-func compacted(log []event, table string, spared int64, place int) []event {
+// compacted leaves of a table's rows up to a place the last one of each key, in time or, as a broker does, in place, and those that are not older than spared.
+func compacted(log []event, table string, spared int64, place int, inTime bool) []event {
 	clean := func(e event) bool { return e.table == table && e.at <= place && e.t < spared }
+	after := func(o, e event) bool {
+		return o.k == e.k && o.at > e.at && (!inTime || o.t >= e.t) || inTime && o.k == e.k && o.t > e.t
+	}
 	var out []event
-	for i, e := range log {
-		if clean(e) && slices.ContainsFunc(log[i+1:], func(o event) bool { return clean(o) && o.k == e.k }) {
+	for _, e := range log {
+		if clean(e) && slices.ContainsFunc(log, func(o event) bool { return clean(o) && after(o, e) }) {
 			continue
 		}
 		out = append(out, e)
@@ -191,8 +215,13 @@ func (ref reference) drawLog(rt *rapid.T, s shape) []event {
 			arrives := rapid.Int64Range(0, end).Draw(rt, "arrives")
 			log = append(log, event{table, int(arrives), arrives - late, rapid.IntRange(1, 2).Draw(rt, "k"), rapid.Int64Range(1, 50).Draw(rt, "v")})
 		}
-		for t := int64(0); ref.steady && t <= end; t += s.small * ms / 2 {
-			log = append(log, event{table, int(t), t, 3, 1})
+	}
+	if ref.between != nil { // a pause of all rows, so that those of the topics between come later still
+		from, pause := rapid.Int64Range(0, end).Draw(rt, "pauses at"), rapid.Int64Range(0, 2*end).Draw(rt, "pause")
+		for i := range log {
+			if int64(log[i].at) >= from {
+				log[i].at, log[i].t = log[i].at+int(pause), log[i].t+pause
+			}
 		}
 	}
 	slices.SortStableFunc(log, func(x, y event) int { return cmp.Compare(x.at, y.at) })
@@ -212,6 +241,9 @@ func TestHorizonLeavesWhatCounts(t *testing.T) {
 				point, ok := ref.reached(log, place)
 				if !ok {
 					return // nothing was put out yet
+				}
+				if point, ok = ref.paused(log, s, point, place); !ok {
+					return // all of the inputs counts
 				}
 				horizons := horizonsOf(t, ref, s)
 				left := log
@@ -238,7 +270,8 @@ func TestHorizonIsTight(t *testing.T) {
 				for i := range log {
 					log[i].at = i
 				}
-				point, _ := ref.reached(log, place)
+				newest, _ := ref.reached(log, place)
+				point, _ := ref.paused(log, s, newest, place)
 				oldest := log[0]
 				h := horizonsOf(t, ref, s)[oldest.table]
 				if start := point - back(t, log, oldest.table, h); oldest.t < start || oldest.t > start+2 && !ref.upper {
@@ -247,6 +280,9 @@ func TestHorizonIsTight(t *testing.T) {
 				whole := behind(ref.run(log, s), place)
 				if diff := gocmp.Diff(whole, behind(ref.run(cut(t, log, oldest.table, h, point, place), s), place)); diff != "" {
 					t.Errorf("%v: cut at the horizon (-all of the input, +cut):\n%s", s, diff)
+				}
+				if newest > point && gocmp.Equal(whole, behind(ref.run(cut(t, log, oldest.table, h, newest, place), s), place)) {
+					t.Errorf("%v: the pause of %d ms does not count: %v", s, newest-point, whole)
 				}
 				if gocmp.Equal(whole, behind(ref.run(since(log, oldest.table, oldest.t+1), s), place)) {
 					t.Errorf("%v: cut behind the horizon of %s nothing changes: %v", s, oldest.table, whole)
@@ -268,6 +304,9 @@ func TestAlignedStartIsComplete(t *testing.T) {
 				log := ref.drawLog(rt, s)
 				place := rapid.IntRange(0, len(log)-1).Draw(rt, "place")
 				point, ok := ref.reached(log, place)
+				if ok {
+					point, ok = ref.paused(log, s, point, place)
+				}
 				horizons := horizonsOf(t, ref, s)
 				start, first := int64(math.MaxInt64), int64(never)
 				for _, h := range horizons {

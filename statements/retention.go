@@ -26,7 +26,9 @@ type RetentionVerdict struct {
 	Have    time.Duration // what is proven; Unlimited where nothing is ever deleted
 	Missing time.Duration // Need minus Have, where Insufficient
 	Detail  string
-	Mend    []Setting // the configs of the topic that would mend it, where it is not Proven and configs can
+	Mend    []Setting     // the configs of the topic that would mend it, where it is not Proven and configs can
+	Bears   time.Duration // with Paused: how long they may be behind the clock for the verdict to hold; Unlimited where that is no matter
+	Paused  []string      // the topics whose pause makes the need longer, where the verdict depends on that
 }
 
 // Setting is a topic's config with the value that it needs.
@@ -54,6 +56,20 @@ type LogFacts struct {
 	// move and to catch up, and a margin. AheadWhy says of what it is made.
 	Ahead    time.Duration
 	AheadWhy string
+
+	Paused       []string  // the topics whose event time the need is reckoned from (Horizon.Pauses)
+	Pause        *Standing // how far they are behind the clock; nil where that was not measured
+	PauseUnknown string    // why it was not, "" where nobody has looked
+
+	// InTime: with Upsert, the last record of a key in time is what counts, which is the one that compaction leaves where Ordered says that records are appended
+	// in the order of their event time.
+	InTime, Ordered bool
+}
+
+// Standing is how far the event time of topics is behind the clock.
+type Standing struct {
+	For time.Duration
+	Why string // "orders in east is at 12:00, by the timestamps of 200 records"
 }
 
 // PartitionLog is one partition's log.
@@ -69,14 +85,21 @@ const Unlimited = time.Duration(math.MaxInt64)
 // JudgeRetention says whether a topic's log reaches back by need from now, and will go on doing so. PROVEN needs both: the
 // oldest record of every partition is old enough, or nothing was ever deleted; and no setting deletes younger records.
 // INSUFFICIENT is proven as well, with what is missing. Whatever can not be told is UNKNOWN.
-func JudgeRetention(f LogFacts, need time.Duration) RetentionVerdict {
+//
+// The need is reckoned from the event time of what the statement reads, and what a log keeps from the clock: a pause that was measured is added to it.
+// A pause that may come, or was not measured, is a condition of a PROVEN verdict, which says how long a one it bears.
+func JudgeRetention(f LogFacts, horizon time.Duration) RetentionVerdict {
+	need := horizon
+	if f.Pause != nil && need > 0 && need < Unlimited-f.Pause.For {
+		need += f.Pause.For
+	}
 	v := RetentionVerdict{Topic: f.Topic, Need: need, Verdict: Proven, Have: Unlimited}
 	if need <= 0 {
 		v.Detail = "no history is needed"
 		return v
 	}
 	var details []string
-	for _, limit := range []limit{f.byCleanup(need), f.byVersions(), f.byTombstones(), f.byTime(), f.bySize(), f.byLog(need)} {
+	for _, limit := range []limit{f.byCleanup(need), f.byVersions(), f.byOrder(), f.byTombstones(), f.byTime(), f.bySize(), f.byLog(need)} {
 		if limit.detail != "" {
 			details = append(details, limit.detail)
 		}
@@ -97,6 +120,7 @@ func JudgeRetention(f LogFacts, need time.Duration) RetentionVerdict {
 	if v.Verdict == Proven && need != Unlimited {
 		details = f.later(&v, details)
 	}
+	details = append(details, f.bears(&v, horizon)...)
 	v.Detail = strings.Join(details, "; ")
 	return v
 }
@@ -212,6 +236,15 @@ func (f LogFacts) byVersions() limit {
 	}
 	return limit{unknown: true, config: "min.compaction.lag.ms", value: settingOf(strconv.FormatInt((need + mendMargin).Milliseconds(), 10)),
 		detail: fmt.Sprintf("the topic is compacted, and all versions of the last %s count: compaction spares only what is younger than min.compaction.lag.ms = %s, so rows may be joined with later versions, or with none", days(need), days(millis(lag)))}
+}
+
+// byOrder: compaction leaves the record of a key that was appended last. Where the one that is the latest in time counts, and a record comes out of
+// order, an older version is left in its place.
+func (f LogFacts) byOrder() limit {
+	if !f.Upsert || !f.InTime || f.Ordered || !strings.Contains(f.Configs["cleanup.policy"], "compact") {
+		return free()
+	}
+	return limit{unknown: true, detail: "compaction leaves the record of a key that was appended last, and the latest in event time counts: that is another one where a key's records came out of order"}
 }
 
 // byTombstones: a tombstone goes delete.retention.ms after it was compacted. Who has read the record before it and comes to the tombstone
