@@ -38,3 +38,29 @@ func TestUnsortable(t *testing.T) {
 		})
 	}
 }
+
+// TestBoundsOfWindowsBehindJoins: only a window join leaves bounds of windows what they are. Behind another join, to group by them is an aggregation that never
+// ends and updates what it has put out.
+func TestBoundsOfWindowsBehindJoins(t *testing.T) {
+	cat := tables(t, `CREATE TABLE orders (id BIGINT, c BIGINT, ts TIMESTAMP_LTZ(3) NOT NULL, WATERMARK FOR ts AS ts); CREATE TABLE customers (c BIGINT, region STRING); CREATE TABLE s (region STRING, n BIGINT);`)
+	const hop = "TABLE(HOP(TABLE orders, DESCRIPTOR(ts), INTERVAL '1' MINUTE, INTERVAL '5' MINUTE))"
+	for _, tt := range []struct {
+		name, sql string
+		want      []string
+	}{
+		{"a regular join", "INSERT INTO s SELECT c.region, COUNT(*) FROM " + hop + " o JOIN customers c ON o.c = c.c GROUP BY c.region, o.window_start, o.window_end",
+			[]string{"1:1 s takes inserts, and the query gives inserts and updates"}},
+		{"a window join", "INSERT INTO s SELECT 'x', COUNT(*) FROM " + hop + " o JOIN " + hop + " p ON o.c = p.c AND o.window_start = p.window_start AND o.window_end = p.window_end GROUP BY o.window_start, o.window_end", nil},
+		{"no join", "INSERT INTO s SELECT 'x', COUNT(*) FROM " + hop + " GROUP BY window_start, window_end", nil},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			var got []string
+			for _, f := range Unplannable(one(t, tt.sql), cat) {
+				got = append(got, fmt.Sprintf("%d:%d %s", f.Place.Line, f.Place.Column, f.Message))
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+}

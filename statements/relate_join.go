@@ -54,7 +54,8 @@ func (j *Joining) classify() {
 	j.times()
 }
 
-// times are time attributes of the result: a regular join loses them, the others keep those of rows that are never NULL.
+// times are time attributes of the result: a regular join loses them, the others keep those of rows that are never NULL. Bounds of windows are that behind a
+// window join alone (FlinkRelMdWindowProperties): behind another one they are values like others, and to group by them is an aggregation without a window.
 func (j *Joining) times() {
 	width := len(j.Left.Columns())
 	for i := range j.Row {
@@ -64,7 +65,10 @@ func (j *Joining) times() {
 		} else {
 			in = j.Right.Columns()[i-width]
 		}
-		j.Row[i].Time, j.Row[i].Clock = in.Time && j.Form != RegularJoin, in.Clock
+		j.Row[i].Time, j.Row[i].Clock, j.Row[i].Window = in.Time && j.Form != RegularJoin, in.Clock, nil
+		if j.Form == WindowJoin {
+			j.Row[i].Window = in.Window
+		}
 	}
 }
 
