@@ -30,8 +30,12 @@ func clockOf(r *linking.Region, t *statements.Table) eventClock {
 		return eventClock{}
 	}
 	c := eventClock{column: t.Watermark.Column}
-	if at < 0 {
-		c.err = fmt.Errorf("its event time %s is no column of %s", c.column, t.Name)
+	switch {
+	case at < 0:
+		c.err = fmt.Errorf("its event time %s is no column of %s by itself", c.column, t.Name)
+		return c
+	case t.Row()[at].Kind == statements.Computed:
+		c.err = fmt.Errorf("its event time %s is computed, and no record holds it", c.column)
 		return c
 	}
 	reader, err := format.NewReader(format.Source{Table: t, Wanted: []int{at}, Lookup: schemasOf(r)})

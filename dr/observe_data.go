@@ -80,7 +80,8 @@ func Measure(ctx context.Context, w *World, seen *plans.Observed) error {
 type tail struct {
 	rows     []statements.Logged // in the order of their times
 	measured plans.Measured
-	newest   map[int32]int64 // by partition
+	newest   map[int32]int64 // event time by partition, epoch ms
+	stamps   map[int32]int64 // timestamp by partition, epoch ms
 	left     bool            // of a partition the end was not read
 }
 
@@ -92,15 +93,32 @@ func (t tail) reached(partitions int) *plans.Reached {
 	case t.left:
 		out.Error = t.measured.Cut
 	default:
-		for p := range partitions {
-			at, ok := t.newest[int32(p)]
-			if !ok {
-				at = -1
-			}
-			out.Newest = append(out.Newest, at)
+		out.Newest = byPartition(t.newest, partitions)
+		if out.Column != "" {
+			out.Stamps = byPartition(t.stamps, partitions)
 		}
 	}
 	return out
+}
+
+// byPartition lists times, -1 where a partition has none.
+func byPartition(times map[int32]int64, partitions int) []int64 {
+	out := make([]int64, partitions)
+	for p := range out {
+		at, ok := times[int32(p)]
+		if !ok {
+			at = -1
+		}
+		out[p] = at
+	}
+	return out
+}
+
+// keepLater keeps the later time of a partition.
+func keepLater(times map[int32]int64, partition int32, at int64) {
+	if seen, ok := times[partition]; !ok || at > seen {
+		times[partition] = at
+	}
 }
 
 // readTail reads the newest records of a topic, within bounds.
@@ -114,18 +132,17 @@ func readTail(ctx context.Context, r *linking.Region, topic string, t *plans.Top
 	left := maps.Clone(spans) // that were not read to their end
 	parts := map[int32]*ends{}
 	seed := maphash.MakeSeed()
-	out := tail{measured: plans.Measured{Column: clock.column}, newest: map[int32]int64{}}
+	out := tail{measured: plans.Measured{Column: clock.column}, newest: map[int32]int64{}, stamps: map[int32]int64{}}
 	err := readRange(within, r, map[string]map[int32]span{topic: spans}, func(rec *kgo.Record) error {
 		if rec.Offset >= spans[rec.Partition].end-1 {
 			delete(left, rec.Partition)
 		}
+		keepLater(out.stamps, rec.Partition, rec.Timestamp.UnixMilli())
 		at, ok, err := clock.of(rec)
 		if err != nil || !ok {
 			return err
 		}
-		if newest, seen := out.newest[rec.Partition]; !seen || at > newest {
-			out.newest[rec.Partition] = at
-		}
+		keepLater(out.newest, rec.Partition, at)
 		if parts[rec.Partition] == nil {
 			parts[rec.Partition] = &ends{at, at}
 		}

@@ -44,11 +44,12 @@ func TestReadTail(t *testing.T) {
 		from, to int64 // seconds
 		cut      string
 		reach    time.Duration
+		newest   []int64 // seconds, by partition; nil: an end was not read
 	}{
-		"all of it":                       {reading{1000, 1000, time.Minute}, 30, 0, 19, "", 21 * time.Second},
-		"records":                         {reading{10, 1000, time.Minute}, 7, 15, 19, "no more than the newest 5 offsets of each partition were read", 6 * time.Second},
-		"nothing, but of two partitions":  {reading{1000, 10, time.Minute}, 0, 0, 0, "reading ended after 10 bytes", 0},
-		"what is left of time is nothing": {reading{1000, 1000, time.Nanosecond}, 0, 0, 0, "reading ended after 1ns", 0},
+		"all of it":                       {reading{1000, 1000, time.Minute}, 30, 0, 19, "", 21 * time.Second, []int64{19, 18}},
+		"records":                         {reading{10, 1000, time.Minute}, 7, 15, 19, "no more than the newest 5 offsets of each partition were read", 6 * time.Second, []int64{19, 18}},
+		"nothing, but of two partitions":  {reading{1000, 10, time.Minute}, 0, 0, 0, "reading ended after 10 bytes", 0, nil},
+		"what is left of time is nothing": {reading{1000, 1000, time.Nanosecond}, 0, 0, 0, "reading ended after 1ns", 0, nil},
 	} {
 		t.Run(name2, func(t *testing.T) {
 			got := readTail(t.Context(), r, name, state, tc.most, eventClock{})
@@ -59,6 +60,13 @@ func TestReadTail(t *testing.T) {
 			reach, more := statements.Dependence{Chain: 2 * time.Second}.Reach(got.rows, m.Cut == "")
 			if reach != tc.reach || more != (tc.cut != "") {
 				t.Errorf("it reaches back %s, and more: %t", reach, more)
+			}
+			stands := got.reached(2)
+			for i := range stands.Newest {
+				stands.Newest[i] /= 1000
+			}
+			if diff := cmp.Diff(tc.newest, stands.Newest); diff != "" || (stands.Error == "") != (tc.newest != nil) || stands.Stamps != nil {
+				t.Errorf("%+v", stands)
 			}
 		})
 	}

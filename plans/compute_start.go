@@ -156,7 +156,7 @@ func (c *computation) aligned(sp *StatementPlan, inputs []string, horizons map[s
 		return
 	}
 	point := c.failoverPoint(inputs)
-	start := point
+	start, unknown := point, []string{}
 	for _, name := range c.behind(sp.Name) {
 		for _, topic := range inputs {
 			h, ok := horizons[name][topic]
@@ -168,14 +168,19 @@ func (c *computation) aligned(sp *StatementPlan, inputs []string, horizons map[s
 				c.fromBeginning(sp, inputs)
 				return
 			}
-			if t := h.Start(point, startMargin); t.Before(start) {
+			stands, why := c.stands(h, point)
+			if t := h.Start(stands, startMargin); t.Before(start) {
 				start = t
 			}
+			unknown = append(unknown, why...)
 		}
 	}
 	sp.Properties[propStartupMode] = "timestamp"
 	sp.Properties[propStartupMillis] = strconv.FormatInt(start.UnixMilli(), 10)
 	sp.Reason += fmt.Sprintf("; from %s on, %s before the newest record that all partitions have passed", clock(start), Duration(point.Sub(start).Round(time.Second)))
+	if unknown = slices.Compact(slices.Sorted(slices.Values(unknown))); len(unknown) > 0 {
+		sp.Reason += fmt.Sprintf("; what is open in front of a pause is whole only where there is none: %s", strings.Join(unknown, "; "))
+	}
 	if len(shared) > 0 {
 		sp.Reason += fmt.Sprintf("; in %s that time is looked up behind the records that are not %s's, when it is started", listed(shared), c.link.From)
 	}

@@ -183,6 +183,18 @@ func TestStart(t *testing.T) {
 			o.Mirrors["east-west"][1].Translated = map[int32]Translation{2: {First: 5, Source: 4498, Dest: 4503, Newest: slowest.Newest}}
 			slowest.Newest = now.UnixMilli()
 		}, map[string]map[string]string{"departures-2": aligned}},
+		{"the topic between has paused: from before what it was at", func(d *Declared, o *Observed) {
+			d.Topology.Pipelines[0].Rate = 10
+			o.Regions["east"].Topics["departures"].Partitions[0].Newest = now.Add(-10*time.Hour - time.Second).UnixMilli()
+		}, map[string]map[string]string{"departures-2": {propStartupMode: "timestamp", propStartupMillis: fmt.Sprint(now.Add(-12 * time.Hour).UnixMilli())}}},
+		{"its records tell more than its newest timestamp", func(d *Declared, o *Observed) {
+			d.Topology.Pipelines[0].Rate = 10
+			o.Regions["east"].Topics["departures"].Reached = &Reached{Newest: []int64{now.Add(-10*time.Hour - time.Second).UnixMilli()}}
+		}, map[string]map[string]string{"departures-2": {propStartupMode: "timestamp", propStartupMillis: fmt.Sprint(now.Add(-12 * time.Hour).UnixMilli())}}},
+		{"nothing was written between: nothing is open behind it", func(d *Declared, o *Observed) {
+			d.Topology.Pipelines[0].Rate = 10
+			o.Regions["east"].Topics["departures"].Partitions[0].Newest = -1
+		}, map[string]map[string]string{"departures-2": aligned}},
 		{"fresh", func(d *Declared, _ *Observed) {
 			d.Topology.Pipelines[0].Overrides = map[string]Strategy{"departures-2": Fresh}
 		},
@@ -199,6 +211,30 @@ func TestStart(t *testing.T) {
 			for _, name := range slices.Sorted(maps.Keys(tc.want)) {
 				if diff := cmp.Diff(tc.want[name], statement(p, name).Properties); diff != "" {
 					t.Errorf("%s: %s", name, diff)
+				}
+			}
+		})
+	}
+}
+
+// TestStartBesidesAPause: where nobody tells how far the topic between statements has come, the start says what it depends on.
+func TestStartBesidesAPause(t *testing.T) {
+	const says = "whole only where there is none: how far departures has come in east is not known: it was not seen"
+	for name, tc := range map[string]struct {
+		rate float64
+		seen *Observed
+		want bool
+	}{
+		"its region is lost":       {10, eastLost(), true},
+		"its region answers":       {10, observed(), false},
+		"all of the input is read": {0, eastLost(), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := declared(t)
+			d.Topology.Pipelines[0].Rate = tc.rate
+			for _, s := range compute(t, OpFailover, Options{}, d, tc.seen).Statements {
+				if got := strings.Contains(s.Reason, says); got != (tc.want && s.Name == "departures-2") {
+					t.Errorf("%s: %s", s.Name, s.Reason)
 				}
 			}
 		})

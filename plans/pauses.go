@@ -2,6 +2,7 @@ package plans
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 type Reached struct {
 	Column  string  `json:"column,omitempty"` // that was read of the records' values; "" = their timestamps
 	Newest  []int64 `json:"newest,omitempty"` // epoch ms, by partition; -1 = no record was found
+	Stamps  []int64 `json:"stamps,omitempty"` // with Column: the newest timestamps, epoch ms by partition, which tell which of them idles; -1 = no record was found
 	Records int64   `json:"records,omitempty"`
 	Error   string  `json:"error,omitempty"` // why it is not known
 }
@@ -21,24 +23,35 @@ type Reached struct {
 // at is the event time by which the watermark of the topic stands: that of the slowest partition, but for those that idle and hold nothing back.
 // why is what makes it unknown.
 func (r Reached) at(idles bool) (ms int64, why string) {
-	if r.Error != "" {
+	stamps := r.Stamps
+	if len(stamps) == 0 {
+		stamps = r.Newest
+	}
+	switch {
+	case r.Error != "":
 		return 0, r.Error
+	case len(stamps) == 0 || slices.Max(stamps) < 0:
+		return 0, noRecord
 	}
-	most := slices.Max(append([]int64{-1}, r.Newest...))
-	if most < 0 {
-		return 0, "it holds no record"
-	}
-	least := most
+	ms = math.MaxInt64
 	for p, at := range r.Newest {
 		switch {
-		case idles && most-at > idleAfter.Milliseconds():
-		case at < 0 && !idles:
-			return 0, fmt.Sprintf("partition %d holds no record, and holds the watermark back", p)
-		case at >= 0:
-			least = min(least, at)
+		case idles && slices.Max(stamps)-stamps[p] > idleAfter.Milliseconds():
+		case at < 0:
+			return 0, fmt.Sprintf("partition %d holds no record with a time, and holds the watermark back", p)
+		default:
+			ms = min(ms, at)
 		}
 	}
-	return least, ""
+	return ms, ""
+}
+
+const noRecord = "it holds no record"
+
+// idles reports whether partitions without records hold no watermark of a topic back.
+func (a *analysis) idles(topic string) bool {
+	t, ok := a.tables.Table(topic)
+	return !ok || t.Dialect != statements.Flink2
 }
 
 // Paused are the topics whose event time the horizons of statements are reckoned from.
@@ -71,8 +84,7 @@ func (a *analysis) standing(o *Observed, h statements.Horizon, order []string) (
 		if r == nil {
 			return nil, ""
 		}
-		t, ok := a.tables.Table(p.Topic)
-		at, unknown := r.at(!ok || t.Dialect != statements.Flink2)
+		at, unknown := r.at(a.idles(p.Topic))
 		if unknown != "" {
 			return nil, fmt.Sprintf("how far %s has come in %s is not known: %s", p.Topic, region, unknown)
 		}
@@ -86,6 +98,54 @@ func (a *analysis) standing(o *Observed, h statements.Horizon, order []string) (
 		}
 	}
 	return longest, ""
+}
+
+// stands is the event time from which a horizon is reckoned: what the slowest of its topics has come to, and no later than a point. Where statements write one, the
+// region that ran them tells; unknown says of which it does not, so that the point stands for them.
+func (c *computation) stands(h statements.Horizon, point time.Time) (at time.Time, unknown []string) {
+	at = point
+	for _, p := range h.Pauses {
+		var t time.Time
+		if p.Written {
+			ms, why := c.wroteUntil(p.Topic)
+			switch why {
+			case "":
+				t = fromMillis(ms)
+			case noRecord: // so nothing behind it is open
+				continue
+			default:
+				unknown = append(unknown, fmt.Sprintf("how far %s has come in %s is not known: %s", p.Topic, c.link.From, why))
+				continue
+			}
+		} else {
+			t = c.failoverPoint([]string{p.Topic})
+		}
+		if t.Before(at) {
+			at = t
+		}
+	}
+	return at, unknown
+}
+
+// wroteUntil is the event time to which the source's statements have written a topic: by its records, where they were read, else by its newest timestamps.
+func (c *computation) wroteUntil(topic string) (ms int64, why string) {
+	state := c.from.Topics[topic]
+	if state == nil {
+		return 0, "it was not seen"
+	}
+	r := state.Reached
+	if r == nil {
+		if t, ok := c.analysis.tables.Table(topic); ok {
+			if _, stamped := t.EventTime(); !stamped {
+				return 0, "its event time is a column, and no records were read"
+			}
+		}
+		r = &Reached{}
+		for _, p := range state.Partitions {
+			r.Newest = append(r.Newest, p.Newest)
+		}
+	}
+	return r.at(c.analysis.idles(topic))
 }
 
 // reached is what the first region that holds a topic tells of it.

@@ -14,7 +14,9 @@ func TestStanding(t *testing.T) {
 	ago := func(d time.Duration) int64 { return now.Add(-d).UnixMilli() }
 	topics := map[string]*TopicState{
 		"a":      {Reached: &Reached{Newest: []int64{ago(time.Minute), ago(time.Second)}, Records: 7}},
-		"m":      {Reached: &Reached{Column: "ts", Newest: []int64{ago(time.Hour), ago(3 * time.Hour), -1}, Records: 5}},
+		"m":      {Reached: &Reached{Column: "ts", Newest: []int64{ago(time.Hour), ago(3 * time.Hour), -1}, Stamps: []int64{ago(time.Hour), ago(2 * time.Hour), -1}, Records: 5}},
+		"slow":   {Reached: &Reached{Column: "ts", Newest: []int64{ago(time.Hour), ago(3 * time.Hour)}, Stamps: []int64{ago(time.Minute), ago(time.Second)}, Records: 5}},
+		"null":   {Reached: &Reached{Column: "ts", Newest: []int64{ago(time.Hour), -1}, Stamps: []int64{ago(time.Minute), ago(time.Second)}, Records: 5}},
 		"future": {Reached: &Reached{Newest: []int64{ago(-time.Hour)}, Records: 1}},
 		"empty":  {Reached: &Reached{Newest: []int64{-1}}},
 		"barred": {Reached: &Reached{Error: "TOPIC_AUTHORIZATION_FAILED"}},
@@ -31,6 +33,8 @@ func TestStanding(t *testing.T) {
 	}{
 		"the slowest partition":                   {cloud, []string{"a"}, time.Minute, "a in east has come to 2026-03-01 11:59:00Z, by the timestamps of 7 records"},
 		"a partition that idles holds nothing":    {cloud, []string{"m"}, time.Hour, "by ts of 5 records"},
+		"a partition of old rows does not idle":   {cloud, []string{"slow"}, 3 * time.Hour, "by ts of 5 records"},
+		"a partition without times does not idle": {cloud, []string{"null"}, -1, "partition 1 holds no record with a time"},
 		"the slowest topic":                       {cloud, []string{"a", "m"}, time.Hour, "m in east"},
 		"where none idles, an empty one holds on": {flink, []string{"m"}, -1, "how far m has come in east is not known: partition 2 holds no record"},
 		"where none idles":                        {flink, []string{"a"}, time.Minute, "a in east"},
