@@ -130,9 +130,9 @@ func leftOf(ctx context.Context, r *linking.Region, d *plans.DrillPlan) ([]strin
 }
 
 func topicsWith(ctx context.Context, r *linking.Region, prefix string) ([]string, error) {
-	meta, err := r.Admin.Metadata(ctx)
+	meta, err := topicsIn(ctx, r)
 	if err != nil {
-		return nil, fmt.Errorf("%s: listing topics: %w", r.Name, err)
+		return nil, err
 	}
 	return slices.DeleteFunc(meta.Topics.Names(), func(name string) bool { return !strings.HasPrefix(name, prefix) || meta.Topics[name].Err != nil }), nil
 }

@@ -156,9 +156,9 @@ func (r *run) inventory(ctx context.Context) (inventory, error) {
 type putItem func(region, kind, name, what string)
 
 func inventoryOfTopics(ctx context.Context, r *linking.Region, put putItem) error {
-	meta, err := r.Admin.Metadata(ctx)
+	meta, err := topicsIn(ctx, r)
 	if err != nil {
-		return fmt.Errorf("%s: listing topics: %w", r.Name, err)
+		return err
 	}
 	// Topics that were asked for and are not there are told with an error. The journal is the drill's report.
 	names := slices.DeleteFunc(meta.Topics.Names(), func(name string) bool { return meta.Topics[name].Err != nil || name == RunsTopic(r.Name) })

@@ -83,12 +83,13 @@ func findFound(ctx context.Context, w *World, region string, known []standing) (
 
 // linkedTopics are the topics of a region that links select there or mirror there.
 func (w *World) linkedTopics(ctx context.Context, in *linking.Region) ([]string, error) {
-	there, err := in.Admin.ListTopics(ctx)
+	there, err := topicsIn(ctx, in)
 	if err != nil {
-		return nil, fmt.Errorf("%s: listing topics: %w", in.Name, err)
+		return nil, err
 	}
+	there.Topics.FilterInternal()
 	var topics []string
-	for _, name := range there.Names() {
+	for _, name := range there.Topics.Names() {
 		for _, l := range w.Declared.Topology.Links {
 			if l.From == in.Name && l.Selects(name) || l.To == in.Name && l.Mirrors(name) {
 				topics = append(topics, name)

@@ -24,12 +24,13 @@ func LinkStatus(ctx context.Context, w *World, name string) (*report.Report, err
 		return nil, err
 	}
 	if from := w.Regions[decl.From]; from != nil {
-		topics, err := from.Admin.ListTopics(ctx)
+		listed, err := topicsIn(ctx, from)
 		if err != nil { // it answered a moment ago: what is known of the mirrors is told all the same
 			rep.Findings = append(rep.Findings, report.Finding{Rule: "link/source-not-listed", Severity: report.Medium, Subject: decl.From,
-				Message: fmt.Sprintf("%s: listing topics: %v", decl.From, err), Why: "whether every topic of the link is mirrored is not known"})
+				Message: err.Error(), Why: "whether every topic of the link is mirrored is not known"})
 		}
-		for _, name := range topics.Names() {
+		listed.Topics.FilterInternal()
+		for _, name := range listed.Topics.Names() {
 			mirror, _ := decl.Names().Mirror(name)
 			if !decl.Selects(name) || slices.ContainsFunc(rep.Mirrors, func(m report.Mirror) bool { return m.Topic == mirror }) {
 				continue

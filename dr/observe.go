@@ -84,9 +84,9 @@ func inTime(ctx context.Context, state *plans.RegionState, within time.Duration,
 }
 
 func observeTopics(ctx context.Context, r *linking.Region, state *plans.RegionState, read map[string]bool) error {
-	meta, err := r.Admin.Metadata(ctx)
+	meta, err := topicsIn(ctx, r)
 	if err != nil {
-		return fmt.Errorf("%s: listing topics: %w", r.Name, err)
+		return err
 	}
 	state.ClusterID = meta.Cluster
 	var names []string

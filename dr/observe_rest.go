@@ -22,9 +22,9 @@ func observeRest(ctx context.Context, w *World, decl *plans.Link, seen *plans.Ob
 	}
 	observeSizes(ctx, r, state, func(string, *plans.TopicState) bool { return true })
 	state.Rest = &plans.Rest{}
-	meta, err := r.Admin.Metadata(ctx)
+	meta, err := topicsIn(ctx, r)
 	if err != nil {
-		return fmt.Errorf("%s: listing topics: %w", r.Name, err)
+		return err
 	}
 	for name := range meta.Topics {
 		if strings.HasPrefix(name, "_lifeboat.") {
